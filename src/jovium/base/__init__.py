@@ -1,0 +1,1 @@
+"""Units, cells, structures, grid fields, error bars, errors: what everything else stands on."""

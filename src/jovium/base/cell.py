@@ -1,0 +1,102 @@
+"""The periodic box: three lattice vectors in rows, in bohr."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.errors import StructureError
+
+Vectors = Float[np.ndarray, "3 3"]
+Points = Float[np.ndarray, "*n 3"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A periodic cell spanned by a, b, c, the rows of `vectors` (bohr); r = s @ vectors for fractional s.
+
+    Raises StructureError when a component is not finite or the vectors span no volume. A left-handed set is
+    accepted: only |det| enters.
+    """
+
+    vectors: Vectors
+
+    def __post_init__(self):
+        vectors = np.array(self.vectors, dtype=float)
+        if vectors.shape != (3, 3) or not np.isfinite(vectors).all():
+            raise StructureError(
+                f"lattice vectors {vectors.tolist()}", "three finite vectors (rows), in bohr", "check the cell"
+            )
+        lengths = np.linalg.norm(vectors, axis=1)
+        if abs(np.linalg.det(vectors)) <= 1e-8 * max(np.prod(lengths), 1e-300):
+            raise StructureError(
+                f"lattice vectors {vectors.tolist()} that span no volume",
+                "three linearly independent lattice vectors",
+                "give the structure a periodic cell (a molecule needs a box around it)",
+            )
+        vectors.setflags(write=False)
+        object.__setattr__(self, "vectors", vectors)
+
+    @cached_property
+    def volume(self) -> float:
+        """Volume |a . (b x c)| in bohr^3."""
+        return float(abs(np.linalg.det(self.vectors)))
+
+    @cached_property
+    def reciprocal(self) -> Vectors:
+        """Reciprocal lattice vectors in rows, a_i . b_j = 2 pi delta_ij, in 1/bohr."""
+        return 2 * np.pi * np.linalg.inv(self.vectors).T
+
+    @cached_property
+    def lengths(self) -> Float[np.ndarray, "3"]:
+        """|a|, |b|, |c| in bohr."""
+        return np.linalg.norm(self.vectors, axis=1)
+
+    def fractional(self, points: Points) -> Points:
+        """Fractional coordinates s of Cartesian `points` (bohr): points = s @ vectors."""
+        return np.asarray(points, dtype=float) @ np.linalg.inv(self.vectors)
+
+    def cartesian(self, fractional_points: Points) -> Points:
+        """Cartesian coordinates (bohr) of fractional ones."""
+        return np.asarray(fractional_points, dtype=float) @ self.vectors
+
+    def wrap(self, points: Points) -> Points:
+        """The images of `points` (bohr) inside the cell, fractional coordinates in [0, 1)."""
+        fractional_points = self.fractional(points)
+        wrapped = fractional_points - np.floor(fractional_points)
+        # A coordinate of -1e-17 wraps to 1 - 1e-17, which rounds to 1.0: that is the point 0.
+        wrapped[wrapped >= 1.0] = 0.0
+        return self.cartesian(wrapped)
+
+    @cached_property
+    def reduced(self) -> Vectors:
+        """Minkowski-reduced vectors (rows, bohr) of the same lattice: as short and as orthogonal as possible."""
+        from ase.geometry import minkowski_reduce
+
+        return minkowski_reduce(self.vectors, pbc=True)[0]
+
+    def minimum_image(self, displacements: Points) -> Points:
+        """The shortest periodic image of each displacement (bohr), exact for any triclinic cell.
+
+        In a Minkowski-reduced basis the shortest image lies among the 27 neighbours of the wrapped displacement.
+        """
+        reduced = self.reduced
+        fractional_part = np.asarray(displacements, dtype=float) @ np.linalg.inv(reduced)
+        wrapped = (fractional_part - np.round(fractional_part)) @ reduced
+        images = np.array(list(product((-1, 0, 1), repeat=3))) @ reduced
+        candidates = wrapped[..., None, :] + images
+        nearest = np.argmin(np.sum(candidates**2, axis=-1), axis=-1)
+        return np.take_along_axis(candidates, nearest[..., None, None], axis=-2)[..., 0, :]
+
+    def supercell(self, multiples: tuple[int, int, int]) -> "Cell":
+        """The cell with its vectors multiplied by three positive integers."""
+        return Cell(self.vectors * np.array(multiples)[:, None])
+
+    def grid_shape(self, spacing: float) -> tuple[int, int, int]:
+        """Smallest FFT-friendly grid (factors 2, 3, 5) whose point spacing along every axis is <= `spacing` (bohr)."""
+        from scipy.fft import next_fast_len
+
+        n_points = [next_fast_len(max(2, int(np.ceil(length / spacing - 1e-9))), real=True) for length in self.lengths]
+        return n_points[0], n_points[1], n_points[2]

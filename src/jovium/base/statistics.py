@@ -1,0 +1,57 @@
+"""Error bars: means of correlated series."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.errors import InputError
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its standard error and the number of independent samples behind it."""
+
+    value: float
+    error: float
+    n_independent: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.6g} +- {self.error:.2g}"
+
+
+def autocorrelation_time(series: Float[np.ndarray, "n"]) -> float:
+    """Integrated autocorrelation time tau = 1 + 2 sum_t rho(t), in samples; 1 for independent samples.
+
+    The sum stops at the first window w >= 5 tau(w) (Sokal, in Functional Integration, Plenum 1997, p. 131).
+    """
+    series = np.asarray(series, dtype=float)
+    n = len(series)
+    centred = series - series.mean()
+    variance = np.mean(centred**2)
+    if n < 4 or variance <= 1e-300:
+        return 1.0
+    spectrum = np.abs(np.fft.rfft(centred, 2 * n)) ** 2
+    correlation = np.fft.irfft(spectrum)[:n] / (variance * n)
+    cumulative = 2 * np.cumsum(correlation) - 1
+    windows = np.arange(n)
+    settled = np.flatnonzero(windows >= 5 * cumulative)
+    last = settled[0] if len(settled) else n - 1
+    return float(max(1.0, cumulative[last]))
+
+
+def mean_with_error(series: Float[np.ndarray, "n"]) -> Estimate:
+    """Mean of a correlated series; its error is sqrt(variance * tau / n) with the integrated autocorrelation time.
+
+    Raises InputError for fewer than two samples or a value that is not finite.
+    """
+    series = np.asarray(series, dtype=float)
+    if series.ndim != 1 or len(series) < 2 or not np.isfinite(series).all():
+        raise InputError(
+            f"a series of shape {series.shape} with {np.count_nonzero(~np.isfinite(series))} values not finite",
+            "at least two finite numbers",
+            "sample longer, or look for the step where the run went wrong",
+        )
+    n_independent = len(series) / autocorrelation_time(series)
+    error = np.sqrt(series.var(ddof=1) / n_independent)
+    return Estimate(float(series.mean()), float(error), float(n_independent))

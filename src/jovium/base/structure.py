@@ -1,0 +1,114 @@
+"""Atoms in a periodic cell."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from jovium.base.cell import Cell
+from jovium.base.errors import StructureError
+from jovium.base.units import BOHR_ANGSTROM, HYDROGEN_DENSITY
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Positions (n, 3) in bohr and chemical symbols of n atoms in a cell.
+
+    Raises StructureError for no atoms, a position that is not finite, or a number of symbols that differs from n.
+    """
+
+    cell: Cell
+    positions: Float[np.ndarray, "n 3"]
+    symbols: tuple[str, ...]
+
+    def __post_init__(self):
+        positions = np.array(self.positions, dtype=float)
+        if positions.ndim != 2 or positions.shape[1:] != (3,) or len(positions) == 0:
+            raise StructureError(f"positions of shape {positions.shape}", "(n, 3) with n >= 1", "check the file")
+        bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+        if len(bad):
+            raise StructureError(
+                f"atom {bad[0]} at {positions[bad[0]].tolist()}", "finite coordinates", "check the file it came from"
+            )
+        if len(self.symbols) != len(positions):
+            raise StructureError(
+                f"{len(self.symbols)} symbols for {len(positions)} atoms", "one symbol per atom", "check the file"
+            )
+        positions.setflags(write=False)
+        object.__setattr__(self, "positions", positions)
+        object.__setattr__(self, "symbols", tuple(self.symbols))
+
+    @classmethod
+    def from_ase(cls, atoms: "Atoms") -> "Structure":
+        """The structure held by an ASE Atoms object (angstrom). Raises StructureError when it has no cell."""
+        if atoms.cell.rank < 3:
+            raise StructureError(
+                f"a structure with {atoms.cell.rank} lattice vectors",
+                "a cell with three lattice vectors",
+                "put the atoms in a periodic box, e.g. atoms.center(vacuum=6); atoms.pbc = True",
+            )
+        return cls(
+            Cell(np.array(atoms.cell) / BOHR_ANGSTROM),
+            atoms.get_positions() / BOHR_ANGSTROM,
+            tuple(atoms.get_chemical_symbols()),
+        )
+
+    def to_ase(self) -> "Atoms":
+        """The same atoms as a fully periodic ASE Atoms object, in angstrom."""
+        from ase import Atoms
+
+        return Atoms(
+            self.symbols,
+            positions=self.positions * BOHR_ANGSTROM,
+            cell=self.cell.vectors * BOHR_ANGSTROM,
+            pbc=True,
+        )
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return len(self.positions)
+
+    @property
+    def hydrogens(self) -> Int[np.ndarray, "n_h"]:
+        """Indices of the hydrogen atoms (H, D and T are one element here)."""
+        return np.array([i for i, symbol in enumerate(self.symbols) if symbol in ("H", "D", "T")], dtype=int)
+
+    @property
+    def is_pure_hydrogen(self) -> bool:
+        """True when every atom is hydrogen."""
+        return len(self.hydrogens) == self.n_atoms
+
+    @property
+    def rs(self) -> float:
+        """Wigner-Seitz radius of the atoms, (3 V / (4 pi n))^(1/3), in bohr."""
+        return float((3 * self.cell.volume / (4 * np.pi * self.n_atoms)) ** (1 / 3))
+
+    @property
+    def hydrogen_density_g_cc(self) -> float:
+        """Mass density in g/cm^3 if every atom were protium."""
+        return self.n_atoms / self.cell.volume * HYDROGEN_DENSITY
+
+    def shortest_distance(self) -> float:
+        """Shortest distance between two atoms or an atom and its own image, in bohr."""
+        i, j = np.triu_indices(self.n_atoms, 1)
+        own_image = float(np.linalg.norm(self.cell.reduced, axis=1).min())
+        if len(i) == 0:
+            return own_image
+        pairs = self.cell.minimum_image(self.positions[i] - self.positions[j])
+        return float(min(own_image, np.linalg.norm(pairs, axis=1).min()))
+
+    def supercell(self, multiples: tuple[int, int, int]) -> "Structure":
+        """The structure repeated along each lattice vector."""
+        shifts = np.stack(np.meshgrid(*map(np.arange, multiples), indexing="ij"), -1).reshape(-1, 3)
+        positions = self.positions[None] + self.cell.cartesian(shifts)[:, None]
+        return Structure(self.cell.supercell(multiples), positions.reshape(-1, 3), self.symbols * len(shifts))
+
+    def at_rs(self, rs: float) -> "Structure":
+        """The same fractional coordinates in a cell scaled to Wigner-Seitz radius `rs` (bohr)."""
+        scale = rs / self.rs
+        return Structure(Cell(self.cell.vectors * scale), self.positions * scale, self.symbols)

@@ -1,0 +1,22 @@
+"""Fixtures shared by all tests: the odd cell, and random structures in it."""
+
+import numpy as np
+import pytest
+
+from jovium.base.cell import Cell
+from jovium.base.structure import Structure
+
+
+@pytest.fixture
+def odd_cell() -> Cell:
+    """A triclinic cell with no two lengths or angles alike: a transposed lattice cannot hide in it."""
+    return Cell(np.array([[5.1, 0.3, -0.4], [1.2, 6.3, 0.7], [-0.9, 1.6, 7.2]]))
+
+
+@pytest.fixture
+def odd_structure(odd_cell: Cell) -> Structure:
+    """Five hydrogen atoms at general positions in the odd cell, no two closer than a bohr."""
+    fractional = np.array(
+        [[0.05, 0.11, 0.07], [0.31, 0.52, 0.13], [0.72, 0.21, 0.38], [0.44, 0.83, 0.61], [0.87, 0.67, 0.88]]
+    )
+    return Structure(odd_cell, odd_cell.cartesian(fractional), ("H",) * 5)
