@@ -1,0 +1,175 @@
+"""Quantum ESPRESSO through its Python library QEpy: plane waves, the default engine."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jovium.base.errors import EngineError, EngineMissing, NotConverged
+from jovium.base.grid import GridField
+from jovium.base.structure import Structure
+from jovium.base.units import RYDBERG_HARTREE
+from jovium.reference.engine import require_hydrogen
+from jovium.reference.espresso_input import PSEUDOPOTENTIAL_FILE, espresso_input
+from jovium.reference.protocol import Protocol
+from jovium.reference.pseudopotential import upf
+from jovium.reference.state import GroundState
+
+MAXIMUM_TOP_OCCUPATION = 1e-3
+"""Occupation of the highest band above which the thermal tail is cut off and the result is refused."""
+
+
+def espresso_version() -> str:
+    """Name and version of the engine, e.g. "Quantum ESPRESSO (qepy 7.2.1rc0)". Raises EngineMissing."""
+    try:
+        installed = version("qepy")
+    except PackageNotFoundError:
+        installed = None
+    if installed is None or find_spec("qepy") is None:
+        raise EngineMissing(
+            "no Quantum ESPRESSO library", "the Python package qepy", 'pip install "qepy>=7.2.1rc0" (Linux wheels)'
+        )
+    return f"Quantum ESPRESSO (qepy {installed})"
+
+
+class Espresso:
+    """Plane-wave engine. One worker process at a time; it is reused, with its wave functions, while cell, number of
+    atoms and protocol stay the same, so neighbouring frames of a trajectory cost about half."""
+
+    def __init__(self, *, threads: int = 1):
+        self.version = espresso_version()
+        self.threads = threads
+        self._worker: subprocess.Popen[str] | None = None
+        self._key: tuple[object, ...] | None = None
+        self._scratch: Path | None = None
+
+    def __enter__(self) -> "Espresso":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self):
+        self.close()
+
+    def close(self) -> None:
+        """End the worker process and remove its scratch directory."""
+        if self._worker is not None:
+            self._worker.kill()
+            self._worker.communicate()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        self._worker = self._scratch = self._key = None
+
+    def ground_state(self, structure: Structure, protocol: Protocol, *, fields: bool = True) -> GroundState:
+        """See `Engine.ground_state`. Raises NotConverged, EngineError, EngineMissing or StructureError."""
+        require_hydrogen(structure)
+        protocol = protocol.for_cell(structure.cell)
+        started = time.perf_counter()
+        key = (structure.cell.vectors.tobytes(), structure.n_atoms, protocol)
+        if key != self._key:
+            self.close()
+            self._start(structure, protocol)
+            self._key = key
+        answer = self._ask({"positions": structure.positions.tolist(), "fields": fields})
+        if not answer["converged"]:
+            self.close()
+            raise NotConverged(
+                f"self-consistent field not converged after {answer['scf_iterations']} iterations "
+                f"(error {answer['scf_error_rydberg'] * RYDBERG_HARTREE:.1e} hartree)",
+                f"an error below {protocol.scf_threshold:.1e} hartree per atom",
+                "raise the electronic temperature or the cutoff, or check the structure for very short distances",
+            )
+        if answer["top_occupation"] > MAXIMUM_TOP_OCCUPATION:
+            self.close()
+            raise EngineError(
+                f"the highest band holds {answer['top_occupation']:.1e} electrons",
+                f"at most {MAXIMUM_TOP_OCCUPATION:.0e}",
+                "lower the electronic temperature; the number of bands is chosen for it",
+            )
+        assert self._scratch is not None
+        with np.load(self._scratch / "reply.npz", allow_pickle=False) as arrays:
+            return self._state(structure, protocol, answer, dict(arrays), time.perf_counter() - started)
+
+    def _state(
+        self,
+        structure: Structure,
+        protocol: Protocol,
+        answer: dict[str, Any],
+        arrays: dict[str, np.ndarray],
+        seconds: float,
+    ) -> GroundState:
+        def field(name: str) -> GridField | None:
+            return GridField(arrays[name], structure.cell) if name in arrays else None
+
+        return GroundState(
+            structure=structure,
+            protocol=protocol,
+            engine=self.version,
+            free_energy=answer["free_energy_rydberg"] * RYDBERG_HARTREE,
+            entropy_term=-answer["smearing_energy_rydberg"] * RYDBERG_HARTREE,
+            forces=arrays["forces"] * RYDBERG_HARTREE,
+            stress=-arrays["pressure_tensor"] * RYDBERG_HARTREE,  # positive under compression in the library
+            density=field("density"),
+            kinetic_energy_density=field("tau"),
+            scf_iterations=answer["scf_iterations"],
+            top_occupation=answer["top_occupation"],
+            seconds=seconds,
+        )
+
+    def _start(self, structure: Structure, protocol: Protocol) -> None:
+        self._scratch = Path(tempfile.mkdtemp(prefix="jovium-espresso-"))
+        (self._scratch / "pw.in").write_text(espresso_input(structure, protocol))
+        (self._scratch / PSEUDOPOTENTIAL_FILE).write_text(upf(protocol.functional))
+        threads = {name: str(self.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        self._worker = subprocess.Popen(
+            [sys.executable, "-m", "jovium.reference.espresso_worker"],
+            cwd=self._scratch,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(self._scratch / "pw.err").open("w"),
+            text=True,
+            env={**os.environ, **threads},
+        )
+
+    def _ask(self, request: dict[str, object]) -> dict[str, Any]:
+        assert self._worker is not None
+        assert self._worker.stdin is not None
+        assert self._worker.stdout is not None
+        try:
+            self._worker.stdin.write(json.dumps(request) + "\n")
+            self._worker.stdin.flush()
+            reply = self._worker.stdout.readline()
+        except BrokenPipeError:
+            reply = ""
+        if not reply:
+            message = self._last_words()
+            self.close()
+            raise EngineError(
+                f"Quantum ESPRESSO stopped: {message}",
+                "a finished calculation",
+                "check memory, disk space for scratch files (TMPDIR) and the structure",
+            )
+        return json.loads(reply)
+
+    def _last_words(self) -> str:
+        assert self._scratch is not None
+        assert self._worker is not None
+        status = self._worker.wait()
+        text = ""
+        for name in ("pw.out", "pw.err"):
+            path = self._scratch / name
+            text += path.read_text(errors="replace") if path.exists() else ""
+        lines = [line.strip() for line in text.splitlines() if line.strip(" %\n")]
+        error = [i for i, line in enumerate(lines) if "Error in routine" in line]
+        last = lines[error[-1] : error[-1] + 2] if error else lines[-2:]
+        return " ".join(last) or f"exit status {status}"

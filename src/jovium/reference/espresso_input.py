@@ -1,0 +1,57 @@
+"""The text that tells Quantum ESPRESSO what to compute."""
+
+import numpy as np
+
+from jovium.base.structure import Structure
+from jovium.base.units import RYDBERG_HARTREE
+from jovium.reference.protocol import Protocol
+
+PSEUDOPOTENTIAL_FILE = "H.upf"
+
+
+def number_of_bands(structure: Structure, protocol: Protocol) -> int:
+    """Bands that hold the thermal tail of the Fermi-Dirac occupations up to about 10 kT above the Fermi energy.
+
+    From the free-electron count N(E) ~ E^(3/2) at the density of the structure: N/2 (1 + 10 kT/E_F)^(3/2), and at
+    least four empty bands. The engine checks the occupation of the highest band afterwards.
+    """
+    fermi_energy = 0.5 * (9 * np.pi / 4) ** (2 / 3) / structure.rs**2
+    occupied = structure.n_atoms / 2
+    thermal = occupied * (1 + 10 * protocol.electronic_kT / fermi_energy) ** 1.5
+    return int(np.ceil(max(thermal, occupied) + 4))
+
+
+def espresso_input(structure: Structure, protocol: Protocol) -> str:
+    """pw.x input (rydberg, bohr) for one self-consistent calculation with forces and stress.
+
+    Spatial symmetry is off, so that tau summed over the mesh needs no symmetrisation; the k-points are written out,
+    one of each time-reversed pair.
+    """
+    k_points, weights = protocol.k_points(structure.cell)
+    rydberg = 1 / RYDBERG_HARTREE
+    lines = [
+        "&control",
+        "  calculation='scf', prefix='hydrogen', outdir='./out', pseudo_dir='./'",
+        "  disk_io='nowf', tprnfor=.true., tstress=.true., verbosity='low'",
+        "/",
+        "&system",
+        f"  ibrav=0, nat={structure.n_atoms}, ntyp=1, nosym=.true., nbnd={number_of_bands(structure, protocol)}",
+        f"  ecutwfc={protocol.cutoff * rydberg:.10f}",
+        f"  occupations='smearing', smearing='fd', degauss={protocol.electronic_kT * rydberg:.12f}",
+        "/",
+        "&electrons",
+        f"  conv_thr={protocol.scf_threshold * structure.n_atoms * rydberg:.6e}, electron_maxstep=100",
+        "  diagonalization='david', mixing_beta=0.6",
+        "/",
+        "ATOMIC_SPECIES",
+        f"H 1.008 {PSEUDOPOTENTIAL_FILE}",
+        "K_POINTS crystal",
+        str(len(weights)),
+        *(" ".join(f"{x:.14f}" for x in [*k, w]) for k, w in zip(k_points, weights, strict=True)),
+        "CELL_PARAMETERS bohr",
+        *(" ".join(f"{x:.14f}" for x in row) for row in structure.cell.vectors),
+        "ATOMIC_POSITIONS bohr",
+        *("H " + " ".join(f"{x:.14f}" for x in row) for row in structure.positions),
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""The process in which Quantum ESPRESSO runs: one driver, one cell, any number of position sets.
+
+Quantum ESPRESSO stops its whole process on an error and keeps global state, so it lives in a process of its own. It
+is started as `python -m jovium.reference.espresso_worker` inside a scratch directory that holds pw.in and H.upf. Each
+line on standard input is a JSON request {"positions": null | [[x, y, z], ...] (bohr), "fields": bool}; each answer is
+one JSON line on the original standard output, with arrays in reply.npz. Everything the library prints goes to pw.out.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+
+def kinetic_energy_density(
+    driver: Any, density: Float[np.ndarray, "nx ny nz"], reciprocal: Float[np.ndarray, "3 3"], volume: float
+) -> Float[np.ndarray, "nx ny nz"]:
+    """tau = 1/2 sum f |grad psi|^2 (hartree/bohr^3) from the wave functions of a converged driver.
+
+    |grad psi|^2 = (1/2) Laplacian |psi|^2 - Re psi* Laplacian psi, hence
+    tau = (1/4) Laplacian n - (1/2) sum f Re psi* Laplacian psi: two transforms per band where the gradient needs four.
+    All products of two plane waves below the cutoff fit on the grid, so both forms are exact there.
+    """
+    from scipy.fft import fftn, ifftn
+
+    shape = density.shape
+    frequencies = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij")
+    waves = np.stack(frequencies, -1) @ reciprocal
+    k_points = np.asarray(driver.get_ibz_k_points()).reshape(-1, 3)
+    tau = 0.25 * ifftn(-np.sum(waves**2, -1) * fftn(density)).real
+    for k, k_fractional in enumerate(k_points):
+        # Weights carry the factor 2 of the spin and the weight of the k-point.
+        weights = np.asarray(driver.get_occupation_numbers(k)) / volume
+        occupied = np.flatnonzero(weights * volume > 1e-14)
+        square = np.sum((waves + k_fractional @ reciprocal) ** 2, -1)
+        for band, periodic_part in zip(occupied, driver.get_wave_function(occupied, k), strict=True):
+            u = periodic_part.reshape(shape, order="F")
+            minus_laplacian = ifftn(square * fftn(u))
+            tau += 0.5 * weights[band] * (u.conj() * minus_laplacian).real
+    return tau
+
+
+def _ground_state(driver: Any, request: dict[str, Any], first: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    if not first:
+        driver.update_ions(np.array(request["positions"], dtype=float))
+    driver.scf()
+    converged = bool(driver.qepy_modules.control_flags.get_conv_elec())
+    answer = {
+        "converged": converged,
+        "scf_iterations": int(driver.get_scf_steps()),
+        "scf_error_rydberg": float(driver.get_scf_error()),
+    }
+    if not converged:
+        return answer, {}
+    occupations = [
+        np.asarray(driver.get_occupation_numbers(k))[-1] / driver.get_k_point_weights()[k]
+        for k in range(driver.get_number_of_k_points())
+    ]
+    answer |= {
+        "free_energy_rydberg": float(driver.get_energy()),
+        "smearing_energy_rydberg": float(driver.qepy_pw.ener.get_demet()),
+        "top_occupation": float(max(occupations)),
+    }
+    arrays = {"forces": np.array(driver.get_forces()), "pressure_tensor": np.array(driver.get_stress())}
+    if request["fields"]:
+        shape = tuple(int(n) for n in driver.get_number_of_grid_points())
+        lattice = np.array(driver.get_ions_lattice())
+        arrays["density"] = driver.get_density()[:, 0].reshape(shape, order="F")
+        arrays["tau"] = kinetic_energy_density(
+            driver, arrays["density"], 2 * np.pi * np.linalg.inv(lattice).T, float(driver.get_volume())
+        )
+    return answer, arrays
+
+
+def main() -> None:
+    """Answer requests until standard input closes."""
+    replies = os.fdopen(os.dup(1), "w")
+    log = os.open("pw.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    from qepy.driver import Driver
+
+    driver = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        first = driver is None
+        if driver is None:
+            driver = Driver("pw.in")
+        answer, arrays = _ground_state(driver, request, first)
+        sys.stdout.flush()
+        np.savez(Path("reply.npz"), allow_pickle=False, **arrays)
+        replies.write(json.dumps(answer) + "\n")
+        replies.flush()
+    # The library crashes when it is torn down with wave functions in memory; there is nothing left to save.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The electronic ground state of a structure: what a Born-Oppenheimer engine returns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.errors import EngineError
+from jovium.base.grid import GridField
+from jovium.base.localization import Localization, electron_localization
+from jovium.base.structure import Structure
+from jovium.reference.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class GroundState:
+    """Energies, forces, stress and electron fields of one structure at one protocol, in atomic units.
+
+    free_energy: Mermin free energy E - T S of the electrons in the field of fixed protons, proton repulsion included
+        (hartree per cell); forces and stress are its derivatives.
+    entropy_term: T S of the electrons (hartree per cell), so the internal energy is free_energy + entropy_term.
+    forces: -dF/dR (n, 3), hartree/bohr, or None when not asked for.
+    stress: (1/V) dF/d(strain), hartree/bohr^3, tension positive, or None; without the kinetic part of the protons.
+    density: n(r) >= 0 in 1/bohr^3; kinetic_energy_density: tau(r) in hartree/bohr^3; None when not asked for.
+    """
+
+    structure: Structure
+    protocol: Protocol
+    engine: str
+    free_energy: float
+    entropy_term: float
+    forces: Float[np.ndarray, "n 3"] | None = None
+    stress: Float[np.ndarray, "3 3"] | None = None
+    density: GridField | None = None
+    kinetic_energy_density: GridField | None = None
+    scf_iterations: int = 0
+    top_occupation: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def energy(self) -> float:
+        """Internal energy E = F + T S (hartree per cell)."""
+        return self.free_energy + self.entropy_term
+
+    @property
+    def pressure(self) -> float:
+        """Static pressure -tr(stress)/3 (hartree/bohr^3), without the ideal-gas part of the protons."""
+        if self.stress is None:
+            raise EngineError("a state without stress", "a calculation with stress", "ask an engine that computes it")
+        return float(-np.trace(self.stress) / 3)
+
+    def localization(self, shape: tuple[int, int, int] | None = None) -> Localization:
+        """ELF on the engine's own grid, or on any other grid of the cell.
+
+        n and tau are band-limited (products of plane waves), so their resampling is exact; the ELF, which is not
+        band-limited, is formed afterwards on the grid asked for.
+        """
+        if self.density is None or self.kinetic_energy_density is None:
+            raise EngineError(
+                f"a state from {self.engine} without electron density",
+                "density and kinetic-energy density on a grid",
+                "use an engine that gives them (espresso or pyscf)",
+            )
+        density, tau = self.density, self.kinetic_energy_density
+        if shape is not None and tuple(shape) != density.shape:
+            density, tau = density.resampled(shape), tau.resampled(shape)
+        return electron_localization(density, tau, self.protocol.density_floor)
+
+    def record(self) -> dict[str, object]:
+        """Protocol, engine and how the calculation went, as plain values for files."""
+        return {
+            "engine": self.engine,
+            **self.protocol.to_dict(),
+            "scf_iterations": self.scf_iterations,
+            "highest_band_occupation": self.top_occupation,
+            "elf_definition": "1/(1+(D/D0)^2), spin-restricted, Savin form of Becke-Edgecombe",
+        }
