@@ -15,8 +15,10 @@ SHORTEST_DISTANCE = 0.4
 class Engine(Interface):
     """Structure in, electronic ground state out."""
 
-    def ground_state(self, structure: Structure, protocol: Protocol, *, fields: bool = True) -> GroundState:
-        """Ground state of `structure` at `protocol`; `fields=False` skips density and kinetic-energy density.
+    def ground_state(
+        self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True
+    ) -> GroundState:
+        """Ground state of `structure` at `protocol`; `fields` asks for density and kinetic-energy density.
 
         Raises EngineMissing, NotConverged or EngineError, never returns an untrustworthy number; raises
         StructureError for overlapping atoms or a species the engine has no pseudopotential for.

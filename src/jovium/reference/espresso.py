@@ -42,11 +42,13 @@ def espresso_version() -> str:
 
 
 class Espresso:
-    """Plane-wave engine. One worker process at a time; it is reused, with its wave functions, while cell, number of
-    atoms and protocol stay the same, so neighbouring frames of a trajectory cost about half."""
+    """Plane-wave engine. One worker process at a time, reused with its wave functions while cell, number of atoms and
+    protocol stay the same. `trajectory=True` extrapolates them in time: the positions then have to come as the
+    successive, equally spaced steps of a molecular-dynamics run, which halves the cost of a step."""
 
-    def __init__(self, *, threads: int = 1):
+    def __init__(self, *, trajectory: bool = False, threads: int = 1):
         self.version = espresso_version()
+        self.trajectory = trajectory
         self.threads = threads
         self._worker: subprocess.Popen[str] | None = None
         self._key: tuple[object, ...] | None = None
@@ -70,7 +72,9 @@ class Espresso:
             shutil.rmtree(self._scratch, ignore_errors=True)
         self._worker = self._scratch = self._key = None
 
-    def ground_state(self, structure: Structure, protocol: Protocol, *, fields: bool = True) -> GroundState:
+    def ground_state(
+        self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True
+    ) -> GroundState:
         """See `Engine.ground_state`. Raises NotConverged, EngineError, EngineMissing or StructureError."""
         require_hydrogen(structure)
         protocol = protocol.for_cell(structure.cell)
@@ -80,7 +84,7 @@ class Espresso:
             self.close()
             self._start(structure, protocol)
             self._key = key
-        answer = self._ask({"positions": structure.positions.tolist(), "fields": fields})
+        answer = self._ask({"positions": structure.positions.tolist(), "fields": fields, "stress": stress})
         if not answer["converged"]:
             self.close()
             raise NotConverged(
@@ -118,7 +122,8 @@ class Espresso:
             free_energy=answer["free_energy_rydberg"] * RYDBERG_HARTREE,
             entropy_term=-answer["smearing_energy_rydberg"] * RYDBERG_HARTREE,
             forces=arrays["forces"] * RYDBERG_HARTREE,
-            stress=-arrays["pressure_tensor"] * RYDBERG_HARTREE,  # positive under compression in the library
+            # positive under compression in the library
+            stress=-arrays["pressure_tensor"] * RYDBERG_HARTREE if "pressure_tensor" in arrays else None,
             density=field("density"),
             kinetic_energy_density=field("tau"),
             scf_iterations=answer["scf_iterations"],
@@ -128,7 +133,7 @@ class Espresso:
 
     def _start(self, structure: Structure, protocol: Protocol) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="jovium-espresso-"))
-        (self._scratch / "pw.in").write_text(espresso_input(structure, protocol))
+        (self._scratch / "pw.in").write_text(espresso_input(structure, protocol, trajectory=self.trajectory))
         (self._scratch / PSEUDOPOTENTIAL_FILE).write_text(upf(protocol.functional))
         threads = {name: str(self.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
         self._worker = subprocess.Popen(

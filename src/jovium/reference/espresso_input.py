@@ -21,17 +21,18 @@ def number_of_bands(structure: Structure, protocol: Protocol) -> int:
     return int(np.ceil(max(thermal, occupied) + 4))
 
 
-def espresso_input(structure: Structure, protocol: Protocol) -> str:
+def espresso_input(structure: Structure, protocol: Protocol, *, trajectory: bool = False) -> str:
     """pw.x input (rydberg, bohr) for one self-consistent calculation with forces and stress.
 
     Spatial symmetry is off, so that tau summed over the mesh needs no symmetrisation; the k-points are written out,
-    one of each time-reversed pair.
+    one of each time-reversed pair. With `trajectory`, later position sets continue a molecular-dynamics run: density
+    and wave functions are extrapolated to second order in time (Arias et al., Phys. Rev. B 45, 1538 (1992)).
     """
     k_points, weights = protocol.k_points(structure.cell)
     rydberg = 1 / RYDBERG_HARTREE
     lines = [
         "&control",
-        "  calculation='scf', prefix='hydrogen', outdir='./out', pseudo_dir='./'",
+        f"  calculation='{'md' if trajectory else 'scf'}', prefix='hydrogen', outdir='./out', pseudo_dir='./'",
         "  disk_io='nowf', tprnfor=.true., tstress=.true., verbosity='low'",
         "/",
         "&system",
@@ -42,6 +43,9 @@ def espresso_input(structure: Structure, protocol: Protocol) -> str:
         "&electrons",
         f"  conv_thr={protocol.scf_threshold * structure.n_atoms * rydberg:.6e}, electron_maxstep=100",
         "  diagonalization='david', mixing_beta=0.6",
+        "/",
+        "&ions",
+        "  pot_extrapolation='second_order', wfc_extrapolation='second_order'",
         "/",
         "ATOMIC_SPECIES",
         f"H 1.008 {PSEUDOPOTENTIAL_FILE}",

@@ -2,8 +2,9 @@
 
 Quantum ESPRESSO stops its whole process on an error and keeps global state, so it lives in a process of its own. It
 is started as `python -m jovium.reference.espresso_worker` inside a scratch directory that holds pw.in and H.upf. Each
-line on standard input is a JSON request {"positions": null | [[x, y, z], ...] (bohr), "fields": bool}; each answer is
-one JSON line on the original standard output, with arrays in reply.npz. Everything the library prints goes to pw.out.
+line on standard input is a JSON request {"positions": [[x, y, z], ...] (bohr), "fields": bool, "stress": bool}; the
+first one finds its positions in pw.in already. Each answer is one JSON line on the original standard output, with
+arrays in reply.npz. Everything the library prints goes to pw.out.
 """
 
 import json
@@ -65,7 +66,9 @@ def _ground_state(driver: Any, request: dict[str, Any], first: bool) -> tuple[di
         "smearing_energy_rydberg": float(driver.qepy_pw.ener.get_demet()),
         "top_occupation": float(max(occupations)),
     }
-    arrays = {"forces": np.array(driver.get_forces()), "pressure_tensor": np.array(driver.get_stress())}
+    arrays = {"forces": np.array(driver.get_forces())}
+    if request["stress"]:
+        arrays["pressure_tensor"] = np.array(driver.get_stress())
     if request["fields"]:
         shape = tuple(int(n) for n in driver.get_number_of_grid_points())
         lattice = np.array(driver.get_ions_lattice())

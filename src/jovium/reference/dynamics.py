@@ -1,0 +1,228 @@
+"""First-principles molecular dynamics of fluid hydrogen: canonical samples of proton positions.
+
+Langevin dynamics by the BAOAB splitting (Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 34, eq. 10), whose
+configurational averages carry the smallest time-step error of the splittings with one force per step.
+
+A trajectory is one extended-XYZ file and nothing else. Every frame ends a block of steps, and every block starts from
+what the file says, with a fresh engine and random numbers that depend on the seed and the step alone. A killed run
+therefore loses at most one block, and repeating the command gives the same trajectory to the last digit.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.cell import Cell
+from jovium.base.errors import InputError
+from jovium.base.structure import Structure
+from jovium.base.units import (
+    BOHR_ANGSTROM,
+    HARTREE_EV,
+    KELVIN_HARTREE,
+    PRESSURE_GPA,
+    PROTON_MASS,
+    TIME_FEMTOSECOND,
+    hartree_to_kelvin,
+)
+from jovium.reference.protocol import Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jovium.reference.espresso import Espresso
+
+
+@dataclass(frozen=True)
+class FluidState:
+    """A thermodynamic state of fluid hydrogen and how it is sampled, in atomic units.
+
+    n_atoms protons in a cubic box at Wigner-Seitz radius rs (bohr) and temperature kT (hartree), started from a random
+    arrangement drawn with `seed`. time_step and friction time are in atomic units of time, block in steps per frame.
+    """
+
+    n_atoms: int
+    rs: float
+    kT: float
+    seed: int = 0
+    time_step: float = 0.4 / TIME_FEMTOSECOND
+    friction_time: float = 40.0 / TIME_FEMTOSECOND
+    block: int = 50
+
+    def __post_init__(self):
+        for name in ("n_atoms", "rs", "kT", "time_step", "friction_time", "block"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise InputError(f"{name} = {value}", "a positive number", "check the state asked for")
+
+    @property
+    def box(self) -> Cell:
+        """Cubic cell of edge rs (4 pi N / 3)^(1/3)."""
+        return Cell(np.eye(3) * self.rs * (4 * np.pi * self.n_atoms / 3) ** (1 / 3))
+
+
+def force_protocol(state: FluidState) -> Protocol:
+    """Protocol of the forces: electrons at the temperature of the protons, a cutoff and mesh cheaper than for labels.
+
+    The mean-value point from 48 atoms on, below that the shifted 2x2x2 mesh.
+    """
+    large = state.n_atoms >= 48
+    return Protocol(
+        cutoff=20.0,
+        k_spacing=None,
+        k_mesh=(1, 1, 1) if large else (2, 2, 2),
+        k_offset=0.25 if large else 0.5,
+        electronic_kT=max(state.kT, 1000 * KELVIN_HARTREE),
+        scf_threshold=1e-8,
+    )
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One point of a trajectory, atomic units: positions (unwrapped), momenta, and means over the block it ends.
+
+    temperature: mean kinetic temperature k_B T of the block; energy: potential (Mermin) energy of the last step;
+    pressure: static pressure plus the ideal-gas part n kT at the last step.
+    """
+
+    step: int
+    structure: Structure
+    momenta: Float[np.ndarray, "n 3"]
+    temperature: float
+    energy: float
+    pressure: float
+
+
+def random_structure(state: FluidState) -> Structure:
+    """A random arrangement without close pairs: each proton is the farthest from the others of 200 candidates."""
+    rng = np.random.default_rng(state.seed)
+    cell = state.box
+    positions = cell.cartesian(rng.random((1, 3)))
+    while len(positions) < state.n_atoms:
+        candidates = cell.cartesian(rng.random((200, 3)))
+        displacements = cell.minimum_image((candidates[:, None] - positions[None]).reshape(-1, 3))
+        nearest = np.linalg.norm(displacements, axis=1).reshape(200, -1).min(axis=1)
+        positions = np.vstack([positions, candidates[np.argmax(nearest)]])
+    return Structure(cell, positions, ("H",) * state.n_atoms)
+
+
+def first_frame(state: FluidState) -> Frame:
+    """Step 0: a random arrangement with Maxwell-Boltzmann momenta."""
+    rng = np.random.default_rng([state.seed, 0])
+    momenta = rng.normal(size=(state.n_atoms, 3)) * np.sqrt(PROTON_MASS * state.kT)
+    return Frame(0, random_structure(state), momenta, state.kT, float("nan"), float("nan"))
+
+
+def next_frame(state: FluidState, frame: Frame, engine: "Espresso", protocol: Protocol) -> Frame:
+    """One block of BAOAB steps: half kick, half drift, Ornstein-Uhlenbeck, half drift, half kick."""
+    step_length, keep = state.time_step, np.exp(-state.time_step / state.friction_time)
+    positions, momenta = frame.structure.positions.copy(), frame.momenta.copy()
+    structure, kinetic = frame.structure, []
+    engine.close()  # a cold start: the block depends on its first frame alone
+    ground = engine.ground_state(structure, protocol, fields=False, stress=False)
+    for step in range(frame.step + 1, frame.step + state.block + 1):
+        noise = np.random.default_rng([state.seed, step]).normal(size=positions.shape)
+        momenta += 0.5 * step_length * ground.forces
+        positions += 0.5 * step_length * momenta / PROTON_MASS
+        momenta = keep * momenta + np.sqrt((1 - keep**2) * PROTON_MASS * state.kT) * noise
+        positions += 0.5 * step_length * momenta / PROTON_MASS
+        structure = Structure(state.box, positions, structure.symbols)
+        ground = engine.ground_state(structure, protocol, fields=False, stress=step == frame.step + state.block)
+        momenta += 0.5 * step_length * ground.forces
+        kinetic.append(np.sum(momenta**2) / (3 * state.n_atoms * PROTON_MASS))
+    ideal = state.n_atoms * state.kT / state.box.volume
+    return Frame(
+        frame.step + state.block,
+        structure,
+        momenta,
+        float(np.mean(kinetic)),
+        ground.free_energy,
+        ground.pressure + ideal,
+    )
+
+
+def sample(state: FluidState, path: Path, n_frames: int, protocol: Protocol | None = None) -> "Iterator[Frame]":
+    """Run or continue the trajectory in `path` until it holds `n_frames` frames after the start; yield each new one.
+
+    Raises InputError when the file belongs to another state, EngineError when a force calculation fails.
+    """
+    from jovium.reference.espresso import Espresso
+
+    protocol = protocol or force_protocol(state)
+    frames = read_trajectory(path, state) if path.exists() else []
+    if not frames:
+        append_frame(path, state, first_frame(state))
+        frames = read_trajectory(path, state)
+    frame = frames[-1]
+    with Espresso(trajectory=True) as engine:
+        for _ in range(len(frames) - 1, n_frames):
+            append_frame(path, state, next_frame(state, frame, engine, protocol))
+            frame = read_trajectory(path, state)[-1]
+            yield frame
+
+
+def _header(state: FluidState, frame: Frame) -> str:
+    lattice = " ".join(f"{x:.17g}" for x in (state.box.vectors * BOHR_ANGSTROM).ravel())
+    facts = {
+        "step": frame.step,
+        "time_fs": frame.step * state.time_step * TIME_FEMTOSECOND,
+        "rs_bohr": state.rs,
+        "temperature_kelvin": hartree_to_kelvin(state.kT),
+        "seed": state.seed,
+        "kinetic_temperature_kelvin": hartree_to_kelvin(frame.temperature),
+        "potential_energy_ev": frame.energy * HARTREE_EV,
+        "pressure_gpa": frame.pressure * PRESSURE_GPA,
+    }
+    columns = "Properties=species:S:1:pos:R:3:momenta_au:R:3"
+    return f'Lattice="{lattice}" {columns} pbc="T T T" ' + " ".join(f"{k}={v:.17g}" for k, v in facts.items())
+
+
+def append_frame(path: Path, state: FluidState, frame: Frame) -> None:
+    """Append one extended-XYZ frame (angstrom; momenta in atomic units) with all digits, flushed to disk."""
+    import os
+
+    rows = np.hstack([frame.structure.positions * BOHR_ANGSTROM, frame.momenta])
+    lines = [str(state.n_atoms), _header(state, frame), *("H " + " ".join(f"{x:.17g}" for x in r) for r in rows)]
+    with path.open("a") as file:
+        file.write("\n".join(lines) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_trajectory(path: Path, state: FluidState) -> list[Frame]:
+    """The complete frames of a trajectory; a frame torn by a kill is cut off the file.
+
+    Raises InputError when the file was made at another state.
+    """
+    lines = path.read_text().splitlines(keepends=True)
+    length = state.n_atoms + 2
+    complete = len(lines) // length - (1 if lines and len(lines) % length == 0 and not lines[-1].endswith("\n") else 0)
+    frames = [_parse_frame(lines[i * length : (i + 1) * length], state, path) for i in range(complete)]
+    if complete * length != len(lines):
+        path.write_text("".join(lines[: complete * length]))
+    return frames
+
+
+def _parse_frame(lines: list[str], state: FluidState, path: Path) -> Frame:
+    from ase.io.extxyz import key_val_str_to_dict
+
+    facts = key_val_str_to_dict(lines[1].strip())
+    found = (int(lines[0]), facts["rs_bohr"], hartree_to_kelvin(state.kT), facts["seed"])
+    asked = (state.n_atoms, state.rs, facts["temperature_kelvin"], state.seed)
+    if not np.allclose(found, asked, rtol=1e-12):
+        raise InputError(
+            f"{path} holds N, rs, T, seed = {found[0]}, {found[1]}, {facts['temperature_kelvin']}, {found[3]}",
+            f"the state asked for: {asked[0]}, {asked[1]}, {found[2]}, {asked[3]}",
+            "give another file name, or the state the file was started with",
+        )
+    rows = np.array([line.split()[1:] for line in lines[2:]], dtype=float)
+    return Frame(
+        int(facts["step"]),
+        Structure(state.box, rows[:, :3] / BOHR_ANGSTROM, ("H",) * state.n_atoms),
+        rows[:, 3:].copy(),
+        float(facts["kinetic_temperature_kelvin"]) * KELVIN_HARTREE,
+        float(facts["potential_energy_ev"]) / HARTREE_EV,
+        float(facts["pressure_gpa"]) / PRESSURE_GPA,
+    )
