@@ -1,0 +1,140 @@
+"""`jovium analyse`: one file, its hydrogen network."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jovium.base.errors import InputError
+
+if TYPE_CHECKING:
+    from jovium.report.analysis import Analysis
+    from jovium.runs.analysis import Question
+
+HELP = "ELF, networking value phi, critical points and Tc of a structure or an ELF field"
+DESCRIPTION = """Analyse FILE: a structure (POSCAR, CIF, extxyz, XSF, .res, ...) whose ELF is computed from first
+principles, or an ELF field (cube, ELFCAR, XSF) that is used as it is. Writes elf.cube, analysis.json and page.html."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("file", type=Path, help="structure or ELF field")
+    parser.add_argument("--out", type=Path, help="folder of the results (default: FILE's name + '-jovium')")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--no-files", action="store_true", help="write no files, only print")
+    parser.add_argument(
+        "--persistence", type=float, default=0.02, help="ignore critical points below it (default 0.02)"
+    )
+    engine = parser.add_argument_group("first-principles calculation (structures)")
+    engine.add_argument("--engine", choices=["espresso", "pyscf"], default="espresso")
+    engine.add_argument("--protocol", choices=["production", "cheap"], default="production")
+    engine.add_argument("--functional", choices=["PBE", "LDA"])
+    engine.add_argument("--cutoff", type=float, metavar="HARTREE", help="plane-wave cutoff")
+    engine.add_argument("--k-mesh", type=int, nargs=3, metavar=("N1", "N2", "N3"), help="k-points along each axis")
+    engine.add_argument("--electronic-kelvin", type=float, metavar="T", help="temperature of the electrons")
+    grid = engine.add_mutually_exclusive_group()
+    grid.add_argument("--spacing", type=float, metavar="ANGSTROM", help="distance of ELF grid points (default 0.1)")
+    grid.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="the ELF grid itself")
+    field = parser.add_argument_group("ELF field files")
+    field.add_argument(
+        "--elf-convention",
+        choices=["auto", "true", "qe"],
+        default="auto",
+        help="'qe': undo the factor Quantum ESPRESSO 7.0-7.5 loses; 'true': take as is; 'auto': undo when certain",
+    )
+    tc = parser.add_argument_group("superconductivity")
+    tc.add_argument("--h-dos", type=float, help="hydrogen share of the density of states at the Fermi level")
+    tc.add_argument("--dos-file", type=Path, help="text table energy / total DOS / hydrogen DOS to read it from")
+    tc.add_argument("--fermi", type=float, metavar="EV", help="Fermi energy on the scale of the DOS file")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Analyse, print, write."""
+    from jovium.runs.analysis import analyse, write_analysis
+
+    if not options.file.exists():
+        raise InputError(f"no file {options.file}", "a structure or an ELF field file", "check the path")
+
+    def progress(stage: str) -> None:
+        if sys.stderr.isatty() or not options.json:
+            print(f"  {stage} ...", file=sys.stderr, flush=True)
+
+    analysis = analyse(options.file, question(options), progress)
+    folder = options.out or options.file.with_name(options.file.stem + "-jovium")
+    paths = {} if options.no_files else write_analysis(analysis, folder)
+    if options.json:
+        print(json.dumps(analysis.to_json(), allow_nan=False))
+        return 0
+    print_analysis(analysis)
+    for kind, path in paths.items():
+        print(f"{kind:>6}: {path}")
+    return 0
+
+
+def question(options: argparse.Namespace) -> "Question":
+    """The question the options ask, in atomic units."""
+    from dataclasses import replace
+
+    from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
+    from jovium.reference.protocol import PROTOCOLS
+    from jovium.runs.analysis import SPACING, Question
+
+    protocol = PROTOCOLS[options.protocol]
+    changes: dict[str, object] = {}
+    if options.functional:
+        changes["functional"] = options.functional
+    if options.cutoff is not None:
+        changes["cutoff"] = options.cutoff
+    if options.electronic_kelvin is not None:
+        changes["electronic_kT"] = kelvin_to_hartree(options.electronic_kelvin)
+    if options.k_mesh:
+        changes |= {"k_mesh": tuple(options.k_mesh), "k_spacing": None}
+    if options.spacing is not None and not options.spacing > 0:
+        raise InputError(f"--spacing {options.spacing}", "a positive distance in angstrom", "e.g. --spacing 0.1")
+    if options.grid and min(options.grid) < 4:
+        raise InputError(f"--grid {options.grid}", "three numbers >= 4", "e.g. --grid 48 48 48")
+    return Question(
+        engine=options.engine,
+        protocol=replace(protocol, **changes),
+        spacing=options.spacing / BOHR_ANGSTROM if options.spacing else SPACING,
+        shape=tuple(options.grid) if options.grid else None,
+        elf_convention=options.elf_convention,
+        persistence=options.persistence,
+        hydrogen_dos=options.h_dos,
+        dos_file=options.dos_file,
+        fermi_energy_ev=options.fermi,
+    )
+
+
+def print_analysis(analysis: "Analysis") -> None:
+    """The result as a table on standard output, warnings on standard error."""
+    from rich.console import Console
+    from rich.table import Table
+
+    facts = analysis.to_json()
+    console = Console()
+    grid = " x ".join(map(str, facts["grid_shape"]))
+    console.print(
+        f"[bold]{analysis.name}[/bold]: {facts['n_atoms']} atoms, rs {facts['rs_bohr']:.4f} bohr, grid {grid}"
+    )
+    table = Table("quantity", "value", "meaning")
+    meanings = {
+        "phi_1d": "network first connects along one direction",
+        "phi_2d": "along two",
+        "phi_3d": "along three: the networking value phi",
+        "phi_star": "first contact of two H: the molecularity index phi*",
+    }
+    for key, meaning in meanings.items():
+        value = facts[key]
+        table.add_row(key, "-" if value is None else f"{value:.4f}", meaning)
+    points = facts["critical_points"]
+    counts = ", ".join(f"{points[kind]} {kind}" for kind in ("maxima", "bonds", "rings", "cages"))
+    table.add_row("critical points", counts, f"Morse sum {points['morse_sum']}")
+    for estimate in analysis.tc:
+        shown = "-" if estimate.kelvin is None else f"{estimate.kelvin:.0f} K"
+        table.add_row(f"Tc {estimate.name}", shown, estimate.note)
+    console.print(table)
+    for warning in analysis.warnings:
+        print(f"warning: {warning}", file=sys.stderr)

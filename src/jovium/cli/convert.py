@@ -1,0 +1,54 @@
+"""`jovium convert`: fields and structures between formats."""
+
+import argparse
+from pathlib import Path
+
+from jovium.base.errors import InputError
+
+HELP = "convert an ELF field (cube, ELFCAR, XSF) or a structure to another format"
+DESCRIPTION = """Convert IN to OUT. A field (cube, ELFCAR, XSF) becomes another field, or the structure inside it; a
+structure becomes another structure file. The format of OUT follows its name."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("source", metavar="IN", type=Path)
+    parser.add_argument("target", metavar="OUT", type=Path)
+    parser.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="resample the field")
+    parser.add_argument("--elf-convention", choices=["auto", "true", "qe"], default="auto")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, convert, write."""
+    import sys
+
+    from jovium.formats.fields import is_field_file, read_field, write_field
+    from jovium.formats.structures import read_structure, write_structure
+
+    source, target = options.source, options.target
+    if not source.exists():
+        raise InputError(f"no file {source}", "a field or a structure file", "check the path")
+    field_target = target.suffix.lower() in (".cube", ".xsf") or target.name.upper().startswith("ELFCAR")
+    if not is_field_file(source):
+        if options.grid:
+            raise InputError(f"--grid for {source}", "a field file", f"{source} holds a structure only")
+        write_structure(target, read_structure(source))
+        return 0
+    file = read_field(source, elf_convention=options.elf_convention)
+    for warning in file.provenance.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if not field_target:
+        write_structure(target, file.structure)
+        return 0
+    field = file.field
+    if options.grid:
+        shape = tuple(options.grid)
+        # The ELF is not band-limited: the smooth interpolant keeps it free of Fourier ringing.
+        import numpy as np
+
+        from jovium.base.grid import GridField
+
+        field = GridField(field.interpolant().value(GridField(np.zeros(shape), field.cell).points()), field.cell)
+    write_field(target, file.structure, field, comment=f"converted from {source.name}")
+    return 0

@@ -1,0 +1,71 @@
+"""`jovium doctor`: what is installed and whether it works."""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+
+HELP = "check the installation"
+DESCRIPTION = "Show versions, engines and resources; with --run, compute the energy of the hydrogen molecule."
+
+REQUIRED = ("numpy", "scipy", "numba", "ase", "spglib")
+OPTIONAL = {"qepy": "first-principles engine", "pyscf": "cross-check engine (pip install 'jovium[crosscheck]')"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("--run", action="store_true", dest="try_engine", help="compute H2 with the default engine")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the findings; exit code 1 when something required is missing."""
+    facts: dict[str, object] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "scratch_free_gb": round(shutil.disk_usage(tempfile.gettempdir()).free / 1e9, 1),
+        **{name: installed(name) for name in ("jovium", *REQUIRED, *OPTIONAL)},
+    }
+    missing = [name for name in REQUIRED if facts[name] is None]
+    if options.try_engine:
+        facts["h2_energy_hartree"] = hydrogen_molecule_energy()
+    if options.json:
+        print(json.dumps(facts))
+    else:
+        for name, value in facts.items():
+            note = f"  ({OPTIONAL[name]})" if name in OPTIONAL else ""
+            print(f"{name:>18}  {'missing' if value is None else value}{note}")
+    for name in missing:
+        print(f"jovium: {name} is missing\n  do: pip install {name}", file=sys.stderr)
+    return 1 if missing else 0
+
+
+def installed(package: str) -> str | None:
+    """Version of an installed package, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def hydrogen_molecule_energy() -> float:
+    """Energy of H2 at 1.40 bohr in a box of 9 bohr by the default engine at the cheap protocol (hartree)."""
+    import numpy as np
+
+    from jovium.base.cell import Cell
+    from jovium.base.structure import Structure
+    from jovium.reference.engine import open_engine
+    from jovium.reference.protocol import CHEAP
+
+    molecule = Structure(Cell(np.eye(3) * 9.0), np.array([[0.0, 0, 0], [0, 0, 1.4]]), ("H", "H"))
+    engine = open_engine()
+    try:
+        return engine.ground_state(molecule, CHEAP, fields=False, stress=False).energy
+    finally:
+        engine.close()
