@@ -12,6 +12,8 @@ REACH = 2.0
 """Largest distance between a grid event and its critical point, in grid steps along any axis."""
 LONGEST_STEP = 0.5
 CHUNK = 4096
+CENTRE = np.zeros((1, 3))
+SIDES = 0.5 * np.concatenate([np.eye(3), -np.eye(3)])
 
 Points = Float[np.ndarray, "n 3"]
 
@@ -29,27 +31,28 @@ def refine(field: GridField, positions: Points, values: Float[np.ndarray, "n"], 
     """Critical points of the interpolated field next to grid events at `positions` (bohr) with grid `values`.
 
     index: number of positive Hessian eigenvalues wanted (0 maximum, 1 bond, 2 ring, 3 cage). Newton starts from the
-    event and half a grid step to its six sides; the nearest point found wins. A point x counts when the gradient
-    vanishes there, the signature is right, it lies within REACH grid steps of the event x_v, and
+    event; where that fails, from half a grid step to its six sides, and the nearest point found wins. A point x counts
+    when the gradient vanishes there, the signature is right, it lies within REACH grid steps of the event x_v, and
     |f(x) - f(x_v)| <= |lambda|_max |x - x_v|^2, twice the second-order bound of Taylor's theorem: O(h^2).
     """
     interpolant = field.interpolant()
     positions, values = positions.copy(), np.array(values, dtype=float)
     found = np.zeros(len(positions), dtype=bool)
-    for start in range(0, len(positions), CHUNK):
-        part = slice(start, start + CHUNK)
-        positions[part], values[part], found[part] = _refine_chunk(
-            interpolant, positions[part], values[part], np.asarray(index)[part]
-        )
+    for starts in (CENTRE, SIDES):
+        missing = np.flatnonzero(~found)
+        for first in range(0, len(missing), CHUNK):
+            part = missing[first : first + CHUNK]
+            positions[part], values[part], found[part] = _refine_chunk(
+                interpolant, starts, positions[part], values[part], np.asarray(index)[part]
+            )
     return Refined(positions, values, found)
 
 
-def _refine_chunk(interpolant: Interpolant, events: Points, values: np.ndarray, index: np.ndarray):
-    sides = np.concatenate([np.zeros((1, 3)), 0.5 * np.eye(3), -0.5 * np.eye(3)]) / interpolant.shape
-    starts = events[None] + interpolant.cell.cartesian(sides)[:, None]
-    index = np.broadcast_to(index, starts.shape[:2]).reshape(-1)
-    ends, converged = _newton(interpolant, starts.reshape(-1, 3), index)
-    ends, converged = ends.reshape(starts.shape), converged.reshape(starts.shape[:2])
+def _refine_chunk(interpolant: Interpolant, starts: Points, events: Points, values: np.ndarray, index: np.ndarray):
+    points = events[None] + interpolant.cell.cartesian(starts / interpolant.shape)[:, None]
+    index = np.broadcast_to(index, points.shape[:2]).reshape(-1)
+    ends, converged = _newton(interpolant, points.reshape(-1, 3), index)
+    ends, converged = ends.reshape(points.shape), converged.reshape(points.shape[:2])
     steps = np.abs(interpolant.cell.fractional(ends - events) * interpolant.shape).max(axis=-1)
     end_values, _, hessian = interpolant.value_gradient_hessian(ends)
     curvature = np.abs(np.linalg.eigvalsh(hessian)).max(axis=-1)
