@@ -1,0 +1,137 @@
+"""Gaussian cube files: z fastest, lengths in bohr (in angstrom when the grid counts are negative).
+
+Format: https://gaussian.com/cubegen/ (title, description, number of atoms and origin, three lines of count and step
+vector, atoms, values). A negative number of atoms announces a line that lists orbitals.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.cell import Cell
+from jovium.base.errors import FormatError
+from jovium.base.grid import GridField
+from jovium.base.structure import Structure
+from jovium.base.units import BOHR_ANGSTROM
+from jovium.formats.files import Parsed, malformed_as_format_error, numbers, value_lines
+
+HEADER_LINES = 6
+
+
+class _Header(NamedTuple):
+    comments: tuple[str, str]
+    n_atoms: int
+    has_orbital_line: bool
+    values_per_point: int
+    origin: Float[np.ndarray, "3"]
+    shape: tuple[int, int, int]
+    steps: Float[np.ndarray, "3 3"]
+    unit: float
+
+
+def parse_cube(text: str, path: Path) -> Parsed:
+    """Structure and field of a cube file; a non-zero origin is moved to zero together with the atoms.
+
+    Raises FormatError for a malformed or truncated file, several values per point, or a file without atoms.
+    """
+    lines = text.splitlines()
+    with malformed_as_format_error(path, "cube"):
+        header = _parse_header(lines)
+        first_value_line = HEADER_LINES + header.n_atoms
+        table = [line.split() for line in lines[HEADER_LINES:first_value_line]]
+        atomic_numbers = [int(row[0]) for row in table]
+        positions = np.array([[float(x) for x in row[2:5]] for row in table]) * header.unit
+        per_point = header.values_per_point
+        if header.has_orbital_line:
+            per_point = int(lines[first_value_line].split()[0])
+            first_value_line += 1
+        symbols = _symbols(atomic_numbers, path)
+    if per_point != 1:
+        raise FormatError(f"{path}: {per_point} values per grid point", "one field per file", "export a single one")
+    values = numbers("\n".join(lines[first_value_line:]), int(np.prod(header.shape)), path).reshape(header.shape)
+    code = "Quantum ESPRESSO" if "pwscf calculation" in header.comments[0].lower() else None
+    warnings = []
+    if code and _ends_repeat(values):
+        values = values[:-1, :-1, :-1]
+        warnings.append("the grid repeats its first planes as its last (Quantum ESPRESSO of 2013): they were dropped")
+    if (
+        code
+        and len(set(atomic_numbers)) > 1
+        and sorted(set(atomic_numbers)) == list(range(1, len(set(atomic_numbers)) + 1))
+    ):
+        warnings.append("atomic numbers 1, 2, ... look like species indices: check the elements")
+    cell = Cell(header.steps * np.array(values.shape)[:, None] * header.unit)
+    structure = Structure(cell, positions - header.origin * header.unit, symbols)
+    return Parsed(structure, GridField(values, cell), header.comments, code, tuple(warnings))
+
+
+def _parse_header(lines: list[str]) -> _Header:
+    third = lines[2].split()
+    count = int(third[0])
+    axes = [line.split() for line in lines[3:HEADER_LINES]]
+    counts = [int(axis[0]) for axis in axes]
+    if 0 in counts or len({n > 0 for n in counts}) != 1:
+        raise ValueError(f"grid counts {counts}")
+    nx, ny, nz = (abs(n) for n in counts)
+    return _Header(
+        (lines[0].strip(), lines[1].strip()),
+        abs(count),
+        count < 0,
+        int(third[4]) if len(third) > 4 else 1,
+        np.array([float(x) for x in third[1:4]]),
+        (nx, ny, nz),
+        np.array([[float(x) for x in axis[1:4]] for axis in axes]),
+        1.0 if counts[0] > 0 else 1.0 / BOHR_ANGSTROM,
+    )
+
+
+def _symbols(atomic_numbers: list[int], path: Path) -> tuple[str, ...]:
+    from ase.data import chemical_symbols
+
+    if not atomic_numbers:
+        raise FormatError(f"{path}: no atoms", "at least one atom", "export the field together with the structure")
+    for number in atomic_numbers:
+        if not 0 < number < len(chemical_symbols):
+            raise FormatError(f"{path}: atomic number {number}", "1 to 118", "check the atom lines of the cube")
+    return tuple(chemical_symbols[number] for number in atomic_numbers)
+
+
+def _ends_repeat(values: np.ndarray) -> bool:
+    # pp.x of February to October 2013 wrote n + 1 points per axis (PP/src/cube.f90). A field that is constant on
+    # the faces (vacuum) says nothing.
+    if min(values.shape) < 3:
+        return False
+    ends = [(np.take(values, 0, axis), np.take(values, -1, axis)) for axis in range(3)]
+    return all(np.array_equal(first, last) and np.ptp(first) > 0 for first, last in ends)
+
+
+def holds_values(text: str) -> bool:
+    """True when the text has the header of a cube file and at least one line after the atoms."""
+    lines = text.splitlines()
+    try:
+        header = _parse_header(lines)
+    except (IndexError, ValueError):
+        return False
+    return any(line.strip() for line in lines[HEADER_LINES + header.n_atoms :])
+
+
+def cube_lines(structure: Structure, field: GridField, stamp: str, comment: str) -> Iterator[str]:
+    """The lines of a cube file in bohr."""
+    from ase.data import atomic_numbers
+
+    yield f"{stamp}\n{comment}\n"
+    yield _row(structure.n_atoms, np.zeros(3))
+    for n, vector in zip(field.shape, field.cell.vectors, strict=True):
+        yield _row(n, vector / n)
+    for symbol, position in zip(structure.symbols, structure.positions, strict=True):
+        number = 1 if symbol in ("D", "T") else atomic_numbers[symbol]
+        yield f"{number:6d}{number:12.6f}" + "".join(f"{x:20.12f}" for x in position) + "\n"
+    for row in np.asarray(field.values, dtype=float).reshape(-1, field.shape[2]):
+        yield from value_lines(row, 6)
+
+
+def _row(count: int, vector: np.ndarray) -> str:
+    return f"{count:6d}" + "".join(f"{x:20.12f}" for x in vector) + "\n"

@@ -1,0 +1,110 @@
+"""VASP ELFCAR files: the layout of a CHGCAR, x fastest, values as they are (a CHGCAR holds density times volume).
+
+Source: https://vasp.at/wiki/ELFCAR: lattice, positions, Nx Ny Nz, then ELF(x, y, z) with x fastest; with ISPIN = 2
+the block of spin up is followed by that of spin down.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from jovium.base.cell import Cell
+from jovium.base.errors import FormatError
+from jovium.base.grid import GridField
+from jovium.base.structure import Structure
+from jovium.base.units import BOHR_ANGSTROM
+from jovium.formats.files import Parsed, malformed_as_format_error, numbers, value_lines
+
+SPIN_WARNING = (
+    "spin-polarised ELFCAR: the mean of its two blocks is taken, and the reference of VASP for one spin channel "
+    "differs from the unpolarised one; recompute with ISPIN = 1 if the system is not magnetic"
+)
+
+
+def parse_elfcar(text: str, path: Path) -> Parsed:
+    """Structure and field of an ELFCAR; of a spin-polarised one the mean of both channels, with a warning.
+
+    Raises FormatError for a malformed or truncated file, missing element names, or a CHGCAR.
+    """
+    if "augmentation" in text:
+        raise FormatError(
+            f"{path} has augmentation occupancies: it is a CHGCAR", "an ELFCAR", "set LELF = .TRUE. and give ELFCAR"
+        )
+    lines = text.splitlines()
+    with malformed_as_format_error(path, "ELFCAR"):
+        structure, end = _parse_poscar(lines, path)
+        start = next(i for i in range(end, len(lines) + 1) if lines[i].strip())
+        nx, ny, nz = (int(n) for n in lines[start].split())
+    count = nx * ny * nz
+    blocks = _blocks(lines[start + 1 :], lines[start].split())
+    if len(blocks) > 2:
+        raise FormatError(f"{path}: {len(blocks)} grids", "one, or two for two spins", "ELF has no non-collinear form")
+    fields = [numbers(block, count, path).reshape((nx, ny, nz), order="F") for block in blocks]
+    values = np.mean(fields, axis=0)
+    warnings = (SPIN_WARNING,) if len(fields) == 2 else ()
+    return Parsed(structure, GridField(values, structure.cell), (lines[0].strip(),), "VASP", warnings)
+
+
+def _parse_poscar(lines: list[str], path: Path) -> tuple[Structure, int]:
+    vectors = np.array([[float(x) for x in line.split()[:3]] for line in lines[2:5]])
+    scale = np.array([float(x) for x in lines[1].split()])
+    if len(scale) == 1 and scale[0] < 0:  # a negative scale is the volume of the cell
+        scale = (-scale / abs(np.linalg.det(vectors))) ** (1 / 3)
+    at = 5
+    names = lines[at].split()
+    if names[0].isdigit():
+        names = lines[0].split()
+    else:
+        at += 1
+    counts = [int(n) for n in lines[at].split()]
+    symbols = _symbols(names, counts, path)
+    at += 1
+    if lines[at].strip()[0] in "sS":  # selective dynamics
+        at += 1
+    cartesian = lines[at].strip()[0] in "cCkK"
+    rows = lines[at + 1 : at + 1 + len(symbols)]
+    points = np.array([[float(x) for x in row.split()[:3]] for row in rows])
+    cell = Cell(vectors * scale / BOHR_ANGSTROM)
+    positions = points * scale / BOHR_ANGSTROM if cartesian else cell.cartesian(points)
+    return Structure(cell, positions, symbols), at + 1 + len(symbols)
+
+
+def _symbols(names: list[str], counts: list[int], path: Path) -> tuple[str, ...]:
+    # VASP 6 may append the POTCAR title and its hash: H_GW/0af1.
+    elements = [match.group(1) for name in names if (match := re.match(r"([A-Z][a-z]?)(?:[_/\d].*)?$", name))]
+    if len(elements) != len(counts):
+        raise FormatError(
+            f"{path}: {len(counts)} species and the element names {elements}",
+            "one element name per species",
+            "insert a line with the element names above the line with the numbers of atoms",
+        )
+    return tuple(element for element, count in zip(elements, counts, strict=True) for _ in range(count))
+
+
+def _blocks(lines: list[str], shape: list[str]) -> list[str]:
+    """The value blocks, cut where the line with the grid shape is repeated."""
+    blocks: list[list[str]] = [[]]
+    for line in lines:
+        if line.split() == shape:
+            blocks.append([])
+        else:
+            blocks[-1].append(line)
+    return ["\n".join(block) for block in blocks]
+
+
+def elfcar_lines(structure: Structure, field: GridField, stamp: str, comment: str) -> Iterator[str]:
+    """The lines of an ELFCAR with one block, atoms in the order of the structure."""
+    runs = [(symbol, len(list(group))) for symbol, group in groupby(structure.symbols)]
+    yield f"{stamp}; {comment}\n" if comment else f"{stamp}\n"
+    yield "   1.00000000000000\n"
+    for vector in structure.cell.vectors * BOHR_ANGSTROM:
+        yield "".join(f"{x:22.14f}" for x in vector) + "\n"
+    yield "".join(f"{symbol:>6s}" for symbol, _ in runs) + "\n"
+    yield "".join(f"{count:6d}" for _, count in runs) + "\nDirect\n"
+    for point in structure.cell.fractional(structure.positions):
+        yield "".join(f"{x:20.14f}" for x in point) + "\n"
+    yield "\n" + "".join(f"{n:5d}" for n in field.shape) + "\n"
+    yield from value_lines(np.asarray(field.values, dtype=float).ravel(order="F"), 5)

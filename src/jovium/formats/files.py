@@ -1,0 +1,124 @@
+"""Text files of numbers: reading with errors a user can act on, writing that never leaves half a file."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.errors import FormatError, JoviumError, OutputError
+from jovium.base.grid import GridField
+from jovium.base.structure import Structure
+
+VALUE_FORMAT = "%17.9E"
+"""Ten significant digits: a field survives a round trip to 1e-9 of each value."""
+
+
+class Parsed(NamedTuple):
+    """What a file holds: structure, field, header lines that may name its author, the code its format implies."""
+
+    structure: Structure
+    field: GridField
+    header: tuple[str, ...]
+    code: str | None
+    warnings: tuple[str, ...]
+
+
+def read_text(path: Path) -> str:
+    """Contents of a text file. Raises FormatError when it is missing, not a file, unreadable, empty or binary."""
+    if not path.exists():
+        raise FormatError(f"no file {path}", "an existing file", "check the path")
+    if not path.is_file():
+        raise FormatError(f"{path} is not a file", "a text file", "name the file inside the directory")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FormatError(f"{path}: {error.strerror}", "a readable file", "check its permissions") from error
+    if not content.strip():
+        raise FormatError(f"{path} is empty", "a file with data", "run the calculation that writes it again")
+    if b"\0" in content:
+        raise FormatError(
+            f"{path} is a binary file", "text (cube, ELFCAR, XSF or a structure)", "decompress or re-export it"
+        )
+    return content.decode("utf-8", errors="replace")
+
+
+@contextmanager
+def malformed_as_format_error(path: Path, kind: str) -> Iterator[None]:
+    """Turn the IndexError or ValueError of a header that is not what a `kind` file has into a FormatError."""
+    try:
+        yield
+    except JoviumError:
+        raise
+    except (IndexError, ValueError) as error:
+        raise FormatError(
+            f"{path}: header that cannot be read ({error})",
+            f"a complete {kind} file",
+            "check that the file is complete and of the type its name says",
+        ) from error
+
+
+def numbers(text: str, count: int, path: Path) -> Float[np.ndarray, "count"]:
+    """The `count` numbers that `text` consists of. Raises FormatError for a different number or a word."""
+    tokens = text.split()
+    if len(tokens) != count:
+        problem = "truncated: " if len(tokens) < count else ""
+        raise FormatError(
+            f"{path}: {problem}{len(tokens)} grid values", f"{count} values", "copy or compute the file again"
+        )
+    try:
+        return np.array(tokens, dtype=float)
+    except ValueError:
+        return np.array([_fortran_number(token, path) for token in tokens])
+
+
+def _fortran_number(token: str, path: Path) -> float:
+    # Fortran drops the E of three-digit exponents (0.12345-104) and writes D for double precision.
+    repaired = re.sub(r"(?<=\d)([+-]\d{3})$", r"E\1", token.replace("D", "E").replace("d", "e"))
+    try:
+        return float(repaired)
+    except ValueError:
+        raise FormatError(
+            f"{path}: '{token}' among the grid values", "numbers only", "check that the file was not cut or mixed up"
+        ) from None
+
+
+def value_lines(flat: Float[np.ndarray, "n"], per_line: int) -> Iterator[str]:
+    """Lines of `per_line` numbers each."""
+    for start in range(0, len(flat), per_line):
+        row = flat[start : start + per_line]
+        yield (VALUE_FORMAT * len(row)) % tuple(row) + "\n"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block succeeds and vanishes when it does not.
+
+    Raises OutputError when the disk is full or the place cannot be written; the old file is then untouched.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "is a directory", str(path))
+        yield part
+        with open(part, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: {error.strerror or error}",
+            "a place with room that can be written",
+            "free some space, or write to another folder",
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a text file as a whole or not at all. Raises OutputError."""
+    with replacing(path) as part, open(part, "w", encoding="utf-8") as stream:
+        stream.writelines(lines)

@@ -1,0 +1,95 @@
+"""Atomic structures in files: everything ASE reads (POSCAR, CIF, extended XYZ, XSF, .res, ...) and field files."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jovium.base.errors import FormatError, StructureError
+from jovium.base.structure import Structure
+from jovium.formats.fields import is_field_file, read_field
+from jovium.formats.files import read_text, replacing
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+TEXT_WRITERS = ("vasp", "cif", "extxyz", "xsf", "res", "aims", "castep-cell", "xtd", "gen", "v-sim", "proteindatabank")
+
+
+def read_structure(path: str | os.PathLike[str], index: int = -1) -> Structure:
+    """One structure of a file, the last one of a trajectory unless `index` says otherwise.
+
+    Raises FormatError when the file cannot be read, StructureError when it has no periodic cell.
+    """
+    path = Path(path)
+    if is_field_file(path):
+        return read_field(path, elf_convention="true").structure
+    return read_structures(path, str(index))[0]
+
+
+def read_structures(path: str | os.PathLike[str], index: str = ":") -> tuple[Structure, ...]:
+    """The structures of a file or trajectory; `index` is a Python slice such as "::10", or a number."""
+    path = Path(path)
+    return tuple(_checked(atoms, path) for atoms in _ase_images(path, index))
+
+
+def _ase_images(path: Path, index: str) -> list["Atoms"]:
+    import ase.io
+
+    read_text(path)  # the plain errors: missing, a directory, empty, binary
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            images = ase.io.read(path, index=index)
+    except Exception as error:  # ASE readers raise whatever their parser stumbles over
+        raise FormatError(
+            f"{path}: {type(error).__name__}: {error}",
+            "a structure file that ASE knows, with the structures asked for",
+            "check the file and its name (POSCAR, .cif, .extxyz, .xsf, .res, ...)",
+        ) from error
+    images = images if isinstance(images, list) else [images]
+    if not images:
+        raise FormatError(f"{path}: no structure at index {index}", "at least one", "choose another index")
+    return images
+
+
+def _checked(atoms: "Atoms", path: Path) -> Structure:
+    occupancies = (atoms.info.get("occupancy") or {}).values()
+    if any(abs(sum(site.values()) - 1) > 1e-3 or len(site) > 1 for site in occupancies):
+        raise FormatError(f"{path}: partly occupied sites", "an ordered structure", "choose one ordered configuration")
+    try:
+        return Structure.from_ase(atoms)
+    except StructureError as error:
+        raise StructureError(f"{path}: {error.got}", error.expected, error.do) from error
+
+
+def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
+    """Write a structure in the format that the name of `path` says (POSCAR, .cif, .extxyz, .xsf, .res, ...).
+
+    As a whole or not at all. CIF carries as many digits as ASE gives it. Raises FormatError for a name that no
+    writer knows, OutputError when the place cannot be written.
+    """
+    import ase.io
+
+    path = Path(path)
+    file_format = _writable_format(path)
+    with replacing(path) as part:
+        ase.io.write(part, structure.to_ase(), format=file_format)
+
+
+def _writable_format(path: Path) -> str:
+    from ase.io.formats import UnknownFileTypeError, filetype
+
+    try:
+        file_format = filetype(path.name, read=False, guess=False)
+    except UnknownFileTypeError:
+        file_format = ""
+    if file_format == "xyz":
+        file_format = "extxyz"  # plain XYZ has no cell
+    if file_format not in TEXT_WRITERS:
+        raise FormatError(
+            f"the output name {path.name}",
+            "a structure format with a cell: POSCAR, .cif, .extxyz, .xsf, .res",
+            "choose another name",
+        )
+    return file_format
