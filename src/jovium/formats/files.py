@@ -73,17 +73,18 @@ def numbers(text: str, count: int, path: Path) -> Float[np.ndarray, "count"]:
     try:
         return np.array(tokens, dtype=float)
     except ValueError:
-        return np.array([_fortran_number(token, path) for token in tokens])
+        return np.array([fortran_number(token, path) for token in tokens])
 
 
-def _fortran_number(token: str, path: Path) -> float:
+def fortran_number(token: str, path: Path) -> float:
+    """A number as Fortran or C writes it. Raises FormatError for a word."""
     # Fortran drops the E of three-digit exponents (0.12345-104) and writes D for double precision.
     repaired = re.sub(r"(?<=\d)([+-]\d{3})$", r"E\1", token.replace("D", "E").replace("d", "e"))
     try:
         return float(repaired)
     except ValueError:
         raise FormatError(
-            f"{path}: '{token}' among the grid values", "numbers only", "check that the file was not cut or mixed up"
+            f"{path}: '{token}' where a number should be", "numbers only", "check that the file was not cut or mixed up"
         ) from None
 
 

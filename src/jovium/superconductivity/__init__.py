@@ -1,1 +1,1 @@
-
+"""Critical temperatures suggested by published fits to the topology of the ELF."""

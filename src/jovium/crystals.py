@@ -1,0 +1,137 @@
+"""Crystals of hydrogen, built from their space group and published parameters.
+
+Only structures whose parameters were found in print are here. Volumes follow rs; without rs the published one is taken.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.cell import Cell
+from jovium.base.errors import InputError
+from jovium.base.structure import Structure
+
+Build = Callable[[float], Structure]
+
+H2_BOND = 1.40
+"""Bond length of H2 in bohr, rounded from the 1.4011 of the isolated molecule."""
+
+CS_IV_AXIAL_RATIO = 2.6
+"""c/a of I4_1/amd hydrogen near 500 GPa, to the digits in which it is commonly quoted."""
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """A named crystal: description, international space-group number, source, published rs (bohr, None: any)."""
+
+    description: str
+    space_group: int
+    source: str
+    published_rs: float | None
+    build: Build
+
+
+def crystal(name: str, rs: float | None = None) -> Structure:
+    """A crystal of hydrogen in its primitive cell at Wigner-Seitz radius `rs` (bohr; None: the published one).
+
+    Case and punctuation of `name` do not matter. Raises InputError for an unknown name, an rs that is not positive,
+    or none where none was published.
+    """
+    found = {_plain(key): entry for key, entry in CRYSTALS.items()}.get(_plain(name))
+    if found is None:
+        raise InputError(f"crystal '{name}'", f"one of {', '.join(CRYSTALS)}", "choose one of these names")
+    rs = found.published_rs if rs is None else rs
+    if rs is None:
+        raise InputError(f"crystal '{name}' without rs", "a Wigner-Seitz radius in bohr", "give rs, e.g. 1.3")
+    if not (np.isfinite(rs) and rs > 0):
+        raise InputError(f"rs = {rs}", "a positive Wigner-Seitz radius in bohr", "give rs, e.g. 1.3")
+    return found.build(rs)
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def _monatomic(vectors: list[list[float]]) -> Build:
+    """A Bravais lattice with one atom, at any rs."""
+
+    def build(rs: float) -> Structure:
+        return Structure(Cell(np.array(vectors)), np.zeros((1, 3)), ("H",)).at_rs(rs)
+
+    return build
+
+
+def _cs_iv(rs: float) -> Structure:
+    """I4_1/amd with H on 4a: a body-centred tetragonal lattice with atoms at 0 and (0, a/2, c/4)."""
+    c = CS_IV_AXIAL_RATIO
+    cell = Cell(np.array([[-0.5, 0.5, c / 2], [0.5, -0.5, c / 2], [0.5, 0.5, -c / 2]]))
+    return Structure(cell, np.array([[0, 0, 0], [0, 0.5, c / 4]]), ("H", "H")).at_rs(rs)
+
+
+def _c2c_24(rs: float) -> Structure:
+    """C2/c with H on 4e, 4e, 8f, 8f; the primitive cell holds half of the 24 atoms of the conventional one.
+
+    Another rs scales the molecules with the cell: relax the structure when bond lengths matter.
+    """
+    a, b, c, beta = 4.939, 2.811, 4.139, np.radians(142.47)  # angstrom, 300 GPa; rescaled to rs below
+    conventional = np.array([[a, 0, 0], [0, b, 0], [c * np.cos(beta), 0, c * np.sin(beta)]])
+    axis = [(0, y, 0.25) for y in (0.1012, 0.3684)]
+    general = [(0.2260, 0.0672, 0.2464), (0.3443, 0.1958, 0.2227)]
+    orbit = [point for x, y, z in axis for point in ((x, y, z), (-x, -y, -z))]
+    orbit += [
+        point
+        for x, y, z in general
+        for point in ((x, y, z), (-x, y, 0.5 - z), (-x, -y, -z), (x, -y, 0.5 + z))
+    ]  # fmt: skip
+    primitive = np.array([[0.5, -0.5, 0], [0.5, 0.5, 0], [0, 0, 1]]) @ conventional
+    return _hydrogens(primitive, np.array(orbit) @ conventional).at_rs(rs)
+
+
+def _hcp_h2(rs: float) -> Structure:
+    """Molecules on hcp sites, c/a = sqrt(8/3), bonds of 1.40 bohr along c whatever rs."""
+    a = ((4 * 4 * np.pi / 3 * rs**3) / (np.sqrt(8 / 3) * np.sqrt(3) / 2)) ** (1 / 3)
+    vectors = a * np.array([[1, 0, 0], [-0.5, np.sqrt(3) / 2, 0], [0, 0, np.sqrt(8 / 3)]])
+    centres = np.array([[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]]) @ vectors
+    half_bond = np.array([0, 0, H2_BOND / 2])
+    structure = _hydrogens(vectors, np.concatenate([centres - half_bond, centres + half_bond]))
+    if structure.shortest_distance() < H2_BOND - 1e-9:
+        raise InputError(f"hcp H2 at rs = {rs}", "molecules farther apart than their bond", "choose rs above 1.01")
+    return structure
+
+
+def _hydrogens(vectors: Float[np.ndarray, "3 3"], positions: Float[np.ndarray, "n 3"]) -> Structure:
+    cell = Cell(vectors)
+    return Structure(cell, cell.wrap(positions), ("H",) * len(positions))
+
+
+_BRAVAIS = "Bravais lattice"
+CRYSTALS: dict[str, Crystal] = {
+    "sc": Crystal("simple cubic, 1 atom", 221, _BRAVAIS, None, _monatomic([[1, 0, 0], [0, 1, 0], [0, 0, 1]])),
+    "bcc": Crystal("body-centred cubic, 1 atom", 229, _BRAVAIS, None, _monatomic([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])),
+    "fcc": Crystal("face-centred cubic, 1 atom", 225, _BRAVAIS, None, _monatomic([[0, 1, 1], [1, 0, 1], [1, 1, 0]])),
+    "cs-iv": Crystal(
+        "atomic metallic hydrogen, I4_1/amd, 2 atoms, c/a 2.6; published rs: where molecules dissociate, 500 GPa",
+        141,
+        "McMahon and Ceperley, Phys. Rev. Lett. 106, 165302 (2011)",
+        1.23,
+        _cs_iv,
+    ),
+    "c2/c-24": Crystal(
+        "molecular hydrogen, phase III, C2/c, 12 atoms (24 in the conventional cell), 300 GPa",
+        15,
+        "Pickard and Needs, Nature Phys. 3, 473 (2007); parameters: prototype A_mC24_15_2e2f of Hicks et al., "
+        "Comp. Mat. Sci. 161, S1 (2019)",
+        1.32947,
+        _c2c_24,
+    ),
+    "hcp-h2": Crystal(
+        "a model of phase I: H2 of 1.40 bohr on hcp sites, all along c, 4 atoms (real molecules rotate)",
+        194,
+        "model",
+        None,
+        _hcp_h2,
+    ),
+}
+"""The crystals by name. Cmce-4, Cmce-12 and P6_3/m are missing: no complete set of parameters was found in print."""

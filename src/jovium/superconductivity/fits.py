@@ -1,0 +1,141 @@
+"""Published fits of the superconducting critical temperature to the topology of the ELF.
+
+phi is the networking value, phi* the molecularity index, H_f the fraction of hydrogen atoms and H_DOS the share of
+hydrogen in the density of states at the Fermi level. The coefficients were compared with the program TcESTIME
+(https://github.com/juliacontrerasgarcia/Tcestime, src/get_tc.py). All were fitted to critical temperatures computed
+for hydrides under pressure: they rank candidates, they do not replace an electron-phonon calculation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from jovium.base.errors import InputError
+
+LOWEST_PLAUSIBLE = 0.0
+"""Kelvin: below it a linear fit has left the range it was made for."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A published fit Tc(phi, phi*, H_f, H_DOS) in kelvin.
+
+    rmse_kelvin: root-mean-square error on its own data, None when none was found. uses_phi_star: whether the
+    molecularity index enters. validity: what it was fitted to.
+    """
+
+    name: str
+    formula: str
+    doi: str
+    rmse_kelvin: float | None
+    uses_phi_star: bool
+    validity: str
+    kelvin: Callable[[float, float, float, float], float]
+
+
+@dataclass(frozen=True)
+class TcEstimate:
+    """What one fit gives: kelvin, or None and the reason in `note`; `note` also says when a number is out of range."""
+
+    name: str
+    kelvin: float | None
+    rmse_kelvin: float | None
+    doi: str
+    note: str
+
+
+def _belli_2021(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
+    return 750.0 * phi * h_f * h_dos ** (1 / 3) - 85.0
+
+
+def _least_squares(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
+    return 456.34 * phi * h_f * h_dos ** (1 / 3) - 9.46
+
+
+def _sr2(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
+    return 442.3 * (1 - (phi_star - phi)) * h_f**3 * h_dos**0.5
+
+
+def _sr4(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
+    return 574.7 * phi * (h_dos * h_f**3) ** 0.5
+
+
+def _sr5(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
+    # (27/4)(x^2 - x^3) is 1 at its maximum, x = 2/3.
+    return 422.2 * (27 / 4) * (phi_star**2 - phi_star**3) * h_f**3 * (phi * h_dos) ** (1 / 3) + 5.5
+
+
+_BELLI = "10.1038/s41467-021-25687-0"  # Belli, Novoa, Contreras-Garcia and Errea, Nature Commun. 12, 5381 (2021)
+_TCESTIME = "10.1039/D4SC04465G"  # Novoa et al., Chem. Sci. 16, 57 (2025)
+_MOLECULARITY = "10.48550/arXiv.2403.07584"  # di Mauro, Braida, Errea, Novoa and Contreras-Garcia (2024)
+_REFINED = "10.48550/arXiv.2506.17456"  # Belli, Torres, Contreras-Garcia and Zurek (2025)
+_HYDRIDES = "more than a hundred hydrides predicted in the literature"
+
+FITS: tuple[Fit, ...] = (
+    Fit(
+        "Belli 2021", "750 phi H_f H_DOS^(1/3) - 85", _BELLI, 60.0, False, f"{_HYDRIDES}; accuracy about 60 K",
+        _belli_2021,
+    ),
+    Fit("leastsq", "456.34 phi H_f H_DOS^(1/3) - 9.46", _TCESTIME, None, False, _HYDRIDES, _least_squares),
+    Fit("SR2", "442.3 (1 - (phi* - phi)) H_f^3 H_DOS^(1/2)", _MOLECULARITY, None, True, _HYDRIDES, _sr2),
+    Fit("SR4", "574.7 phi (H_DOS H_f^3)^(1/2)", _MOLECULARITY, None, False, _HYDRIDES, _sr4),
+    Fit(
+        "SR5",
+        "422.2 (27/4) (phi*^2 - phi*^3) H_f^3 (phi H_DOS)^(1/3) + 5.5",
+        _REFINED,
+        41.0,
+        True,
+        "244 binary and ternary hydrides; formula as in TcESTIME, its paper and its error of 41 K not verified",
+        _sr5,
+    ),
+)  # fmt: skip
+"""Every fit, oldest first.
+
+Belli 2021: "with an accuracy of about 60 K" (abstract). leastsq, SR2, SR4, SR5: coefficients as in TcESTIME, whose
+manual names the sources of SR2 and SR4; no error was found for leastsq, SR2 and SR4. SR5: the coefficients were
+verified, the paper it comes from and its 41 K were not.
+"""
+
+
+def critical_temperatures(
+    phi: float, phi_star: float | None, hydrogen_fraction: float, hydrogen_dos: float | None
+) -> tuple[TcEstimate, ...]:
+    """Tc of every fit in `FITS`, unrounded, in their order; kelvin is None where an argument is missing.
+
+    phi: networking value. phi_star: molecularity index, None when unknown. hydrogen_fraction: H atoms / all atoms.
+    hydrogen_dos: hydrogen share of the density of states at the Fermi level, None when unknown.
+    Raises InputError for an argument outside [0, 1] or NaN.
+    """
+    _require_unit_interval("networking value phi", phi)
+    _require_unit_interval("molecularity index phi*", phi_star)
+    _require_unit_interval("hydrogen fraction H_f", hydrogen_fraction)
+    _require_unit_interval("hydrogen share H_DOS", hydrogen_dos)
+    return tuple(_estimate(fit, phi, phi_star, hydrogen_fraction, hydrogen_dos) for fit in FITS)
+
+
+def _require_unit_interval(name: str, value: float | None) -> None:
+    if value is not None and not (np.isfinite(value) and 0.0 <= value <= 1.0):
+        raise InputError(f"{name} = {value}", "a number from 0 to 1", "check where it comes from")
+
+
+def _estimate(fit: Fit, phi: float, phi_star: float | None, h_f: float, h_dos: float | None) -> TcEstimate:
+    missing = _missing(fit, phi_star, h_f, h_dos)
+    if missing:
+        return TcEstimate(fit.name, None, fit.rmse_kelvin, fit.doi, missing)
+    # A fit that does not use phi* ignores the zero.
+    kelvin = float(fit.kelvin(phi, phi_star or 0.0, h_f, h_dos or 0.0))
+    note = f"fitted to {fit.validity}"
+    if kelvin < LOWEST_PLAUSIBLE:
+        note = f"negative: below the range of the fit, read it as not superconducting; {note}"
+    return TcEstimate(fit.name, kelvin, fit.rmse_kelvin, fit.doi, note)
+
+
+def _missing(fit: Fit, phi_star: float | None, h_f: float, h_dos: float | None) -> str:
+    if h_f == 0:
+        return "no hydrogen: the fits are for hydrides"
+    if h_dos is None:
+        return "H_DOS is missing: give the hydrogen share of the density of states at the Fermi level or a DOS file"
+    if fit.uses_phi_star and phi_star is None:
+        return "phi* is missing: no two hydrogen atoms connect"
+    return ""
