@@ -30,6 +30,7 @@ def series(options: argparse.Namespace) -> dict[str, Series]:
     base = Protocol(cutoff=options.base_cutoff, k_spacing=None, k_mesh=mesh_of(options.base_mesh)[0])
     return {
         "cutoff (hartree)": [(f"{c:g}", replace(base, cutoff=c)) for c in options.cutoffs],
+        "sharp cutoff (hartree)": [(f"{c:g}", replace(base, cutoff=c, window=0.0)) for c in options.cutoffs],
         "k-mesh": [
             (name, replace(base, k_mesh=mesh, k_offset=offset))
             for name, (mesh, offset) in ((name, mesh_of(name)) for name in options.meshes)

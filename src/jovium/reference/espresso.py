@@ -84,7 +84,8 @@ class Espresso:
             self.close()
             self._start(structure, protocol)
             self._key = key
-        answer = self._ask({"positions": structure.positions.tolist(), "fields": fields, "stress": stress})
+        request = {"positions": structure.positions.tolist(), "fields": fields, "stress": stress}
+        answer = self._ask(request | {"cutoff": protocol.cutoff, "window": protocol.window})
         if not answer["converged"]:
             self.close()
             raise NotConverged(
@@ -125,7 +126,8 @@ class Espresso:
             # positive under compression in the library
             stress=-arrays["pressure_tensor"] * RYDBERG_HARTREE if "pressure_tensor" in arrays else None,
             density=field("density"),
-            kinetic_energy_density=field("tau"),
+            windowed_density=field("windowed_density"),
+            windowed_kinetic_energy_density=field("windowed_tau"),
             scf_iterations=answer["scf_iterations"],
             top_occupation=answer["top_occupation"],
             seconds=seconds,

@@ -2,9 +2,9 @@
 
 Quantum ESPRESSO stops its whole process on an error and keeps global state, so it lives in a process of its own. It
 is started as `python -m jovium.reference.espresso_worker` inside a scratch directory that holds pw.in and H.upf. Each
-line on standard input is a JSON request {"positions": [[x, y, z], ...] (bohr), "fields": bool, "stress": bool}; the
-first one finds its positions in pw.in already. Each answer is one JSON line on the original standard output, with
-arrays in reply.npz. Everything the library prints goes to pw.out.
+line on standard input is a JSON request {"positions": [[x, y, z], ...] (bohr), "stress": bool, "fields": bool,
+"cutoff": hartree, "window": number}; the first one finds its positions in pw.in already. Each answer is one JSON line
+on the original standard output, with arrays in reply.npz. Everything the library prints goes to pw.out.
 """
 
 import json
@@ -16,33 +16,38 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from jovium.base.cell import Cell
 
-def kinetic_energy_density(
-    driver: Any, density: Float[np.ndarray, "nx ny nz"], reciprocal: Float[np.ndarray, "3 3"], volume: float
-) -> Float[np.ndarray, "nx ny nz"]:
-    """tau = 1/2 sum f |grad psi|^2 (hartree/bohr^3) from the wave functions of a converged driver.
 
+def windowed_densities(
+    driver: Any, shape: tuple[int, int, int], cell: Cell, cutoff: float, window: float
+) -> tuple[Float[np.ndarray, "nx ny nz"], Float[np.ndarray, "nx ny nz"]]:
+    """n = sum f |psi|^2 (1/bohr^3) and tau = 1/2 sum f |grad psi|^2 (hartree/bohr^3) of windowed orbitals.
+
+    Every plane-wave coefficient is multiplied by exp(-window x^2) with x = |k+G|^2 / (2 cutoff); see Protocol.window.
     |grad psi|^2 = (1/2) Laplacian |psi|^2 - Re psi* Laplacian psi, hence
-    tau = (1/4) Laplacian n - (1/2) sum f Re psi* Laplacian psi: two transforms per band where the gradient needs four.
-    All products of two plane waves below the cutoff fit on the grid, so both forms are exact there.
+    tau = (1/4) Laplacian n - (1/2) sum f Re psi* Laplacian psi: two transforms per band where the gradient needs three
+    more. Products of two plane waves below the cutoff fit on the grid, so both forms are exact there.
     """
     from scipy.fft import fftn, ifftn
 
-    shape = density.shape
     frequencies = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij")
-    waves = np.stack(frequencies, -1) @ reciprocal
-    k_points = np.asarray(driver.get_ibz_k_points()).reshape(-1, 3)
-    tau = 0.25 * ifftn(-np.sum(waves**2, -1) * fftn(density)).real
-    for k, k_fractional in enumerate(k_points):
+    waves = np.stack(frequencies, -1) @ cell.reciprocal
+    density, tau = np.zeros(shape), np.zeros(shape)
+    for k, k_fractional in enumerate(np.asarray(driver.get_ibz_k_points()).reshape(-1, 3)):
         # Weights carry the factor 2 of the spin and the weight of the k-point.
-        weights = np.asarray(driver.get_occupation_numbers(k)) / volume
-        occupied = np.flatnonzero(weights * volume > 1e-14)
-        square = np.sum((waves + k_fractional @ reciprocal) ** 2, -1)
+        weights = np.asarray(driver.get_occupation_numbers(k)) / cell.volume
+        occupied = np.flatnonzero(weights * cell.volume > 1e-14)
+        square = np.sum((waves + k_fractional @ cell.reciprocal) ** 2, -1)
+        factor = np.exp(-window * (square / (2 * cutoff)) ** 2)
         for band, periodic_part in zip(occupied, driver.get_wave_function(occupied, k), strict=True):
-            u = periodic_part.reshape(shape, order="F")
-            minus_laplacian = ifftn(square * fftn(u))
-            tau += 0.5 * weights[band] * (u.conj() * minus_laplacian).real
-    return tau
+            coefficients = factor * fftn(periodic_part.reshape(shape, order="F"))
+            u = ifftn(coefficients)
+            minus_laplacian = ifftn(square * coefficients)
+            density += weights[band] * (u.real**2 + u.imag**2)
+            tau += 0.5 * weights[band] * (u.real * minus_laplacian.real + u.imag * minus_laplacian.imag)
+    tau -= 0.25 * ifftn(np.sum(waves**2, -1) * fftn(density)).real
+    return density, tau
 
 
 def _ground_state(driver: Any, request: dict[str, Any], first: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -70,13 +75,16 @@ def _ground_state(driver: Any, request: dict[str, Any], first: bool) -> tuple[di
     if request["stress"]:
         arrays["pressure_tensor"] = np.array(driver.get_stress())
     if request["fields"]:
-        shape = tuple(int(n) for n in driver.get_number_of_grid_points())
-        lattice = np.array(driver.get_ions_lattice())
-        arrays["density"] = driver.get_density()[:, 0].reshape(shape, order="F")
-        arrays["tau"] = kinetic_energy_density(
-            driver, arrays["density"], 2 * np.pi * np.linalg.inv(lattice).T, float(driver.get_volume())
-        )
+        arrays |= _fields(driver, request["cutoff"], request["window"])
     return answer, arrays
+
+
+def _fields(driver: Any, cutoff: float, window: float) -> dict[str, np.ndarray]:
+    cell = Cell(np.array(driver.get_ions_lattice()))
+    nx, ny, nz = (int(n) for n in driver.get_number_of_grid_points())
+    windowed_density, windowed_tau = windowed_densities(driver, (nx, ny, nz), cell, cutoff, window)
+    density = driver.get_density()[:, 0].reshape((nx, ny, nz), order="F")
+    return {"density": density, "windowed_density": windowed_density, "windowed_tau": windowed_tau}
 
 
 def main() -> None:

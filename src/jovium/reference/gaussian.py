@@ -56,7 +56,8 @@ class Gaussian:
             free_energy=float(field.e_free),
             entropy_term=float(field.e_tot - field.e_free),
             density=density,
-            kinetic_energy_density=tau,
+            windowed_density=density,  # Gaussians do not ring: nothing to window
+            windowed_kinetic_energy_density=tau,
             scf_iterations=int(field.cycles),
             top_occupation=float(max(f[-1] for f in field.mo_occ)),
             seconds=time.perf_counter() - started,

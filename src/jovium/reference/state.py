@@ -21,7 +21,9 @@ class GroundState:
     entropy_term: T S of the electrons (hartree per cell), so the internal energy is free_energy + entropy_term.
     forces: -dF/dR (n, 3), hartree/bohr, or None when not asked for.
     stress: (1/V) dF/d(strain), hartree/bohr^3, tension positive, or None; without the kinetic part of the protons.
-    density: n(r) >= 0 in 1/bohr^3; kinetic_energy_density: tau(r) in hartree/bohr^3; None when not asked for.
+    density: n(r) of the self-consistent field, 1/bohr^3. windowed_density and windowed_kinetic_energy_density: n and
+        tau (hartree/bohr^3) of the windowed orbitals (Protocol.window), from which the ELF is made. None when not
+        asked for.
     """
 
     structure: Structure
@@ -32,7 +34,8 @@ class GroundState:
     forces: Float[np.ndarray, "n 3"] | None = None
     stress: Float[np.ndarray, "3 3"] | None = None
     density: GridField | None = None
-    kinetic_energy_density: GridField | None = None
+    windowed_density: GridField | None = None
+    windowed_kinetic_energy_density: GridField | None = None
     scf_iterations: int = 0
     top_occupation: float = 0.0
     seconds: float = 0.0
@@ -55,13 +58,13 @@ class GroundState:
         n and tau are band-limited (products of plane waves), so their resampling is exact; the ELF, which is not
         band-limited, is formed afterwards on the grid asked for.
         """
-        if self.density is None or self.kinetic_energy_density is None:
+        density, tau = self.windowed_density, self.windowed_kinetic_energy_density
+        if density is None or tau is None:
             raise EngineError(
                 f"a state from {self.engine} without electron density",
                 "density and kinetic-energy density on a grid",
                 "use an engine that gives them (espresso or pyscf)",
             )
-        density, tau = self.density, self.kinetic_energy_density
         if shape is not None and tuple(shape) != density.shape:
             density, tau = density.resampled(shape), tau.resampled(shape)
         return electron_localization(density, tau, self.protocol.density_floor)
