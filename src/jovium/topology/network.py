@@ -108,4 +108,4 @@ def nearest_voxels(cell: Cell, shape: tuple[int, int, int], points: Points) -> I
     candidates = np.floor(scaled)[:, None] + np.array(list(product((-1, 0, 1, 2), repeat=3)))
     distance = np.sum(cell.cartesian((candidates - scaled[:, None]) / np.array(shape)) ** 2, axis=-1)
     nearest = candidates[np.arange(len(points)), np.argmin(distance, axis=1)].astype(np.int64)
-    return np.ravel_multi_index(tuple((nearest % np.array(shape)).T), shape)
+    return np.asarray(np.ravel_multi_index(tuple((nearest % np.array(shape)).T), shape))

@@ -33,18 +33,23 @@ def refine(field: GridField, positions: Points, values: Float[np.ndarray, "n"], 
     index: number of positive Hessian eigenvalues wanted (0 maximum, 1 bond, 2 ring, 3 cage). Newton starts from the
     event; where that fails, from half a grid step to its six sides, and the nearest point found wins. A point x counts
     when the gradient vanishes there, the signature is right, it lies within REACH grid steps of the event x_v, and
-    |f(x) - f(x_v)| <= |lambda|_max |x - x_v|^2, twice the second-order bound of Taylor's theorem: O(h^2).
+    |f(x) - f(x_v)| <= |lambda|_max |x - x_v|^2, twice the second-order bound of Taylor's theorem: O(h^2). A saddle must
+    also lie in the range of the grid values: the spline rings at the edge of a plateau, and that is no saddle.
     """
     interpolant = field.interpolant()
     positions, values = positions.copy(), np.array(values, dtype=float)
+    index = np.asarray(index)
+    is_saddle = (index == 1) | (index == 2)
+    lowest = np.where(is_saddle, field.values.min(), -np.inf)
+    highest = np.where(is_saddle, field.values.max(), np.inf)
     found = np.zeros(len(positions), dtype=bool)
     for starts in (CENTRE, SIDES):
         missing = np.flatnonzero(~found)
         for first in range(0, len(missing), CHUNK):
             part = missing[first : first + CHUNK]
-            positions[part], values[part], found[part] = _refine_chunk(
-                interpolant, starts, positions[part], values[part], np.asarray(index)[part]
-            )
+            ends, end_values, good = _refine_chunk(interpolant, starts, positions[part], values[part], index[part])
+            good &= (end_values >= lowest[part]) & (end_values <= highest[part])
+            positions[part[good]], values[part[good]], found[part] = ends[good], end_values[good], good
     return Refined(positions, values, found)
 
 
