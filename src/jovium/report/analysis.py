@@ -1,0 +1,98 @@
+"""What one structure's ELF says: the value every report is made from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jovium.base.units import BOHR_ANGSTROM
+
+if TYPE_CHECKING:
+    from jovium.base.grid import GridField
+    from jovium.base.structure import Structure
+    from jovium.superconductivity.fits import TcEstimate
+    from jovium.topology.critical_points import CriticalPoints
+    from jovium.topology.network import Network, Threshold
+
+THRESHOLDS = ("phi_1d", "phi_2d", "phi_3d", "phi_star")
+"""Names of the isovalues at which the network changes, in the order every table lists them."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The ELF of a structure, its topology, and the critical temperatures it suggests.
+
+    elf: the field at full resolution. network: thresholds where it spans 1, 2, 3 directions. protocol: how the ELF was
+    computed, as names and plain values. warnings: sentences a reader must see before the numbers.
+    """
+
+    structure: Structure
+    elf: GridField
+    network: Network
+    critical_points: CriticalPoints
+    tc: tuple[TcEstimate, ...]
+    protocol: dict[str, object]
+    warnings: tuple[str, ...] = ()
+    name: str = "structure"
+
+    def thresholds(self) -> dict[str, Threshold | None]:
+        """phi_1d, phi_2d, phi_3d and phi_star by name; None for one that does not exist."""
+        return {name: getattr(self.network, name) for name in THRESHOLDS}
+
+    def to_json(self) -> dict[str, object]:
+        """The results as plain Python values, the same numbers as every table; NaN and infinity become None.
+
+        Thresholds are isovalues of the ELF (0 to 1), positions in angstrom, rs in bohr, Tc in kelvin.
+        """
+        thresholds = self.thresholds()
+        points = self.critical_points
+        return {
+            "name": self.name,
+            **{name: None if point is None else number(point.value) for name, point in thresholds.items()},
+            "thresholds": {name: _threshold(point) for name, point in thresholds.items()},
+            "critical_points": {
+                "maxima": int(points.maxima),
+                "bonds": int(points.bonds),
+                "rings": int(points.rings),
+                "cages": int(points.cages),
+                "morse_sum": int(points.morse_sum),
+            },
+            "tc_kelvin": {estimate.name: number(estimate.kelvin) for estimate in self.tc},
+            "protocol": plain(self.protocol),
+            "warnings": [str(warning) for warning in self.warnings],
+            "n_atoms": int(self.structure.n_atoms),
+            "grid_shape": [int(n) for n in self.elf.shape],
+            "rs_bohr": number(self.structure.rs),
+        }
+
+
+def number(value: float | None) -> float | None:
+    """A Python float, or None for None, NaN and infinity (JSON has no word for them)."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def plain(value: object) -> object:
+    """`value` as nested dicts, lists, strings and finite numbers; anything else becomes its text."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(entry) for entry in value]
+    if isinstance(value, float):
+        return number(value)
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _threshold(point: Threshold | None) -> dict[str, object] | None:
+    if point is None:
+        return None
+    return {
+        "value": number(point.value),
+        "grid_value": number(point.grid_value),
+        "refined": bool(point.refined),
+        "position_angstrom": [number(x) for x in np.asarray(point.position, dtype=float) * BOHR_ANGSTROM],
+    }

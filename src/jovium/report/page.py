@@ -1,0 +1,74 @@
+"""One self-contained HTML page per analysis: 3-D view, slices, profiles, tables, downloads; no network needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from jovium.base.errors import OutputError
+from jovium.report import tables
+from jovium.report.picture import picture
+
+if TYPE_CHECKING:
+    from jovium.report.analysis import Analysis
+
+SCRIPTS = ("field.js", "surface.js", "markers.js", "labels.js", "scene.js", "slice.js", "profile.js", "downloads.js", "page.js")
+"""The page's own scripts in the order they build on each other."""
+
+
+def page(analysis: Analysis) -> str:
+    """The whole HTML page of an analysis. Raises InputError when its field is not an ELF."""
+    drawn = picture(analysis)
+    return Template(_asset("web/page.html")).substitute(
+        name=escape(analysis.name),
+        style=_asset("web/page.css"),
+        facts=tables.facts(analysis, tuple(drawn["grid"]["shape"])),  # pyright: ignore
+        warnings=tables.warnings(analysis),
+        protocol=tables.protocol(analysis),
+        thresholds=tables.thresholds(analysis),
+        critical_points=tables.critical_points(analysis),
+        temperatures=tables.temperatures(analysis),
+        data=embedded_json(drawn),
+        library=embedded_script(_asset("vendor/3Dmol-min.js")),
+        script=embedded_script("\n".join(_asset(f"web/{name}") for name in SCRIPTS)),
+    )
+
+
+def write_page(path: str | Path, analysis: Analysis) -> Path:
+    """Write the page to `path`, whole or not at all. Raises OutputError when the file cannot be written."""
+    path = Path(path)
+    text = page(analysis)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise OutputError(
+            f"{path}: {error.strerror or error}",
+            "a file name in a directory that exists and can be written to",
+            "create the directory, free some space, or choose another name",
+        ) from error
+    return path
+
+
+def embedded_json(value: object) -> str:
+    """`value` as JSON that is safe inside a script element: no `<` is left that could open or close a tag."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def embedded_script(source: str) -> str:
+    """JavaScript that cannot close the script element it stands in: `</script` and `<!--` only occur in strings."""
+    return re.sub(r"<(?=/script|!--)", r"\\x3c", source, flags=re.IGNORECASE)
+
+
+def _asset(name: str) -> str:
+    return files("jovium.report").joinpath(name).read_text(encoding="utf-8")

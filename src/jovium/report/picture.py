@@ -1,0 +1,120 @@
+"""What the browser draws: atoms, cell and a small copy of the ELF, as plain values to embed in the page."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jovium.base.errors import InputError
+from jovium.base.grid import GridField
+from jovium.base.units import BOHR_ANGSTROM
+from jovium.report.analysis import number
+
+if TYPE_CHECKING:
+    from jovium.base.structure import Structure
+    from jovium.report.analysis import Analysis
+
+POINTS_PER_AXIS = 64
+"""Largest picture grid: 64^3 points in 16 bits are 0.7 MB of base64, and a surface redraws in a fraction of a second."""
+
+LEVELS = 65535
+"""ELF 1 as an unsigned 16-bit integer: values are kept to 8e-6."""
+
+OVERSHOOT = 0.01
+"""How far outside [0, 1] a spline or a network may stray before the field is no ELF."""
+
+
+def picture(analysis: Analysis) -> dict[str, object]:
+    """Everything the page's scripts need, in angstrom. Raises InputError when the field is not an ELF."""
+    structure = analysis.structure
+    return {
+        "analysis": analysis.to_json(),
+        "structure": {
+            "formula": formula(structure.symbols),
+            "symbols": list(structure.symbols),
+            "numbers": [_atomic_number(symbol) for symbol in structure.symbols],
+            "positions": _angstrom(structure.cell.wrap(structure.positions)),
+            "cell": _angstrom(structure.cell.vectors),
+        },
+        "bohr_angstrom": BOHR_ANGSTROM,
+        "grid": _embedded(picture_grid(analysis.elf)),
+        "levels": _levels(analysis),
+        "points": [
+            {
+                "kind": point.kind,
+                "value": number(point.value),
+                "position": _angstrom(structure.cell.wrap(np.asarray(point.position)[None]))[0],
+            }
+            for point in analysis.critical_points.points
+        ],
+    }
+
+
+def picture_grid(elf: GridField) -> GridField:
+    """The ELF on at most POINTS_PER_AXIS points per axis, clipped to [0, 1].
+
+    By cubic splines, not by Fourier: an ELF is not band-limited and rings when its spectrum is cut.
+    Raises InputError when a value lies outside [0, 1] by more than OVERSHOOT.
+    """
+    low, high = float(elf.values.min()), float(elf.values.max())
+    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+        raise InputError(
+            f"a field with values from {low:.4g} to {high:.4g}",
+            "an electron localization function, between 0 and 1",
+            "give the page an ELF; density and other fields are not drawn",
+        )
+    shape = tuple(min(n, POINTS_PER_AXIS) for n in elf.shape)
+    values = np.asarray(elf.values, dtype=float)
+    if shape != elf.shape:
+        from scipy.ndimage import map_coordinates
+
+        axes = [np.arange(small) * (large / small) for small, large in zip(shape, elf.shape, strict=True)]
+        values = map_coordinates(values, np.meshgrid(*axes, indexing="ij"), order=3, mode="grid-wrap")
+    return GridField(np.clip(values, 0.0, 1.0), elf.cell)
+
+
+def formula(symbols: tuple[str, ...]) -> str:
+    """Chemical formula with hydrogen last, as hydrides are written: CaYH18."""
+    counts = Counter(symbols)
+    ordered = sorted(counts, key=lambda symbol: (symbol in ("H", "D", "T"), symbol))
+    return "".join(symbol + (str(counts[symbol]) if counts[symbol] > 1 else "") for symbol in ordered)
+
+
+def mass_density(structure: Structure) -> float | None:
+    """Mass density in g/cm^3 of pure hydrogen (protium); None for any other structure."""
+    return structure.hydrogen_density_g_cc if set(structure.symbols) == {"H"} else None
+
+
+def _embedded(field: GridField) -> dict[str, object]:
+    quantised = np.rint(field.values * LEVELS).astype("<u2")
+    return {"shape": list(field.shape), "levels": LEVELS, "data": base64.b64encode(quantised.tobytes()).decode("ascii")}
+
+
+def _levels(analysis: Analysis) -> list[dict[str, object]]:
+    cell = analysis.structure.cell
+    return [
+        {
+            "name": name,
+            "value": number(point.value),
+            "position": _angstrom(cell.wrap(np.asarray(point.position, dtype=float)[None]))[0],
+        }
+        for name, point in analysis.thresholds().items()
+        if point is not None and number(point.value) is not None
+    ]
+
+
+def _angstrom(bohr: np.ndarray) -> list[list[float]]:
+    return (np.asarray(bohr, dtype=float) * BOHR_ANGSTROM).tolist()
+
+
+def _atomic_number(symbol: str) -> int:
+    from ase.data import atomic_numbers
+
+    # Files label sites ("H1", "Ca_sv"); an unknown label is drawn as element 0.
+    match = re.match(r"[A-Z][a-z]?", symbol)
+    element = match.group() if match else symbol
+    return 1 if element in ("D", "T") else atomic_numbers.get(element, 0)

@@ -1,0 +1,158 @@
+"""The tables of the page as HTML: the full-precision numbers, readable with scripts switched off."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import numpy as np
+
+from jovium.base.units import BOHR_ANGSTROM
+from jovium.report.analysis import plain
+from jovium.report.picture import formula, mass_density
+
+if TYPE_CHECKING:
+    from jovium.report.analysis import Analysis
+    from jovium.topology.network import Threshold
+
+SYMBOLS = {
+    "phi_1d": "φ<sub>1D</sub>",
+    "phi_2d": "φ<sub>2D</sub>",
+    "phi_3d": "φ<sub>3D</sub>",
+    "phi_star": "φ*",
+}
+MEANINGS = {
+    "phi_1d": "network spans one direction",
+    "phi_2d": "network spans two directions",
+    "phi_3d": "networking value: spans the crystal",
+    "phi_star": "molecularity index: first two H join",
+}
+KINDS = {
+    "maxima": ("maximum", "nucleus or lone attractor"),
+    "bonds": ("bond", "saddle between two maxima"),
+    "rings": ("ring", "saddle inside a ring of bonds"),
+    "cages": ("cage", "minimum"),
+}
+
+
+def facts(analysis: Analysis, picture_shape: tuple[int, int, int]) -> str:
+    """Rows of the structure: formula, density, cell, grids."""
+    structure = analysis.structure
+    density = mass_density(structure)
+    rows = [
+        ("formula", escape(formula(structure.symbols))),
+        ("atoms in the cell", str(structure.n_atoms)),
+        ("Wigner–Seitz radius r<sub>s</sub> of the atoms", f"{structure.rs:.4f} bohr"),
+        *([("mass density", f"{density:.4f} g/cm³")] if density is not None else []),
+        ("cell volume", f"{structure.cell.volume * BOHR_ANGSTROM**3:.4f} Å³"),
+        ("cell lengths a, b, c", ", ".join(f"{x * BOHR_ANGSTROM:.4f}" for x in structure.cell.lengths) + " Å"),
+        ("cell angles α, β, γ", ", ".join(f"{x:.2f}" for x in _angles(structure.cell.vectors)) + "°"),
+        *(
+            (f"lattice vector {letter}", _vector(row * BOHR_ANGSTROM) + " Å")
+            for letter, row in zip("abc", structure.cell.vectors, strict=True)
+        ),
+        ("ELF grid (every number in the tables)", _shape(analysis.elf.shape)),
+        ("ELF grid of the pictures", _picture_grid(analysis.elf.shape, picture_shape)),
+    ]
+    return _rows(rows)
+
+
+def protocol(analysis: Analysis) -> str:
+    """Rows of the protocol, nested names joined by dots."""
+    rows = [(escape(name), escape(text)) for name, text in _flattened("", plain(analysis.protocol))]
+    return _rows(rows or [("protocol", "not recorded")])
+
+
+def warnings(analysis: Analysis) -> str:
+    """The box of warnings; empty when there are none."""
+    if not analysis.warnings:
+        return ""
+    items = "".join(f"<li>{escape(str(warning))}</li>" for warning in analysis.warnings)
+    heading = "Warning" if len(analysis.warnings) == 1 else "Warnings"
+    return f'<section class="warnings" role="note" aria-label="Warnings"><h2>{heading}</h2><ul>{items}</ul></section>'
+
+
+def thresholds(analysis: Analysis) -> str:
+    """One row per threshold: value, value on the grid, whether it was refined to the saddle, where it is."""
+    return "".join(_threshold_row(name, point) for name, point in analysis.thresholds().items())
+
+
+def critical_points(analysis: Analysis) -> str:
+    """One row per kind of critical point, and the Morse sum, which is 0 on a torus when none is missing."""
+    points = analysis.critical_points
+    rows = "".join(
+        f'<tr><th scope="row">{label}</th><td>{meaning}</td><td class="number">{int(getattr(points, name))}</td></tr>'
+        for name, (label, meaning) in KINDS.items()
+    )
+    verdict = "complete set" if points.morse_sum == 0 else "not 0: at least one point is missing"
+    return (
+        f'{rows}<tr class="sum"><th scope="row">Morse sum</th><td>maxima − bonds + rings − cages; {verdict}</td>'
+        f'<td class="number">{int(points.morse_sum)}</td></tr>'
+    )
+
+
+def temperatures(analysis: Analysis) -> str:
+    """One row per published fit: Tc, its error on the data it was fitted to, source, range of validity."""
+    if not analysis.tc:
+        return '<tr><td colspan="5">no estimate was asked for</td></tr>'
+    return "".join(
+        f'<tr><th scope="row">{escape(fit.name)}</th><td class="number">{_kelvin(fit.kelvin)}</td>'
+        f'<td class="number">{_kelvin(fit.rmse_kelvin)}</td><td>{_doi(fit.doi)}</td><td>{escape(fit.note)}</td></tr>'
+        for fit in analysis.tc
+    )
+
+
+def _threshold_row(name: str, point: Threshold | None) -> str:
+    head = f'<tr><th scope="row">{SYMBOLS[name]}</th><td>{MEANINGS[name]}</td>'
+    if point is None:
+        return f'{head}<td colspan="4">not present in this field</td></tr>'
+    position = _vector(np.asarray(point.position, dtype=float) * BOHR_ANGSTROM)
+    return (
+        f'{head}<td class="number"><b>{point.value:.4f}</b></td><td class="number">{point.grid_value:.4f}</td>'
+        f'<td>{"yes" if point.refined else "no"}</td><td class="number">{position}</td></tr>'
+    )
+
+
+def _rows(rows: list[tuple[str, str]]) -> str:
+    return "".join(f'<tr><th scope="row">{name}</th><td>{text}</td></tr>' for name, text in rows)
+
+
+def _flattened(prefix: str, value: object) -> list[tuple[str, str]]:
+    if isinstance(value, dict):
+        return [
+            row for key, entry in value.items() for row in _flattened(f"{prefix}.{key}" if prefix else str(key), entry)
+        ]
+    if isinstance(value, list):
+        return [(prefix, ", ".join(str(entry) for entry in value))]
+    if isinstance(value, bool):
+        return [(prefix, "yes" if value else "no")]
+    return [(prefix, "not recorded" if value is None else str(value))]
+
+
+def _angles(vectors: np.ndarray) -> list[float]:
+    unit = vectors / np.linalg.norm(vectors, axis=1)[:, None]
+    pairs = ((1, 2), (0, 2), (0, 1))
+    return [float(np.degrees(np.arccos(np.clip(unit[i] @ unit[j], -1, 1)))) for i, j in pairs]
+
+
+def _picture_grid(full: tuple[int, int, int], shown: tuple[int, int, int]) -> str:
+    return "the same" if full == shown else f"{_shape(shown)}, cubic splines through the full grid"
+
+
+def _shape(shape: tuple[int, int, int]) -> str:
+    return " × ".join(str(n) for n in shape)
+
+
+def _vector(components: np.ndarray) -> str:
+    return "(" + ", ".join(f"{x:.4f}" for x in components) + ")"
+
+
+def _kelvin(value: float | None) -> str:
+    return "–" if value is None or not np.isfinite(value) else f"{value:.1f}"
+
+
+def _doi(doi: str | None) -> str:
+    if not doi:
+        return "–"
+    return f'<a href="https://doi.org/{quote(doi, safe="/")}" rel="noopener noreferrer">doi:{escape(doi)}</a>'

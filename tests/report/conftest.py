@@ -1,0 +1,61 @@
+"""Analyses to report on: a cubic crystal, a triclinic one, each with an ELF-like field of known shape."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from jovium.base.cell import Cell
+from jovium.base.grid import GridField
+from jovium.base.structure import Structure
+from jovium.report.analysis import Analysis
+from jovium.topology.critical_points import critical_points
+from jovium.topology.network import hydrogen_network
+
+FITS = (
+    SimpleNamespace(name="SR5", kelvin=212.34, rmse_kelvin=41.0, doi="10.1000/fit.5", note="hydrides"),
+    SimpleNamespace(name="SR2", kelvin=None, rmse_kelvin=None, doi="10.1000/fit<2>", note="needs H_DOS <not given>"),
+)
+
+
+def bumps(structure: Structure, shape: tuple[int, int, int], width: float = 1.1) -> GridField:
+    """1 on every atom, falling off as a Gaussian of the distance to the nearest image (bohr): a toy ELF."""
+    points = GridField(np.zeros(shape), structure.cell).points().reshape(-1, 3)
+    squares = [
+        np.sum(structure.cell.minimum_image(points - position) ** 2, axis=1) for position in structure.positions
+    ]
+    overlap = np.sum(np.exp(-np.array(squares) / (2 * width**2)), axis=0)
+    return GridField((overlap / (0.1 + overlap)).reshape(shape), structure.cell)
+
+
+def analysis_of(structure: Structure, elf: GridField, **changes) -> Analysis:
+    """A complete analysis of a field."""
+    contents = {
+        "structure": structure,
+        "elf": elf,
+        "network": hydrogen_network(elf, structure.positions),
+        "critical_points": critical_points(elf),
+        "tc": FITS,
+        "protocol": {"engine": "toy", "cutoff_hartree": 60.0, "k_mesh": (2, 2, 2), "smearing": {"kelvin": 3000}},
+        "name": "bcc hydrogen",
+    }
+    return Analysis(**(contents | changes))
+
+
+@pytest.fixture(scope="session")
+def cubic() -> Analysis:
+    """Body-centred cubic hydrogen, two atoms in the cell."""
+    cell = Cell(np.eye(3) * 4.2)
+    structure = Structure(cell, cell.cartesian(np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])), ("H", "H"))
+    return analysis_of(structure, bumps(structure, (32, 32, 32)), warnings=("two atoms are few",))
+
+
+@pytest.fixture(scope="session")
+def triclinic() -> Analysis:
+    """Five hydrogens at general positions in a strongly triclinic cell, on a grid with three different axes."""
+    cell = Cell(np.array([[5.1, 0.3, -0.4], [1.9, 6.3, 0.7], [-1.4, 2.6, 7.2]]))
+    fractional = np.array(
+        [[0.05, 0.11, 0.07], [0.31, 0.52, 0.13], [0.72, 0.21, 0.38], [0.44, 0.83, 0.61], [0.87, 0.67, 0.88]]
+    )
+    structure = Structure(cell, cell.cartesian(fractional), ("H",) * 5)
+    return analysis_of(structure, bumps(structure, (30, 36, 42), 0.9), name="triclinic")
