@@ -13,6 +13,9 @@ from jovium.base.units import BOHR_ANGSTROM, HYDROGEN_DENSITY
 if TYPE_CHECKING:
     from ase import Atoms
 
+ISOTOPE_MASSES = {"D": 2.01410177811, "T": 3.01604927790}
+"""Atomic masses of the heavy isotopes of hydrogen in unified mass units (Wang et al., Chin. Phys. C 41, 030003)."""
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -58,15 +61,19 @@ class Structure:
         )
 
     def to_ase(self) -> "Atoms":
-        """The same atoms as a fully periodic ASE Atoms object, in angstrom."""
+        """The same atoms as a fully periodic ASE Atoms object, in angstrom; D and T become H of their mass."""
         from ase import Atoms
 
-        return Atoms(
-            self.symbols,
+        atoms = Atoms(
+            ["H" if symbol in ISOTOPE_MASSES else symbol for symbol in self.symbols],
             positions=self.positions * BOHR_ANGSTROM,
             cell=self.cell.vectors * BOHR_ANGSTROM,
             pbc=True,
         )
+        for i, symbol in enumerate(self.symbols):
+            if symbol in ISOTOPE_MASSES:
+                atoms[i].mass = ISOTOPE_MASSES[symbol]
+        return atoms
 
     @property
     def n_atoms(self) -> int:

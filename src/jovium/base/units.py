@@ -18,7 +18,7 @@ BOHR_ANGSTROM = 0.529177210544
 KELVIN_HARTREE = 3.1668115634564e-6
 """Boltzmann constant in hartree per kelvin."""
 
-PRESSURE_GPA = 29421.015697
+PRESSURE_GPA = 29421.015756
 """Atomic unit of pressure, hartree / bohr^3, in gigapascal."""
 
 TIME_FEMTOSECOND = 0.024188843265864

@@ -1,0 +1,57 @@
+"""Error bars: independent samples, and an autoregressive series whose autocorrelation time is known."""
+
+import numpy as np
+import pytest
+
+from jovium.base.errors import InputError
+from jovium.base.statistics import Estimate, autocorrelation_time, mean_with_error
+
+
+def autoregressive(memory: float, n: int, seed: int) -> np.ndarray:
+    """x[t+1] = memory x[t] + noise of unit variance, stationary from the start."""
+    noise = np.random.default_rng(seed).normal(size=n)
+    series = np.empty(n)
+    series[0] = noise[0] / np.sqrt(1 - memory**2)
+    for t in range(1, n):
+        series[t] = memory * series[t - 1] + noise[t]
+    return series
+
+
+def test_independent_samples_have_autocorrelation_time_one():
+    assert autocorrelation_time(np.random.default_rng(0).normal(size=20000)) == pytest.approx(1.0, abs=0.06)
+
+
+def test_error_of_independent_samples_is_sigma_over_root_n():
+    series = 3 + 2 * np.random.default_rng(1).normal(size=10000)
+    estimate = mean_with_error(series)
+    assert estimate.error == pytest.approx(0.02, rel=0.06)
+    assert abs(estimate.value - 3) < 4 * estimate.error
+
+
+@pytest.mark.parametrize("memory", [0.5, 0.8, 0.95])
+def test_autoregressive_series_has_the_known_autocorrelation_time(memory):
+    # rho(t) = memory^t, so tau = 1 + 2 memory / (1 - memory) = (1 + memory) / (1 - memory)
+    expected = (1 + memory) / (1 - memory)
+    assert autocorrelation_time(autoregressive(memory, 200_000, 2)) == pytest.approx(expected, rel=0.12)
+
+
+def test_error_bar_of_a_correlated_series_covers_its_scatter():
+    estimates = [mean_with_error(autoregressive(0.8, 4000, seed)) for seed in range(60)]
+    scatter = np.std([estimate.value for estimate in estimates])
+    assert np.mean([estimate.error for estimate in estimates]) == pytest.approx(scatter, rel=0.3)
+    assert np.mean([estimate.n_independent for estimate in estimates]) == pytest.approx(4000 / 9, rel=0.15)
+
+
+def test_constant_series_has_no_error():
+    estimate = mean_with_error(np.full(50, -0.5))
+    assert (estimate.value, estimate.error) == (-0.5, 0.0)
+
+
+@pytest.mark.parametrize("series", [[1.0], [1.0, np.nan], [[1.0, 2.0]], [1.0, np.inf, 2.0]])
+def test_series_that_gives_no_mean_is_refused(series):
+    with pytest.raises(InputError, match="at least two finite numbers"):
+        mean_with_error(np.array(series))
+
+
+def test_estimate_prints_value_and_error():
+    assert str(Estimate(-0.584781, 0.00031, 900.0)) == "-0.584781 +- 0.00031"
