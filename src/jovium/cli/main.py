@@ -6,9 +6,16 @@ from collections.abc import Sequence
 
 from jovium import __version__
 from jovium.base.errors import JoviumError
-from jovium.cli import analyse, cite, convert, doctor, reference
+from jovium.cli import analyse, cite, convert, crystal, doctor, reference
 
-COMMANDS = {"analyse": analyse, "convert": convert, "reference": reference, "doctor": doctor, "cite": cite}
+COMMANDS = {
+    "analyse": analyse,
+    "convert": convert,
+    "crystal": crystal,
+    "reference": reference,
+    "doctor": doctor,
+    "cite": cite,
+}
 
 DESCRIPTION = "Jovium: the free energy of dense hydrogen, and the bonding of its electrons."
 EPILOG = """examples:

@@ -1,0 +1,130 @@
+"""The shape of the code: what may import what, where constants live, that docs and docstrings keep their word."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "jovium"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# Every package may import itself, those named here, and theirs.
+ALLOWED = {
+    "base": set(),
+    "formats": {"base"},
+    "topology": {"base"},
+    "superconductivity": {"base"},
+    "crystals": {"base"},
+    "reference": {"base"},
+    "report": {"base", "topology", "superconductivity"},
+    "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "report"},
+    # The command line is wiring: physics only behind a lazy import inside a function.
+    "cli": {"base", "formats", "crystals", "reference", "report", "runs"},
+}
+
+
+def package_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST) -> set[str]:
+    names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_point_in_the_allowed_direction(path: Path):
+    package = package_of(path)
+    if package == "__init__":
+        return
+    for name in imports(ast.parse(path.read_text())):
+        parts = name.split(".")
+        if parts[0] == "jovium" and len(parts) > 1:
+            assert parts[1] in ALLOWED[package] | {package}, f"{package} imports {name}"
+
+
+def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
+    light = {"argparse", "sys", "json", "os", "platform", "shutil", "tempfile", "pathlib", "collections.abc", "typing"}
+    for path in sorted((SOURCE / "cli").glob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for name in imports(node):
+                    assert name in light | {"jovium", "jovium.base.errors", "jovium.cli", "importlib.metadata"}, name
+
+
+# Values of conversions that people type from memory; they belong in base/units.py and nowhere else.
+CONVERSION = re.compile(r"0\.5291|27\.211|13\.605|29421|3\.1668|315775|1836\.15|3670\.48|0\.0241888")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_conversions_are_written_in_units_only(path: Path):
+    if path.name == "units.py":
+        return
+    assert not CONVERSION.search(path.read_text())
+
+
+def public_definitions(tree: ast.Module) -> list[ast.AST]:
+    found: list[ast.AST] = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            found.append(node)
+            if isinstance(node, ast.ClassDef):
+                found += [
+                    m for m in node.body if isinstance(m, ast.FunctionDef) and not m.name.startswith("_")
+                ]  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_every_module_and_public_name_has_a_docstring_that_is_a_sentence(path: Path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), path
+    for node in public_definitions(tree):
+        assert isinstance(node, ast.FunctionDef | ast.ClassDef)
+        text = ast.get_docstring(node)
+        assert text, f"{path.name}: {node.name}"
+        assert len(text) > 10, f"{path.name}: {node.name}"
+
+
+def test_files_and_functions_stay_readable():
+    functions = []
+    for path in FILES:
+        text = path.read_text()
+        assert text.count("\n") <= 420, f"{path} is too long to be one noun"
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno:
+                functions.append((node.end_lineno - node.lineno + 1, f"{path.relative_to(ROOT)}:{node.name}"))
+    lengths = sorted(functions, reverse=True)
+    short = sum(1 for n, _ in lengths if n <= 30) / len(lengths)
+    print(f"{len(FILES)} files, {len(lengths)} functions, {short:.0%} within 30 lines; longest: {lengths[:5]}")
+    assert short >= 0.9
+    assert lengths[0][0] <= 80, lengths[0]
+
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PATH_IN_DOCS = re.compile(r"`((?:src|docs|tests|benchmarks|examples|\.ci)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_every_path_named_in_the_docs_exists(path: Path):
+    for name in PATH_IN_DOCS.findall(path.read_text()):
+        assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
+def test_every_command_named_in_the_docs_exists():
+    from jovium.cli.main import COMMANDS
+
+    for path in DOCUMENTS:
+        for name in re.findall(r"(?:^|`|\s)jovium ([a-z]+)", path.read_text()):
+            assert name in COMMANDS, f"{path.name} names jovium {name}"
+
+
+MACHINE_PATH = re.compile(r"(^|[^A-Za-z0-9_.])/(work|tmp|root|home)/[a-z]")
+
+
+@pytest.mark.parametrize("path", [*FILES, *DOCUMENTS], ids=lambda p: p.name)
+def test_no_path_of_one_machine(path: Path):
+    assert not MACHINE_PATH.search(path.read_text())
