@@ -19,7 +19,7 @@ from jovium.report.picture import picture
 if TYPE_CHECKING:
     from jovium.report.analysis import Analysis
 
-SCRIPTS = ("field.js", "surface.js", "markers.js", "labels.js", "scene.js", "slice.js", "profile.js", "downloads.js", "page.js")
+SCRIPTS = ("field", "surface", "markers", "labels", "scene", "slice", "profile", "downloads", "page")
 """The page's own scripts in the order they build on each other."""
 
 
@@ -37,7 +37,7 @@ def page(analysis: Analysis) -> str:
         temperatures=tables.temperatures(analysis),
         data=embedded_json(drawn),
         library=embedded_script(_asset("vendor/3Dmol-min.js")),
-        script=embedded_script("\n".join(_asset(f"web/{name}") for name in SCRIPTS)),
+        script=embedded_script("\n".join(_asset(f"web/{name}.js") for name in SCRIPTS)),
     )
 
 

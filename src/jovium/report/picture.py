@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jovium.report.analysis import Analysis
 
 POINTS_PER_AXIS = 64
-"""Largest picture grid: 64^3 points in 16 bits are 0.7 MB of base64, and a surface redraws in a fraction of a second."""
+"""Largest picture grid: 64^3 points of 16 bits are 0.7 MB of base64, and a surface redraws within a second."""
 
 LEVELS = 65535
 """ELF 1 as an unsigned 16-bit integer: values are kept to 8e-6."""

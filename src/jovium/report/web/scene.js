@@ -52,8 +52,9 @@ class Scene {
   drawPoints(kind, visible) {
     const chosen = visible ? this.data.points.filter((point) => point.kind === kind) : [];
     const centres = chosen.flatMap((point) => this.images(point.position));
-    const mesh = solids(KINDS[kind].solid, centres, 0.055 * this.scale);
-    this.replace(kind, () => (centres.length ? [this.addMesh(mesh, { color: KINDS[kind].colour })] : []));
+    const { solid, radius, colour, opacity } = KINDS[kind];
+    const mesh = solids(solid, centres, radius * this.scale);
+    this.replace(kind, () => (centres.length ? [this.addMesh(mesh, { color: colour, opacity })] : []));
     this.shown[kind] = centres.length;
   }
 
@@ -61,7 +62,7 @@ class Scene {
     const places = visible ? this.thresholdPlaces() : [];
     this.replace("thresholds", () =>
       places.map(({ position, colour }) =>
-        this.addMesh(solids("sphere", [position], 0.085 * this.scale), { color: colour }),
+        this.addMesh(solids("sphere", [position], 0.07 * this.scale), { color: colour }),
       ),
     );
     this.labels.set("thresholds", places.map((place) => ({ ...place, offset: [10, -10] })));
@@ -89,7 +90,7 @@ class Scene {
     );
     model.addAtoms(visible ? atoms : []);
     for (const symbol of new Set(symbols)) {
-      const radius = (ATOM_COLOURS[symbol] ? 0.13 : 0.2) * this.scale;
+      const radius = (ATOM_COLOURS[symbol] ? 0.1 : 0.16) * this.scale;
       const colour = ATOM_COLOURS[symbol];
       model.setStyle({ elem: symbol }, { sphere: colour ? { radius, color: colour } : { radius, colorscheme: "Jmol" } });
     }
@@ -108,7 +109,7 @@ class Scene {
     this.replace("cell", () => [this.cellEdges(edges)]);
     const names = ["a", "b", "c"].map((text, axis) => {
       const s = [0, 0, 0];
-      s[axis] = this.cells * 1.06;
+      s[axis] = this.cells * 1.1;
       return { text, position: this.lattice.cartesian(s), colour: "#333333", offset: [-4, 0] };
     });
     this.labels.set("cell", names);
