@@ -23,9 +23,9 @@ def cs_iv_axial_ratio(rs: float) -> float:
     """c/a of I4_1/amd hydrogen that minimises the PBE energy at Wigner-Seitz radius rs (bohr).
 
     A line through the minima found with the default engine, 2.551 at rs 1.30 and 2.627 at rs 1.23 (30 hartree,
-    k-spacing 0.25 / bohr, cubic fit through seven ratios from 2.2 to 2.8).
+    k-spacing 0.25 / bohr, cubic fit through seven ratios from 2.2 to 2.8); beyond these ratios it stays at their ends.
     """
-    return 2.551 + (1.30 - rs) * (2.627 - 2.551) / 0.07
+    return float(np.clip(2.551 + (1.30 - rs) * (2.627 - 2.551) / 0.07, 2.2, 2.8))
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ CRYSTALS: dict[str, Crystal] = {
     "bcc": Crystal("body-centred cubic, 1 atom", 229, _BRAVAIS, None, _monatomic([[-1, 1, 1], [1, -1, 1], [1, 1, -1]])),
     "fcc": Crystal("face-centred cubic, 1 atom", 225, _BRAVAIS, None, _monatomic([[0, 1, 1], [1, 0, 1], [1, 1, 0]])),
     "cs-iv": Crystal(
-        "atomic metallic hydrogen, I4_1/amd, 2 atoms, c/a at the PBE minimum; published rs: where molecules dissociate, 500 GPa",
+        "atomic metallic hydrogen, I4_1/amd, 2 atoms, c/a of least PBE energy; published rs: dissociation, 500 GPa",
         141,
         "McMahon and Ceperley, Phys. Rev. Lett. 106, 165302 (2011)",
         1.23,

@@ -14,8 +14,8 @@ from jovium.base.errors import FormatError, JoviumError, OutputError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 
-VALUE_FORMAT = "%17.9E"
-"""Ten significant digits: a field survives a round trip to 1e-9 of each value."""
+VALUE_FORMAT = " %16.9E"
+"""Ten significant digits: a field survives a round trip to 1e-9 of each value. The blank parts wide exponents."""
 
 
 class Parsed(NamedTuple):

@@ -40,7 +40,8 @@ def parse_xsf(text: str, path: Path) -> Parsed:
         raise FormatError(f"{path}: truncated: no END_DATAGRID_3D", "a complete XSF file", "copy or compute it again")
     _require_same_cell(structure.cell, np.array(span) / BOHR_ANGSTROM, path)
     general = numbers("\n".join(lines[at + 6 : end]), nx * ny * nz, path).reshape((nx, ny, nz), order="F")
-    field = GridField(_without_end_points(general, path), structure.cell)
+    finite = GridField(general, structure.cell).values
+    field = GridField(_without_end_points(finite, path), structure.cell)
     structure = Structure(structure.cell, structure.positions - origin / BOHR_ANGSTROM, structure.symbols)
     code = "Quantum ESPRESSO" if any("PWSCF" in line for line in lines[max(at - 2, 0) : at]) else None
     n_grids = sum(line.startswith("END_DATAGRID_3D") for line in lines)
