@@ -50,7 +50,7 @@ def gudhi_persistence(field: GridField) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Topology of one field: speed and memory.")
     parser.add_argument("--shape", type=int, nargs=3, default=(112, 112, 144), metavar=("NX", "NY", "NZ"))
     parser.add_argument("--without-gudhi", action="store_true", help="leave the comparison out")
     shape = tuple(parser.parse_args().shape)

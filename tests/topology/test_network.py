@@ -137,15 +137,40 @@ def test_refined_thresholds_do_not_know_the_supercell(seed):
     )
 
 
-@given(seeds, st.sampled_from([[[1, 1, 0], [0, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 0, 1], [0, -1, 1]]]))
-@settings(max_examples=25, deadline=None)
-def test_thresholds_do_not_know_which_cell_of_the_lattice_was_chosen(seed, unimodular):
-    waves, change = random_waves(seed, 1), np.array(unimodular)
-    # s = s' U, so m . s = (U m) . s'; the voxel graph changes, the saddles do not.
+CHANGES_OF_CELL = [
+    [[1, 1, 0], [0, 1, 0], [0, 0, 1]],
+    [[1, 0, 0], [0, 0, 1], [0, -1, 1]],
+    [[0, 1, 0], [1, 0, 0], [0, 0, 1]],
+]
+
+
+def in_two_cells(waves: Waves, unimodular: list, n: int, *, refine: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Thresholds of one field on n^3 points of the odd cell and of another cell of the same lattice.
+
+    s = s' U, so m . s = (U m) . s': the voxel graph changes, the saddles do not.
+    """
+    change = np.array(unimodular)
     sheared = Waves(waves.amplitudes, waves.wave_vectors @ change.T, waves.phases)
-    here = hydrogen_network(waves.on_grid((40, 40, 40), ODD))
-    there = hydrogen_network(sheared.on_grid((40, 40, 40), Cell(change @ ODD.vectors)))
-    np.testing.assert_allclose(values_of(there), values_of(here), atol=2e-3)
+    here = hydrogen_network(waves.on_grid((n, n, n), ODD), refine=refine)
+    there = hydrogen_network(sheared.on_grid((n, n, n), Cell(change @ ODD.vectors)), refine=refine)
+    return values_of(here), values_of(there)
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+@pytest.mark.parametrize("unimodular", CHANGES_OF_CELL)
+def test_refined_thresholds_do_not_know_which_cell_of_the_lattice_was_chosen(seed, unimodular):
+    here, there = in_two_cells(random_waves(seed, 1), unimodular, 40, refine=True)
+    np.testing.assert_allclose(there, here, atol=1e-4)
+
+
+@given(seeds, st.sampled_from(CHANGES_OF_CELL), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_thresholds_in_two_cells_agree_to_second_order_in_the_spacing(seed, unimodular, refine):
+    waves = random_waves(seed, 1)
+    here, there = in_two_cells(waves, unimodular, 24, refine=refine)
+    # |f(s + d) - f(s)| <= 1/2 sum |A| (2 pi m . d)^2 at a saddle, |d| up to one step along each axis.
+    steps = 2 * np.pi * np.abs(waves.wave_vectors @ np.array(unimodular).T).sum(axis=1) / 24
+    assert np.abs(here - there).max() <= 0.5 * np.sum(np.abs(waves.amplitudes) * steps**2)
 
 
 def test_a_constant_field_gives_the_constant_and_says_it_is_unrefined(odd_cell):
