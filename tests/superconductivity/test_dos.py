@@ -86,7 +86,7 @@ def test_columns_in_the_wrong_order_are_noticed(water_like, tmp_path):
     ("text", "message"),
     [
         ("# only a comment\n", "no complete table"),
-        ("1 2 3\n1.5 2\n", "cannot be read"),
+        ("1 2 3\n1.5 2\n", "equally many"),
         ("1 2 x\n2 3 4\n", "'x'"),
         ("1 2 3 4\n2 3 4 5\n", "4 columns"),
         ("2 2 1\n1 2 1\n", "do not increase"),
@@ -133,8 +133,19 @@ def test_total_without_its_orbital_files_is_refused(water_like, tmp_path):
         hydrogen_dos(water_like, None, path, 0.0)
 
 
+def test_fortran_exponents_without_an_e_are_read(water_like, tmp_path):
+    (tmp_path / "dos.dat").write_text("-1.0 0.4 0.1\n0.0 0.400E+00 0.304-102\n1.0 0.4 0.1\n")
+    assert hydrogen_dos(water_like, None, tmp_path / "dos.dat", 0.0) == pytest.approx(0.304e-102 / 0.4)
+
+
+def test_doscar_with_a_broken_header_is_refused(water_like, tmp_path):
+    (tmp_path / "DOSCAR").write_text("3 3 1 1\nonly\n")
+    with pytest.raises(FormatError, match="header"):
+        hydrogen_dos(water_like, None, tmp_path / "DOSCAR")
+
+
 def test_missing_dos_file_is_refused(water_like, tmp_path):
-    with pytest.raises(FormatError, match="no file"):
+    with pytest.raises(FormatError, match="No such file"):
         hydrogen_dos(water_like, None, tmp_path / "dos.dat", 0.0)
 
 

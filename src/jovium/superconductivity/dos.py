@@ -14,7 +14,6 @@ from jaxtyping import Float
 
 from jovium.base.errors import FormatError, InputError
 from jovium.base.structure import Structure
-from jovium.formats.files import fortran_number, malformed_as_format_error, read_text
 
 DOSCAR_HEADER = 6
 _ORBITAL_FILE = re.compile(r"\.pdos_atm#\d+\(([A-Z][a-z]?)[^)]*\)_wfc#")
@@ -75,17 +74,31 @@ def _share(energy: np.ndarray, total: np.ndarray, hydrogen: np.ndarray, fermi: f
     return min(share, 1.0)
 
 
-def _columns(text: str, path: Path) -> Float[np.ndarray, "energies columns"]:
-    rows = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    with malformed_as_format_error(path, "density of states"):
-        table = np.array([[fortran_number(x, path) for x in row] for row in rows])
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: {error}", "a readable text file", "check the path") from error
+
+
+def _columns(lines: list[str], path: Path) -> Float[np.ndarray, "energies columns"]:
+    rows = [line.split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    try:
+        table = np.array([[_number(word) for word in row] for row in rows])
+    except ValueError as error:
+        raise FormatError(f"{path}: {error}", "rows of equally many numbers", "check the file") from error
     if table.ndim != 2 or len(table) < 2 or not np.isfinite(table).all():
         raise FormatError(f"{path}: no complete table of finite numbers", "one row per energy", "check the file")
     return table
 
 
+def _number(word: str) -> float:
+    # Fortran drops the E of three-digit exponents: 0.304-102.
+    return float(re.sub(r"(?<=\d)([+-]\d{3})$", r"E\1", word))
+
+
 def _read_table(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    table = _columns(read_text(path), path)
+    table = _columns(_lines(path), path)
     if table.shape[1] == 2:
         return table[:, 0], np.ones(len(table)), table[:, 1]
     if table.shape[1] == 3:
@@ -98,7 +111,7 @@ def _read_table(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _read_projwfc(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Energy, summed and hydrogen-projected density of states from the orbital files beside a `.pdos_tot`."""
     prefix = path.name.removesuffix(".pdos_tot")
-    energy = _columns(read_text(path), path)[:, 0]
+    energy = _columns(_lines(path), path)[:, 0]
     total, hydrogen, found = np.zeros(len(energy)), np.zeros(len(energy)), 0
     for orbital in sorted(path.parent.iterdir()):
         match = _ORBITAL_FILE.match(orbital.name.removeprefix(prefix))
@@ -119,9 +132,9 @@ def _read_projwfc(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _orbital_states(path: Path) -> Float[np.ndarray, "energies"]:
     """Local density of states of one orbital file, both spins added."""
-    text = read_text(path)
-    table = _columns(text, path)
-    n_spins = 2 if "ldosup" in text.splitlines()[0] else 1
+    lines = _lines(path)
+    table = _columns(lines, path)
+    n_spins = 2 if "ldosup" in lines[0] else 1
     return table[:, 1 : 1 + n_spins].sum(axis=1)
 
 
@@ -131,10 +144,12 @@ def _read_doscar(path: Path, structure: Structure) -> tuple[np.ndarray, np.ndarr
     Layout (https://vasp.at/wiki/DOSCAR): six header lines, the sixth with NEDOS and E_F as third and fourth number;
     the total DOS; then per ion a copy of that line and its projections, both spins side by side.
     """
-    lines = read_text(path).splitlines()
-    with malformed_as_format_error(path, "DOSCAR"):
+    lines = _lines(path)
+    try:
         n_ions, collinear = int(lines[0].split()[1]), int(lines[0].split()[3]) != 4
         n_energies, fermi = int(lines[DOSCAR_HEADER - 1].split()[2]), float(lines[DOSCAR_HEADER - 1].split()[3])
+    except (IndexError, ValueError) as error:
+        raise FormatError(f"{path}: header that cannot be read", "a DOSCAR", "run VASP with LORBIT = 11") from error
     blocks = (len(lines) - DOSCAR_HEADER + 1) // (n_energies + 1)
     if n_ions != structure.n_atoms or blocks < n_ions + 1 or not collinear:
         raise FormatError(
@@ -143,6 +158,6 @@ def _read_doscar(path: Path, structure: Structure) -> tuple[np.ndarray, np.ndarr
             "run VASP with LORBIT = 11 on this structure",
         )
     starts = DOSCAR_HEADER + (n_energies + 1) * np.arange(1, n_ions + 1)
-    ions = [_columns("\n".join(lines[start : start + n_energies]), path) for start in starts]
+    ions = [_columns(lines[start : start + n_energies], path) for start in starts]
     states = np.array([ion[:, 1:].sum(axis=1) for ion in ions])
     return ions[0][:, 0], states.sum(axis=0), states[structure.hydrogens].sum(axis=0), fermi
