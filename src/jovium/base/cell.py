@@ -75,7 +75,7 @@ class Cell:
         """Minkowski-reduced vectors (rows, bohr) of the same lattice: as short and as orthogonal as possible."""
         from ase.geometry import minkowski_reduce
 
-        return minkowski_reduce(self.vectors, pbc=True)[0]
+        return np.asarray(minkowski_reduce(self.vectors, pbc=True)[0])
 
     def minimum_image(self, displacements: Points) -> Points:
         """The shortest periodic image of each displacement (bohr), exact for any triclinic cell.
@@ -99,4 +99,4 @@ class Cell:
         from scipy.fft import next_fast_len
 
         n_points = [next_fast_len(max(2, int(np.ceil(length / spacing - 1e-9))), real=True) for length in self.lengths]
-        return n_points[0], n_points[1], n_points[2]
+        return n_points[0], n_points[1], n_points[2]  # pyright: ignore[reportReturnType] (scipy declares None)

@@ -61,7 +61,7 @@ class GridField:
     def _coefficients(self) -> Complex[np.ndarray, "nx ny nz"]:
         from scipy.fft import fftn
 
-        return fftn(self.values, norm="forward")
+        return np.asarray(fftn(self.values, norm="forward"))
 
     def gradient(self) -> Float[np.ndarray, "3 nx ny nz"]:
         """Cartesian gradient by Fourier differentiation (1/bohr), exact for a band-limited field."""
@@ -76,7 +76,7 @@ class GridField:
             # G_axis at every wave vector m, with m @ reciprocal = G, as three broadcast one-dimensional parts.
             parts = [frequencies[a] * self.cell.reciprocal[a, axis] for a in range(3)]
             wave = parts[0][:, None, None] + parts[1][None, :, None] + parts[2][None, None, :]
-            gradient[axis] = ifftn(1j * wave * self._coefficients, norm="forward").real
+            gradient[axis] = np.real(ifftn(1j * wave * self._coefficients, norm="forward"))
         return gradient
 
     def resampled(self, shape: tuple[int, int, int]) -> "GridField":
@@ -89,7 +89,7 @@ class GridField:
         coefficients = self._coefficients
         for axis, target in enumerate(shape):
             coefficients = _resize_spectrum(coefficients, axis, target)
-        return GridField(ifftn(coefficients, norm="forward").real, self.cell)
+        return GridField(np.real(ifftn(coefficients, norm="forward")), self.cell)
 
     def supercell(self, multiples: tuple[int, int, int]) -> "GridField":
         """The field repeated along each lattice vector."""
