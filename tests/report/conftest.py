@@ -59,4 +59,4 @@ def triclinic() -> Analysis:
         [[0.05, 0.11, 0.07], [0.31, 0.52, 0.13], [0.72, 0.21, 0.38], [0.44, 0.83, 0.61], [0.87, 0.67, 0.88]]
     )
     structure = Structure(cell, cell.cartesian(fractional), ("H",) * 5)
-    return analysis_of(structure, bumps(structure, (30, 36, 42), 0.9), name="triclinic")
+    return analysis_of(structure, bumps(structure, (30, 36, 42), 0.8), name="triclinic")

@@ -11,10 +11,20 @@ from jovium.base.units import BOHR_ANGSTROM
 from jovium.report.page import write_page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = (
-    "--no-sandbox --use-angle=swiftshader --enable-unsafe-swiftshader --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAINTED = """(() => {
+    const pen = document.getElementById('slice').getContext('2d');
+    return new Set(new Uint32Array(pen.getImageData(60, 20, 400, 380).data.buffer)).size;
+})()"""
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")]
 
@@ -106,7 +116,7 @@ def test_slider_moves_the_surface(shown):
 
 
 def test_surface_is_where_the_field_has_the_isovalue(shown):
-    """Vertices lie on the isosurface of the Python field, and none lies outside the cell: the cell is not transposed."""
+    """Vertices lie on the isosurface of the Python field, none outside the cell: the cell is not transposed."""
     analysis, view = shown
     mesh = view.say("jovium.surfaceMesh(0.7)")
     vertices = np.array([[v["x"], v["y"], v["z"]] for v in mesh["vertices"]]) / BOHR_ANGSTROM
@@ -198,10 +208,9 @@ def test_atoms_are_the_tops_of_the_embedded_field(shown):
 
 def test_slice_is_painted_and_follows_its_controls(shown):
     _, view = shown
-    colours = "new Set(new Uint32Array(document.getElementById('slice').getContext('2d').getImageData(60, 20, 400, 380).data.buffer)).size"
     pixels = "document.getElementById('slice').toDataURL()"
     view.tab.select_option("#slice-axis", "0")
-    assert view.say(colours) > 50
+    assert view.say(PAINTED) > 50
     first = view.say(pixels)
     view.slide("slice-position", 0.37)
     second = view.say(pixels)

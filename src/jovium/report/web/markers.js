@@ -2,11 +2,11 @@
 // Radii are in units of the mean distance between atoms.
 
 const KINDS = {
-  // Maxima sit on nuclei: a clear shell around the atom, larger than it.
-  maximum: { label: "maxima", colour: "#7b2cbf", solid: "sphere", radius: 0.13, opacity: 0.75 },
-  bond: { label: "bonds", colour: "#1b7f3b", solid: "cube", radius: 0.05, opacity: 1 },
-  ring: { label: "rings", colour: "#d9730d", solid: "octahedron", radius: 0.06, opacity: 1 },
-  cage: { label: "cages", colour: "#455a64", solid: "tetrahedron", radius: 0.06, opacity: 1 },
+  // Maxima sit on nuclei: a little larger than an atom, or they would hide inside it.
+  maximum: { label: "maxima", colour: "#7b2cbf", solid: "sphere", radius: 0.115 },
+  bond: { label: "bonds", colour: "#1b7f3b", solid: "cube", radius: 0.05 },
+  ring: { label: "rings", colour: "#d9730d", solid: "octahedron", radius: 0.06 },
+  cage: { label: "cages", colour: "#455a64", solid: "tetrahedron", radius: 0.06 },
 };
 
 const LEVELS = {

@@ -42,7 +42,7 @@ class Scene {
 
   drawSurface(isovalue) {
     const mesh = isosurface(this.field, this.lattice, isovalue);
-    const style = { color: SURFACE_COLOUR, opacity: 0.72 };
+    const style = { color: SURFACE_COLOUR, opacity: 0.74 }; // 3Dmol multiplies it in twice: 0.55 on the screen
     const shifts = this.lattice.images([0, 0, 0], this.cells).filter((s) => s.every((x) => x < this.cells - 0.5));
     const copies = mesh.faces.length ? shifts.map((s) => translated(mesh, this.lattice.cartesian(s))) : [];
     this.replace("surface", () => copies.map((copy) => this.addMesh(copy, style)));
@@ -52,9 +52,9 @@ class Scene {
   drawPoints(kind, visible) {
     const chosen = visible ? this.data.points.filter((point) => point.kind === kind) : [];
     const centres = chosen.flatMap((point) => this.images(point.position));
-    const { solid, radius, colour, opacity } = KINDS[kind];
+    const { solid, radius, colour } = KINDS[kind];
     const mesh = solids(solid, centres, radius * this.scale);
-    this.replace(kind, () => (centres.length ? [this.addMesh(mesh, { color: colour, opacity })] : []));
+    this.replace(kind, () => (centres.length ? [this.addMesh(mesh, { color: colour })] : []));
     this.shown[kind] = centres.length;
   }
 
