@@ -76,7 +76,7 @@ class GridField:
             # G_axis at every wave vector m, with m @ reciprocal = G, as three broadcast one-dimensional parts.
             parts = [frequencies[a] * self.cell.reciprocal[a, axis] for a in range(3)]
             wave = parts[0][:, None, None] + parts[1][None, :, None] + parts[2][None, None, :]
-            gradient[axis] = np.real(ifftn(1j * wave * self._coefficients, norm="forward"))
+            gradient[axis] = np.real(np.asarray(ifftn(1j * wave * self._coefficients, norm="forward")))
         return gradient
 
     def resampled(self, shape: tuple[int, int, int]) -> "GridField":
@@ -89,7 +89,7 @@ class GridField:
         coefficients = self._coefficients
         for axis, target in enumerate(shape):
             coefficients = _resize_spectrum(coefficients, axis, target)
-        return GridField(np.real(ifftn(coefficients, norm="forward")), self.cell)
+        return GridField(np.real(np.asarray(ifftn(coefficients, norm="forward"))), self.cell)
 
     def supercell(self, multiples: tuple[int, int, int]) -> "GridField":
         """The field repeated along each lattice vector."""
