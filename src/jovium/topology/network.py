@@ -54,7 +54,8 @@ def hydrogen_network(field: GridField, hydrogens: Points | None = None, *, refin
 
     A proton belongs to the voxel nearest to it and is present once that voxel is. With `refine` every event moves
     from its voxel to the bond saddle next to it. Where two saddles compete whose values differ by less than the
-    O(h^2) of the grid, the grid chooses: `value` then is that of the other saddle. In a constant field every threshold is that constant, unrefined.
+    O(h^2) of the grid, the grid chooses: `value` then is that of the other saddle. In a constant field every threshold
+    is that constant, unrefined.
     Raises InputError when `hydrogens` is not (n, 3), n >= 1, of finite numbers.
     """
     labels = _label_voxels(field, hydrogens)
