@@ -50,5 +50,5 @@ def run(options: argparse.Namespace) -> int:
         from jovium.base.grid import GridField
 
         field = GridField(field.interpolant().value(GridField(np.zeros(shape), field.cell).points()), field.cell)
-    write_field(target, file.structure, field, comment=f"converted from {source.name}")
+    write_field(target, file.structure, field, comment=f"converted from {source.name}", provenance=file.provenance)
     return 0

@@ -31,6 +31,7 @@ def run_sample(options: argparse.Namespace) -> int:
     """Run or continue a trajectory, one line per frame."""
     from jovium.base.units import PRESSURE_GPA, TIME_FEMTOSECOND, hartree_to_kelvin, kelvin_to_hartree
     from jovium.reference.dynamics import FluidState, sample
+    from jovium.reference.espresso import Espresso
 
     state = FluidState(
         options.n_atoms,
@@ -40,14 +41,15 @@ def run_sample(options: argparse.Namespace) -> int:
         time_step=options.time_step_fs / TIME_FEMTOSECOND,
         block=options.block,
     )
-    for frame in sample(state, options.out, options.frames):
-        facts = {
-            "frame": frame.step // state.block,
-            "time_fs": round(frame.step * state.time_step * TIME_FEMTOSECOND, 3),
-            "kinetic_kelvin": round(hartree_to_kelvin(frame.temperature), 1),
-            "pressure_gpa": round(frame.pressure * PRESSURE_GPA, 2),
-            "energy_hartree_per_atom": round(frame.energy / state.n_atoms, 6),
-        }
-        line = json.dumps(facts) if options.json else "  ".join(f"{k} {v}" for k, v in facts.items())
-        print(line, flush=True)
+    with Espresso(trajectory=True) as engine:
+        for frame in sample(state, options.out, options.frames, engine):
+            facts = {
+                "frame": frame.step // state.block,
+                "time_fs": round(frame.step * state.time_step * TIME_FEMTOSECOND, 3),
+                "kinetic_kelvin": round(hartree_to_kelvin(frame.temperature), 1),
+                "pressure_gpa": round(frame.pressure * PRESSURE_GPA, 2),
+                "energy_hartree_per_atom": round(frame.energy / state.n_atoms, 6),
+            }
+            line = json.dumps(facts) if options.json else "  ".join(f"{k} {v}" for k, v in facts.items())
+            print(line, flush=True)
     return 0

@@ -8,15 +8,16 @@ what the file says, with a fresh engine and random numbers that depend on the se
 therefore loses at most one block, and repeating the command gives the same trajectory to the last digit.
 """
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from jovium.base.cell import Cell
-from jovium.base.errors import InputError
+from jovium.base.errors import EngineError, InputError, OutputError
 from jovium.base.structure import Structure
 from jovium.base.units import (
     BOHR_ANGSTROM,
@@ -27,12 +28,9 @@ from jovium.base.units import (
     TIME_FEMTOSECOND,
     hartree_to_kelvin,
 )
+from jovium.reference.engine import Engine
 from jovium.reference.protocol import Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from jovium.reference.espresso import Espresso
+from jovium.reference.state import GroundState
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def first_frame(state: FluidState) -> Frame:
     return Frame(0, random_structure(state), momenta, state.kT, float("nan"), float("nan"))
 
 
-def next_frame(state: FluidState, frame: Frame, engine: "Espresso", protocol: Protocol) -> Frame:
+def next_frame(state: FluidState, frame: Frame, engine: Engine, protocol: Protocol) -> Frame:
     """One block of BAOAB steps: half kick, half drift, Ornstein-Uhlenbeck, half drift, half kick."""
     step_length, keep = state.time_step, np.exp(-state.time_step / state.friction_time)
     positions, momenta = frame.structure.positions.copy(), frame.momenta.copy()
@@ -124,13 +122,13 @@ def next_frame(state: FluidState, frame: Frame, engine: "Espresso", protocol: Pr
     ground = engine.ground_state(structure, protocol, fields=False, stress=False)
     for step in range(frame.step + 1, frame.step + state.block + 1):
         noise = np.random.default_rng([state.seed, step]).normal(size=positions.shape)
-        momenta += 0.5 * step_length * ground.forces
+        momenta += 0.5 * step_length * _forces(ground)
         positions += 0.5 * step_length * momenta / PROTON_MASS
         momenta = keep * momenta + np.sqrt((1 - keep**2) * PROTON_MASS * state.kT) * noise
         positions += 0.5 * step_length * momenta / PROTON_MASS
         structure = Structure(state.box, positions, structure.symbols)
         ground = engine.ground_state(structure, protocol, fields=False, stress=step == frame.step + state.block)
-        momenta += 0.5 * step_length * ground.forces
+        momenta += 0.5 * step_length * _forces(ground)
         kinetic.append(np.sum(momenta**2) / (3 * state.n_atoms * PROTON_MASS))
     ideal = state.n_atoms * state.kT / state.box.volume
     return Frame(
@@ -143,24 +141,30 @@ def next_frame(state: FluidState, frame: Frame, engine: "Espresso", protocol: Pr
     )
 
 
-def sample(state: FluidState, path: Path, n_frames: int, protocol: Protocol | None = None) -> "Iterator[Frame]":
+def _forces(ground: GroundState) -> Float[np.ndarray, "n 3"]:
+    if ground.forces is None:
+        raise EngineError(f"no forces from {ground.engine}", "an engine with forces", "sample with espresso")
+    return ground.forces
+
+
+def sample(
+    state: FluidState, path: Path, n_frames: int, engine: Engine, protocol: Protocol | None = None
+) -> Iterator[Frame]:
     """Run or continue the trajectory in `path` until it holds `n_frames` frames after the start; yield each new one.
 
     Raises InputError when the file belongs to another state, EngineError when a force calculation fails.
     """
-    from jovium.reference.espresso import Espresso
-
     protocol = protocol or force_protocol(state)
     frames = read_trajectory(path, state) if path.exists() else []
     if not frames:
-        append_frame(path, state, first_frame(state))
+        append(path, frame_text(state, first_frame(state)))
         frames = read_trajectory(path, state)
     frame = frames[-1]
-    with Espresso(trajectory=True) as engine:
-        for _ in range(len(frames) - 1, n_frames):
-            append_frame(path, state, next_frame(state, frame, engine, protocol))
-            frame = read_trajectory(path, state)[-1]
-            yield frame
+    for _ in range(len(frames) - 1, n_frames):
+        text = frame_text(state, next_frame(state, frame, engine, protocol))
+        append(path, text)
+        frame = _parse_frame(text.splitlines(), state, path)  # the next block starts from what the file says
+        yield frame
 
 
 def _header(state: FluidState, frame: Frame) -> str:
@@ -179,16 +183,26 @@ def _header(state: FluidState, frame: Frame) -> str:
     return f'Lattice="{lattice}" {columns} pbc="T T T" ' + " ".join(f"{k}={v:.17g}" for k, v in facts.items())
 
 
-def append_frame(path: Path, state: FluidState, frame: Frame) -> None:
-    """Append one extended-XYZ frame (angstrom; momenta in atomic units) with all digits, flushed to disk."""
-    import os
-
+def frame_text(state: FluidState, frame: Frame) -> str:
+    """One extended-XYZ frame (angstrom; momenta in atomic units) with every digit of its doubles."""
     rows = np.hstack([frame.structure.positions * BOHR_ANGSTROM, frame.momenta])
     lines = [str(state.n_atoms), _header(state, frame), *("H " + " ".join(f"{x:.17g}" for x in r) for r in rows)]
-    with path.open("a") as file:
-        file.write("\n".join(lines) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    return "\n".join(lines) + "\n"
+
+
+def append(path: Path, text: str) -> None:
+    """Append `text` and wait until it is on the disk. Raises OutputError when it cannot be written."""
+    try:
+        with path.open("a") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OutputError(
+            f"{path} could not be written: {error.strerror}",
+            "a writable file with free space",
+            "free disk space and repeat the command: it continues from the last whole frame",
+        ) from error
 
 
 def read_trajectory(path: Path, state: FluidState) -> list[Frame]:

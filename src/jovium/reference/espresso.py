@@ -47,12 +47,12 @@ class Espresso:
     successive, equally spaced steps of a molecular-dynamics run, which halves the cost of a step."""
 
     def __init__(self, *, trajectory: bool = False, threads: int = 1):
-        self.version = espresso_version()
-        self.trajectory = trajectory
-        self.threads = threads
         self._worker: subprocess.Popen[str] | None = None
         self._key: tuple[object, ...] | None = None
         self._scratch: Path | None = None
+        self.version = espresso_version()
+        self.trajectory = trajectory
+        self.threads = threads
 
     def __enter__(self) -> "Espresso":
         return self
@@ -84,8 +84,8 @@ class Espresso:
             self.close()
             self._start(structure, protocol)
             self._key = key
-        request = {"positions": structure.positions.tolist(), "fields": fields, "stress": stress}
-        answer = self._ask(request | {"cutoff": protocol.cutoff, "window": protocol.window})
+        request: dict[str, object] = {"positions": structure.positions.tolist(), "fields": fields, "stress": stress}
+        answer = self._ask({**request, "cutoff": protocol.cutoff, "window": protocol.window})
         if not answer["converged"]:
             self.close()
             raise NotConverged(
@@ -138,15 +138,16 @@ class Espresso:
         (self._scratch / "pw.in").write_text(espresso_input(structure, protocol, trajectory=self.trajectory))
         (self._scratch / PSEUDOPOTENTIAL_FILE).write_text(upf(protocol.functional))
         threads = {name: str(self.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-        self._worker = subprocess.Popen(
-            [sys.executable, "-m", "jovium.reference.espresso_worker"],
-            cwd=self._scratch,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self._scratch / "pw.err").open("w"),
-            text=True,
-            env={**os.environ, **threads},
-        )
+        with (self._scratch / "pw.err").open("w") as errors:
+            self._worker = subprocess.Popen(
+                [sys.executable, "-m", "jovium.reference.espresso_worker"],
+                cwd=self._scratch,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, **threads},
+            )
 
     def _ask(self, request: dict[str, object]) -> dict[str, Any]:
         assert self._worker is not None

@@ -29,8 +29,6 @@ def windowed_densities(
     tau = (1/4) Laplacian n - (1/2) sum f Re psi* Laplacian psi: two transforms per band where the gradient needs three
     more. Products of two plane waves below the cutoff fit on the grid, so both forms are exact there.
     """
-    from scipy.fft import fftn, ifftn
-
     frequencies = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij")
     waves = np.stack(frequencies, -1) @ cell.reciprocal
     density, tau = np.zeros(shape), np.zeros(shape)
@@ -41,12 +39,12 @@ def windowed_densities(
         square = np.sum((waves + k_fractional @ cell.reciprocal) ** 2, -1)
         factor = np.exp(-window * (square / (2 * cutoff)) ** 2)
         for band, periodic_part in zip(occupied, driver.get_wave_function(occupied, k), strict=True):
-            coefficients = factor * fftn(periodic_part.reshape(shape, order="F"))
-            u = ifftn(coefficients)
-            minus_laplacian = ifftn(square * coefficients)
+            coefficients = factor * np.fft.fftn(periodic_part.reshape(shape, order="F"))
+            u = np.fft.ifftn(coefficients)
+            minus_laplacian = np.fft.ifftn(square * coefficients)
             density += weights[band] * (u.real**2 + u.imag**2)
             tau += 0.5 * weights[band] * (u.real * minus_laplacian.real + u.imag * minus_laplacian.imag)
-    tau -= 0.25 * ifftn(np.sum(waves**2, -1) * fftn(density)).real
+    tau -= 0.25 * np.fft.ifftn(np.sum(waves**2, -1) * np.fft.fftn(density)).real
     return density, tau
 
 

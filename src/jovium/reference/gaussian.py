@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from jovium.base.errors import EngineMissing, NotConverged
+from jovium.base.errors import EngineMissing, InputError, NotConverged
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.reference.engine import require_hydrogen
@@ -19,6 +19,7 @@ from jovium.reference.pseudopotential import hydrogen_potential
 from jovium.reference.state import GroundState
 
 _FUNCTIONAL = {"PBE": "pbe,pbe", "LDA": "lda,pw"}
+MAXIMUM_ITERATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Gaussian:
         from pyscf.pbc import dft, gto
         from pyscf.pbc.scf.addons import smearing_
 
-        cell = gto.Cell()
+        cell: Any = gto.Cell()
         cell.unit = "B"
         cell.a = structure.cell.vectors
         cell.atom = [("H", tuple(position)) for position in structure.positions]
@@ -81,10 +82,17 @@ class Gaussian:
         k_points, weights = protocol.k_points(structure.cell)
         if not np.allclose(weights, weights[0]):
             k_points, weights = _full_mesh(k_points, weights)
+        if structure.n_atoms * len(k_points) % 2:
+            # PySCF fills pairs over the whole mesh and would round an odd count up, silently.
+            raise InputError(
+                f"{structure.n_atoms} electrons at {len(k_points)} k-points",
+                "an even number of electrons in the whole mesh for PySCF",
+                "use a mesh with an even number of points, or the default engine",
+            )
         field = dft.KRKS(cell, kpts=cell.get_abs_kpts(k_points))
         field.xc = _FUNCTIONAL[protocol.functional]
         field.conv_tol = protocol.scf_threshold * structure.n_atoms
-        field.max_cycle = 100
+        field.max_cycle = MAXIMUM_ITERATIONS
         field = smearing_(field.multigrid_numint(), sigma=protocol.electronic_kT, method="fermi")
         field.kernel()
         if not field.converged:

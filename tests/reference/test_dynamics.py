@@ -1,0 +1,105 @@
+"""The sampler: exact for the harmonic crystal, unharmed by kills, honest about its input."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+
+from jovium.base.errors import InputError
+from jovium.base.structure import Structure
+from jovium.base.units import PROTON_MASS, kelvin_to_hartree
+from jovium.reference.dynamics import FluidState, first_frame, random_structure, read_trajectory, sample
+from jovium.reference.protocol import CHEAP, Protocol
+from jovium.reference.state import GroundState
+
+SPRING = 0.02
+
+
+class HarmonicEngine:
+    """Every proton tied to the origin of the unwrapped coordinates: F = -SPRING R."""
+
+    def ground_state(self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True):
+        energy = 0.5 * SPRING * float(np.sum(structure.positions**2))
+        return GroundState(
+            structure, protocol, "harmonic", energy, 0.0, -SPRING * structure.positions, np.zeros((3, 3))
+        )
+
+    def close(self) -> None:
+        pass
+
+
+def test_langevin_dynamics_samples_the_boltzmann_distribution_of_a_harmonic_well(tmp_path):
+    """BAOAB has no time-step error in the positions of a harmonic oscillator: <R^2> = 3 N kT / k."""
+    state = FluidState(40, 3.0, kelvin_to_hartree(3000), time_step=60.0, friction_time=400.0, block=20)
+    assert 60.0 * np.sqrt(SPRING / PROTON_MASS) > 0.15  # a step of a fortieth of the period: large on purpose
+    frames = list(sample(state, tmp_path / "h.extxyz", 120, HarmonicEngine(), CHEAP))[10:]
+    squares = np.array([np.mean(f.structure.positions**2) for f in frames])
+    assert squares.mean() == pytest.approx(state.kT / SPRING, rel=0.05)
+    assert np.mean([f.temperature for f in frames]) == pytest.approx(state.kT, rel=0.03)
+
+
+def test_random_start_is_reproducible_and_has_no_close_pairs():
+    state = FluidState(54, 1.4, kelvin_to_hartree(3000), seed=7)
+    structure = random_structure(state)
+    assert structure.shortest_distance() > 1.0
+    assert structure.rs == pytest.approx(1.4)
+    assert np.array_equal(structure.positions, random_structure(state).positions)
+    assert np.mean(first_frame(state).momenta ** 2) / PROTON_MASS == pytest.approx(state.kT, rel=0.3)
+
+
+def test_trajectory_torn_anywhere_continues_to_the_same_digits(tmp_path):
+    state = FluidState(4, 2.0, kelvin_to_hartree(2000), block=5)
+    whole = tmp_path / "whole.extxyz"
+    list(sample(state, whole, 4, HarmonicEngine(), CHEAP))
+    text = whole.read_text()
+    for cut in (len(text) - 1, len(text) - 40, len(text) // 2, 200):
+        torn = tmp_path / f"torn-{cut}.extxyz"
+        torn.write_text(text[:cut])
+        list(sample(state, torn, 4, HarmonicEngine(), CHEAP))
+        assert torn.read_text() == text
+
+
+def test_trajectory_opens_in_ase(tmp_path):
+    state = FluidState(4, 2.0, kelvin_to_hartree(2000), block=5)
+    list(sample(state, tmp_path / "t.extxyz", 2, HarmonicEngine(), CHEAP))
+    images = ase.io.read(tmp_path / "t.extxyz", index=":")
+    assert len(images) == 3
+    assert images[-1].info["temperature_kelvin"] == pytest.approx(2000)
+
+
+def test_file_of_another_state_is_refused(tmp_path):
+    path = tmp_path / "t.extxyz"
+    list(sample(FluidState(4, 2.0, kelvin_to_hartree(2000), block=5), path, 1, HarmonicEngine(), CHEAP))
+    with pytest.raises(InputError, match="holds N, rs, T, seed"):
+        read_trajectory(path, FluidState(4, 2.0, kelvin_to_hartree(3000), block=5))
+
+
+@pytest.mark.parametrize(("field", "value"), [("rs", -1.0), ("kT", 0.0), ("n_atoms", 0), ("time_step", float("nan"))])
+def test_impossible_states_are_refused(field, value):
+    arguments = {"n_atoms": 4, "rs": 2.0, "kT": 0.01, field: value}
+    with pytest.raises(InputError, match=field):
+        FluidState(**arguments)
+
+
+def command(path: Path) -> list[str]:
+    options = ["--n-atoms", "2", "--rs", "1.6", "--kelvin", "3000", "--frames", "3", "--block", "3"]
+    return [sys.executable, "-m", "jovium.cli.main", "reference", "sample", str(path), *options]
+
+
+def test_killed_sampler_repeats_to_the_same_trajectory(tmp_path):
+    """First-principles forces, the process group killed at three different moments."""
+    whole, killed = tmp_path / "whole.extxyz", tmp_path / "killed.extxyz"
+    subprocess.run(command(whole), check=True, capture_output=True)
+    for delay in (1.5, 2.5, 4.0):
+        process = subprocess.Popen(command(killed), stdout=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    subprocess.run(command(killed), check=True, capture_output=True)
+    assert killed.read_text() == whole.read_text()

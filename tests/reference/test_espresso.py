@@ -1,0 +1,244 @@
+"""The plane-wave engine against exact cases, derivatives and its own library."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jovium.base.cell import Cell
+from jovium.base.errors import EngineError, EngineMissing, NotConverged, StructureError
+from jovium.base.localization import corrected_qe_elf
+from jovium.base.structure import Structure
+from jovium.base.units import kelvin_to_hartree
+from jovium.reference import espresso as espresso_module
+from jovium.reference import pseudopotential
+from jovium.reference.engine import open_engine
+from jovium.reference.protocol import CHEAP, Protocol
+from jovium.reference.pseudopotential import LocalPotential
+
+FEW_K = replace(CHEAP, k_spacing=None, k_mesh=(2, 2, 2))
+GAMMA = replace(CHEAP, k_spacing=None, k_mesh=(1, 1, 1), k_offset=0.0)
+
+
+def moved(structure: Structure, atom: int, shift: np.ndarray) -> Structure:
+    positions = structure.positions.copy()
+    positions[atom] += shift
+    return Structure(structure.cell, positions, structure.symbols)
+
+
+def test_density_integrates_to_the_number_of_electrons(espresso, tight_structure):
+    state = espresso.ground_state(tight_structure, FEW_K)
+    assert state.density.integral() == pytest.approx(3, abs=1e-8)
+    assert state.density.values.min() > 0
+
+
+def test_forces_are_the_negative_gradient_of_the_free_energy(espresso, tight_structure):
+    forces = espresso.ground_state(tight_structure, FEW_K, fields=False).forces
+    for atom, axis in ((0, 0), (1, 2)):
+        step = 0.01 * np.eye(3)[axis]
+        plus, minus = (
+            espresso.ground_state(moved(tight_structure, atom, sign * step), FEW_K, fields=False).free_energy
+            for sign in (1, -1)
+        )
+        assert forces[atom, axis] == pytest.approx(-(plus - minus) / 0.02, abs=2e-5)
+    assert forces.sum(axis=0) == pytest.approx(np.zeros(3), abs=1e-6)
+
+
+def test_stress_is_the_strain_derivative_of_the_free_energy(tight_structure):
+    """A general strain of a triclinic cell: a transposed lattice or stress cannot pass. It keeps the volume, because
+    the incomplete basis adds an isotropic stress that the energy of a fixed cutoff does not show."""
+    protocol = replace(FEW_K, cutoff=40.0)
+    strain = 0.01 * np.array([[0.3, 0.8, 0.2], [0.8, -0.5, 0.4], [0.2, 0.4, 0.2]])
+
+    def free_energy(sign: float) -> float:
+        deformation = np.eye(3) + sign * strain
+        cell = Cell(tight_structure.cell.vectors @ deformation)
+        strained = Structure(cell, tight_structure.positions @ deformation, tight_structure.symbols)
+        engine = open_engine()
+        try:
+            return engine.ground_state(strained, protocol, fields=False).free_energy
+        finally:
+            engine.close()
+
+    stress = open_engine().ground_state(tight_structure, protocol, fields=False).stress
+    derivative = (free_energy(1) - free_energy(-1)) / 2 / tight_structure.cell.volume
+    assert np.sum(stress * strain) == pytest.approx(derivative, rel=0.02)
+
+
+def test_one_doubly_occupied_orbital_has_an_elf_of_one(espresso, molecule):
+    """H2 alone: tau is exactly the von Weizsaecker density, D = 0."""
+    elf = espresso.ground_state(molecule, replace(GAMMA, electronic_kT=kelvin_to_hartree(300))).localization().elf
+    points = elf.points().reshape(-1, 3)
+    near = np.linalg.norm(molecule.cell.minimum_image(points - molecule.positions.mean(axis=0)), axis=1) < 2.5
+    assert elf.values.ravel()[near].min() > 0.999
+
+
+def test_windowed_densities_equal_the_library_elf_when_the_window_is_off(espresso, tight_structure, monkeypatch):
+    """Independent route: Quantum ESPRESSO's own ELF of the same run, its lost factor 2^(2/3) undone.
+
+    The library adds 1e-5 rydberg to D before dividing; that is the tolerance.
+    """
+    pytest.importorskip("qepy")
+    state = espresso.ground_state(tight_structure, replace(FEW_K, window=0.0))
+    ours = state.localization().elf.values
+    theirs = corrected_qe_elf(library_elf(tight_structure, replace(FEW_K, window=0.0)))
+    assert np.abs(ours - theirs).max() < 1e-3
+    assert np.abs(ours - library_elf(tight_structure, FEW_K)).max() > 0.05
+
+
+def library_elf(structure: Structure, protocol: Protocol) -> np.ndarray:
+    """ELF as the library's own do_elf writes it, computed in a process of its own."""
+    import subprocess
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from jovium.reference.espresso_input import espresso_input
+    from jovium.reference.pseudopotential import upf
+
+    script = (
+        "import numpy as np, os\n"
+        "from qepy.driver import Driver\n"
+        "driver = Driver('pw.in', logfile='pw.out'); driver.scf(); driver.save('all')\n"
+        "shape = tuple(int(n) for n in driver.get_number_of_grid_points())\n"
+        "np.save('elf.npy', driver.get_elf()[:, 0].reshape(shape, order='F')); os._exit(0)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        text = espresso_input(structure, protocol.for_cell(structure.cell)).replace("'nowf'", "'low'")
+        (Path(folder) / "pw.in").write_text(text)
+        (Path(folder) / "H.upf").write_text(upf(protocol.functional))
+        subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, capture_output=True)
+        return np.load(Path(folder) / "elf.npy")
+
+
+def test_window_changes_nothing_in_the_limit_of_a_high_cutoff(espresso, tight_structure):
+    """The root mean square of ELF(window) - ELF(sharp) shrinks with the cutoff."""
+
+    def difference(cutoff: float) -> float:
+        sharp, windowed = (
+            espresso.ground_state(tight_structure, replace(FEW_K, cutoff=cutoff, window=window))
+            .localization((16, 18, 20))
+            .elf.values
+            for window in (0.0, 2.0)
+        )
+        return float(np.sqrt(np.mean((sharp - windowed) ** 2)))
+
+    assert 0.0 < difference(60.0) < 0.5 * difference(15.0)
+
+
+def test_supercell_with_the_matching_mesh_has_the_same_energy_and_elf(espresso, tight_structure):
+    """Bloch's theorem: doubling the cell along b and halving the mesh there changes nothing."""
+    single = replace(FEW_K, k_mesh=(2, 4, 2), k_offset=0.0)
+    double = replace(FEW_K, k_mesh=(2, 2, 2), k_offset=0.0)
+    one = espresso.ground_state(tight_structure, single)
+    two = espresso.ground_state(tight_structure.supercell((1, 2, 1)), double)
+    assert two.free_energy == pytest.approx(2 * one.free_energy, abs=1e-6)
+    shape = (16, 18, 20)
+    repeated = one.localization(shape).elf.supercell((1, 2, 1)).values
+    assert np.abs(two.localization((16, 36, 20)).elf.values - repeated).max() < 1e-3
+
+
+def test_warm_start_equals_cold_start(espresso, tight_structure):
+    """Reused wave functions change how fast, not where the field converges."""
+    espresso.ground_state(tight_structure, FEW_K)
+    target = moved(tight_structure, 1, np.array([0.05, -0.03, 0.02]))
+    warm = espresso.ground_state(target, FEW_K)
+    espresso.close()
+    cold = espresso.ground_state(target, FEW_K)
+    assert warm.free_energy == pytest.approx(cold.free_energy, abs=3e-7)
+    assert np.abs(warm.localization().elf.values - cold.localization().elf.values).max() < 1e-3
+
+
+def test_lattice_translation_of_one_atom_changes_nothing(espresso, tight_structure):
+    translated = moved(tight_structure, 2, tight_structure.cell.vectors[0] - tight_structure.cell.vectors[2])
+    first = espresso.ground_state(tight_structure, FEW_K, fields=False).free_energy
+    espresso.close()
+    assert espresso.ground_state(translated, FEW_K, fields=False).free_energy == pytest.approx(first, abs=1e-7)
+
+
+def test_record_holds_protocol_and_engine(espresso, tight_structure):
+    record = espresso.ground_state(tight_structure, CHEAP, fields=False).record()
+    assert record["engine"].startswith("Quantum ESPRESSO")
+    assert record["k_mesh"] == list(CHEAP.mesh(tight_structure.cell))
+    assert record["cutoff_hartree"] == 20.0
+
+
+def test_missing_engine_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(espresso_module, "find_spec", lambda name: None)
+    with pytest.raises(EngineMissing, match="pip install"):
+        open_engine("espresso")
+
+
+def test_unconverged_field_gives_an_error_and_no_number(tight_structure, monkeypatch):
+    text = espresso_module.espresso_input
+
+    def hopeless(structure, protocol, *, trajectory=False):
+        return text(structure, protocol, trajectory=trajectory).replace("electron_maxstep=100", "electron_maxstep=2")
+
+    monkeypatch.setattr(espresso_module, "espresso_input", hopeless)
+    with espresso_module.Espresso() as engine, pytest.raises(NotConverged, match="not converged after 2 iterations"):
+        engine.ground_state(tight_structure, FEW_K)
+
+
+def test_library_that_stops_is_reported_with_its_own_words(tight_structure, monkeypatch):
+    text = espresso_module.espresso_input
+    monkeypatch.setattr(
+        espresso_module, "espresso_input", lambda *a, **k: text(*a, **k).replace("smearing='fd'", "smearing='no-such'")
+    )
+    with espresso_module.Espresso() as engine, pytest.raises(EngineError, match="Quantum ESPRESSO stopped"):
+        engine.ground_state(tight_structure, FEW_K)
+
+
+def test_too_hot_electrons_for_the_bands_are_refused(tight_structure, monkeypatch):
+    monkeypatch.setattr(espresso_module, "MAXIMUM_TOP_OCCUPATION", 1e-30)
+    hot = replace(FEW_K, electronic_kT=kelvin_to_hartree(20000))
+    with espresso_module.Espresso() as engine, pytest.raises(EngineError, match="highest band"):
+        engine.ground_state(tight_structure, hot)
+
+
+def test_killed_worker_gives_an_error_and_the_engine_recovers(tight_structure):
+    with espresso_module.Espresso() as engine:
+        engine.ground_state(tight_structure, FEW_K, fields=False)
+        assert engine._worker is not None
+        engine._worker.kill()
+        engine._worker.wait()
+        with pytest.raises(EngineError, match="stopped"):
+            engine.ground_state(tight_structure, FEW_K, fields=False)
+        assert engine.ground_state(tight_structure, FEW_K, fields=False).free_energy < 0
+
+
+def test_scratch_is_removed(tight_structure):
+    engine = espresso_module.Espresso()
+    engine.ground_state(tight_structure, FEW_K, fields=False)
+    scratch = engine._scratch
+    assert scratch is not None
+    assert scratch.exists()
+    engine.close()
+    assert not scratch.exists()
+
+
+def test_overlapping_atoms_are_refused(espresso, tight_structure):
+    positions = tight_structure.positions.copy()
+    positions[1] = positions[0] + tight_structure.cell.vectors[1] + 0.1
+    with pytest.raises(StructureError, match="angstrom apart"):
+        espresso.ground_state(Structure(tight_structure.cell, positions, tight_structure.symbols), FEW_K)
+
+
+def test_other_species_are_refused(espresso, tight_structure):
+    hydride = Structure(tight_structure.cell, tight_structure.positions, ("La", "H", "H"))
+    with pytest.raises(StructureError, match="a structure with La"):
+        espresso.ground_state(hydride, FEW_K)
+
+
+def test_uniform_gas_has_an_elf_of_one_half(monkeypatch):
+    """Protons smeared over 2 bohr leave electrons at rs 1 almost uniform: ELF = 1/2 as far as the k-mesh resolves the
+    Fermi sphere."""
+    smeared = LocalPotential("smeared", 2.0, 0.0, 0.0)
+    monkeypatch.setitem(pseudopotential.HYDROGEN, "PBE", smeared)
+    cell = Cell(np.array([[1.0, 0.1, -0.1], [0.2, 1.1, 0.1], [-0.1, 0.2, 1.2]]))
+    gas = Structure(cell, np.zeros((1, 3)), ("H",)).at_rs(1.0)
+    protocol = replace(CHEAP, k_spacing=None, k_mesh=(14, 14, 14), cutoff=40.0)
+    with espresso_module.Espresso() as engine:
+        state = engine.ground_state(gas, protocol)
+    assert np.ptp(state.density.values) / state.density.mean() < 1e-3
+    assert state.localization().elf.values == pytest.approx(0.5, abs=5e-3)
