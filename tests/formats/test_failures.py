@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 
+from jovium.base import files
 from jovium.base.errors import FormatError, InputError, OutputError, StructureError
 from jovium.base.grid import GridField
-from jovium.formats import files
 from jovium.formats.fields import is_field_file, read_field, write_field
 from jovium.formats.structures import read_structure, write_structure
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jovium.base.errors import InputError
 
@@ -113,7 +113,7 @@ def print_analysis(analysis: "Analysis") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    facts = analysis.to_json()
+    facts: dict[str, Any] = analysis.to_json()
     console = Console()
     grid = " x ".join(map(str, facts["grid_shape"]))
     console.print(
@@ -121,20 +121,23 @@ def print_analysis(analysis: "Analysis") -> None:
     )
     table = Table("quantity", "value", "meaning")
     meanings = {
-        "phi_1d": "network first connects along one direction",
-        "phi_2d": "along two",
-        "phi_3d": "along three: the networking value phi",
-        "phi_star": "first contact of two H: the molecularity index phi*",
+        "phi_1d": "the network first connects along one direction",
+        "phi_2d": "along two directions",
+        "phi_3d": "along three: networking value phi",
+        "phi_star": "first contact of two H: molecularity index phi*",
     }
     for key, meaning in meanings.items():
         value = facts[key]
         table.add_row(key, "-" if value is None else f"{value:.4f}", meaning)
     points = facts["critical_points"]
-    counts = ", ".join(f"{points[kind]} {kind}" for kind in ("maxima", "bonds", "rings", "cages"))
-    table.add_row("critical points", counts, f"Morse sum {points['morse_sum']}")
+    for kind in ("maxima", "bonds", "rings", "cages"):
+        table.add_row(kind, str(points[kind]), f"Morse sum {points['morse_sum']}" if kind == "maxima" else "")
     for estimate in analysis.tc:
-        shown = "-" if estimate.kelvin is None else f"{estimate.kelvin:.0f} K"
-        table.add_row(f"Tc {estimate.name}", shown, estimate.note)
+        error = "" if estimate.rmse_kelvin is None else f" +- {estimate.rmse_kelvin:.0f}"
+        table.add_row(f"Tc {estimate.name}", "-" if estimate.kelvin is None else f"{estimate.kelvin:.0f}{error} K", "")
     console.print(table)
+    for note in dict.fromkeys(estimate.note for estimate in analysis.tc if estimate.note):
+        names = ", ".join(estimate.name for estimate in analysis.tc if estimate.note == note)
+        print(f"Tc {names}: {note}")
     for warning in analysis.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List the crystals or write one."""
+    from jovium.base.files import existing_folder
     from jovium.crystals import CRYSTALS, crystal
     from jovium.formats.structures import write_structure
 
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     structure = crystal(options.name, options.rs)
     target = options.out or Path(options.name.replace("/", "") + ".vasp")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    existing_folder(target.parent)
     write_structure(target, structure)
     print(f"{target}: {structure.n_atoms} atoms, rs {structure.rs:.4f} bohr")
     return 0

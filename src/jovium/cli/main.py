@@ -30,7 +30,11 @@ exit codes: 0 done, 1 error, 2 bad input, 3 the first-principles engine failed, 
 def parser() -> argparse.ArgumentParser:
     """The whole command line as an argparse parser (shell completion and the docs read it too)."""
     top = argparse.ArgumentParser(
-        prog="jovium", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="jovium",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"jovium {__version__}")
     top.add_argument(
@@ -43,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
             help=module.HELP,
             description=module.DESCRIPTION,
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,  # a mistyped option is an error, never a guess
         )
         module.configure(command)
     return top

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from jovium.base.errors import FormatError, InputError
+from jovium.base.files import write_lines
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.formats import cube, elfcar, xsf
-from jovium.formats.files import read_text, write_lines
+from jovium.formats.files import read_text
 from jovium.formats.provenance import Provenance, interpret, stamp, within_elf_range
 
 KNOWN = "a .cube, .xsf or ELFCAR file"

@@ -1,8 +1,7 @@
 """Text files of numbers: reading with errors a user can act on, writing that never leaves half a file."""
 
-import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jovium.base.errors import FormatError, JoviumError, OutputError
+from jovium.base.errors import FormatError, JoviumError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 
@@ -93,33 +92,3 @@ def value_lines(flat: Float[np.ndarray, "n"], per_line: int) -> Iterator[str]:
     for start in range(0, len(flat), per_line):
         row = flat[start : start + per_line]
         yield (VALUE_FORMAT * len(row)) % tuple(row) + "\n"
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block succeeds and vanishes when it does not.
-
-    Raises OutputError when the disk is full or the place cannot be written; the old file is then untouched.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "is a directory", str(path))
-        yield part
-        with open(part, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: {error.strerror or error}",
-            "a place with room that can be written",
-            "free some space, or write to another folder",
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a text file as a whole or not at all. Raises OutputError."""
-    with replacing(path) as part, open(part, "w", encoding="utf-8") as stream:
-        stream.writelines(lines)

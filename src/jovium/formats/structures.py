@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jovium.base.errors import FormatError, StructureError
+from jovium.base.files import replacing
 from jovium.base.structure import Structure
 from jovium.formats.fields import is_field_file, read_field
-from jovium.formats.files import read_text, replacing
+from jovium.formats.files import read_text
 
 if TYPE_CHECKING:
     from ase import Atoms

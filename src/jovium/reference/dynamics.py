@@ -8,7 +8,6 @@ what the file says, with a fresh engine and random numbers that depend on the se
 therefore loses at most one block, and repeating the command gives the same trajectory to the last digit.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 from jaxtyping import Float
 
 from jovium.base.cell import Cell
-from jovium.base.errors import EngineError, InputError, OutputError
+from jovium.base.errors import EngineError, InputError
+from jovium.base.files import append_durably
 from jovium.base.structure import Structure
 from jovium.base.units import (
     BOHR_ANGSTROM,
@@ -157,12 +157,12 @@ def sample(
     protocol = protocol or force_protocol(state)
     frames = read_trajectory(path, state) if path.exists() else []
     if not frames:
-        append(path, frame_text(state, first_frame(state)))
+        append_durably(path, frame_text(state, first_frame(state)))
         frames = read_trajectory(path, state)
     frame = frames[-1]
     for _ in range(len(frames) - 1, n_frames):
         text = frame_text(state, next_frame(state, frame, engine, protocol))
-        append(path, text)
+        append_durably(path, text)
         frame = _parse_frame(text.splitlines(), state, path)  # the next block starts from what the file says
         yield frame
 
@@ -188,21 +188,6 @@ def frame_text(state: FluidState, frame: Frame) -> str:
     rows = np.hstack([frame.structure.positions * BOHR_ANGSTROM, frame.momenta])
     lines = [str(state.n_atoms), _header(state, frame), *("H " + " ".join(f"{x:.17g}" for x in r) for r in rows)]
     return "\n".join(lines) + "\n"
-
-
-def append(path: Path, text: str) -> None:
-    """Append `text` and wait until it is on the disk. Raises OutputError when it cannot be written."""
-    try:
-        with path.open("a") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise OutputError(
-            f"{path} could not be written: {error.strerror}",
-            "a writable file with free space",
-            "free disk space and repeat the command: it continues from the last whole frame",
-        ) from error
 
 
 def read_trajectory(path: Path, state: FluidState) -> list[Frame]:

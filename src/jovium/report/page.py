@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from jovium.base.errors import OutputError
+from jovium.base.files import write_lines
 from jovium.report import tables
 from jovium.report.picture import picture
 
@@ -45,18 +43,7 @@ def write_page(path: str | Path, analysis: Analysis) -> Path:
     """Write the page to `path`, whole or not at all. Raises OutputError when the file cannot be written."""
     path = Path(path)
     text = page(analysis)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise OutputError(
-            f"{path}: {error.strerror or error}",
-            "a file name in a directory that exists and can be written to",
-            "create the directory, free some space, or choose another name",
-        ) from error
+    write_lines(path, [text])
     return path
 
 

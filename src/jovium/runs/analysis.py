@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from jovium.base.files import existing_folder, write_json
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
@@ -13,7 +14,6 @@ from jovium.reference.engine import open_engine
 from jovium.reference.protocol import PRODUCTION, Protocol
 from jovium.report.analysis import Analysis
 from jovium.report.page import write_page
-from jovium.runs.files import write_json
 from jovium.superconductivity.dos import hydrogen_dos
 from jovium.superconductivity.fits import critical_temperatures
 from jovium.topology.critical_points import critical_points
@@ -110,7 +110,7 @@ def analysis_of(
 
 def write_analysis(analysis: Analysis, folder: Path) -> dict[str, Path]:
     """Write elf.cube, analysis.json and page.html into `folder`; the paths by kind."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = existing_folder(folder)
     paths = {"cube": folder / "elf.cube", "json": folder / "analysis.json", "page": folder / "page.html"}
     write_field(paths["cube"], analysis.structure, analysis.elf, comment=f"ELF of {analysis.name}")
     write_json(paths["json"], analysis.to_json())

@@ -1,0 +1,69 @@
+"""Files that are either whole or not there."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from jovium.base.errors import OutputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block succeeds and vanishes when it does not.
+
+    Raises OutputError when the disk is full or the place cannot be written; the old file is then untouched.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "is a directory", str(path))
+        yield part
+        with open(part, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise _output_error(path, error) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write a text file as a whole or not at all. Raises OutputError."""
+    with replacing(path) as part, open(part, "w", encoding="utf-8") as stream:
+        stream.writelines(lines)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as indented JSON, as a whole or not at all. Raises OutputError."""
+    write_lines(path, [json.dumps(value, indent=2, allow_nan=False), "\n"])
+
+
+def append_durably(path: Path, text: str) -> None:
+    """Append `text` and wait until it is on the disk. Raises OutputError when it cannot be written."""
+    try:
+        with path.open("a") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _output_error(path, error) from error
+
+
+def existing_folder(path: Path) -> Path:
+    """The folder `path`, made when it is not there yet. Raises OutputError when it cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _output_error(path, error) from error
+    return path
+
+
+def _output_error(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path}: {error.strerror or error}",
+        "a place with room that can be written",
+        "free some space, or write to another folder",
+    )
