@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import ase.io
@@ -76,8 +77,12 @@ def test_trajectory_opens_in_ase(tmp_path):
 def test_file_of_another_state_is_refused(tmp_path):
     path = tmp_path / "t.extxyz"
     list(sample(FluidState(4, 2.0, kelvin_to_hartree(2000), block=5), path, 1, HarmonicEngine(), CHEAP))
-    with pytest.raises(InputError, match="holds N, rs, T, seed"):
-        read_trajectory(path, FluidState(4, 2.0, kelvin_to_hartree(3000), block=5))
+    same = FluidState(4, 2.0, kelvin_to_hartree(2000), block=5)
+    assert len(read_trajectory(path, same, CHEAP)) == 2
+    with pytest.raises(InputError, match="holds temperature_kelvin 2000"):
+        read_trajectory(path, replace(same, kT=kelvin_to_hartree(3000)), CHEAP)
+    with pytest.raises(InputError, match="holds forces PBE-20Ha"):
+        read_trajectory(path, same, replace(CHEAP, cutoff=30.0))
 
 
 @pytest.mark.parametrize(("field", "value"), [("rs", -1.0), ("kT", 0.0), ("n_atoms", 0), ("time_step", float("nan"))])

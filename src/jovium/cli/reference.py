@@ -21,8 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     sample.add_argument("--kelvin", type=float, required=True, help="temperature")
     sample.add_argument("--seed", type=int, default=0)
     sample.add_argument("--frames", type=int, default=40, help="frames after the start (default 40)")
-    sample.add_argument("--time-step-fs", type=float, default=0.4)
-    sample.add_argument("--block", type=int, default=50, help="steps per frame (default 50)")
+    sample.add_argument("--time-step-fs", type=float, help="default: 0.5, above 4000 K 0.5 sqrt(4000 / T)")
+    sample.add_argument("--block", type=int, default=40, help="steps per frame (default 40)")
     sample.add_argument("--json", action="store_true", help="one JSON line per frame")
     sample.set_defaults(run=run_sample)
 
@@ -33,12 +33,13 @@ def run_sample(options: argparse.Namespace) -> int:
     from jovium.reference.dynamics import FluidState, sample
     from jovium.reference.espresso import Espresso
 
+    time_step_fs = options.time_step_fs or 0.5 * min(1.0, 4000 / max(options.kelvin, 1.0)) ** 0.5
     state = FluidState(
         options.n_atoms,
         options.rs,
         kelvin_to_hartree(options.kelvin),
         seed=options.seed,
-        time_step=options.time_step_fs / TIME_FEMTOSECOND,
+        time_step=time_step_fs / TIME_FEMTOSECOND,
         block=options.block,
     )
     with Espresso(trajectory=True) as engine:
