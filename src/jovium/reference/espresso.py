@@ -23,6 +23,7 @@ from jovium.reference.espresso_input import PSEUDOPOTENTIAL_FILE, espresso_input
 from jovium.reference.protocol import Protocol
 from jovium.reference.pseudopotential import upf
 from jovium.reference.state import GroundState
+from jovium.reference.symmetry import space_group_operations, symmetrised
 
 MAXIMUM_TOP_OCCUPATION = 1e-3
 """Occupation of the highest band above which the thermal tail is cut off and the result is refused."""
@@ -113,8 +114,10 @@ class Espresso:
         arrays: dict[str, np.ndarray],
         seconds: float,
     ) -> GroundState:
+        operations = space_group_operations(structure)
+
         def field(name: str) -> GridField | None:
-            return GridField(arrays[name], structure.cell) if name in arrays else None
+            return symmetrised(GridField(arrays[name], structure.cell), operations) if name in arrays else None
 
         return GroundState(
             structure=structure,

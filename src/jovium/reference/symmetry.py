@@ -1,0 +1,59 @@
+"""Space-group symmetry of a structure imposed on fields computed without it.
+
+A k-mesh that does not map onto itself under the rotations of a crystal breaks the symmetry of its fields a little:
+equivalent bonds of Cs-IV hydrogen differ by 0.003 in ELF on a 12x12x15 mesh. The average over the group,
+
+    f_sym(s) = 1/|G| sum_{(R, t) in G} f(R^-1 (s - t)),
+
+removes that part of the mesh error exactly. In Fourier space, with f(s) = sum_m c_m exp(2 pi i m . s) and m a row,
+c_sym(m) = 1/|G| sum c(m R) exp(-2 pi i m . t): R is an integer matrix, so no interpolation is needed.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from jovium.base.grid import GridField
+from jovium.base.structure import Structure
+
+TOLERANCE = 1e-4
+"""Distance (bohr) within which two atoms count as mapped onto each other."""
+
+Operations = tuple[Int[np.ndarray, "g 3 3"], Float[np.ndarray, "g 3"]]
+
+
+def space_group_operations(structure: Structure) -> Operations:
+    """Rotations (fractional, columns: s' = R s + t) and translations of the space group; the identity at least."""
+    from spglib import get_symmetry
+
+    species = {symbol: i for i, symbol in enumerate(dict.fromkeys(structure.symbols))}
+    cell: Any = (
+        structure.cell.vectors,
+        structure.cell.fractional(structure.positions),
+        [species[symbol] for symbol in structure.symbols],
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = get_symmetry(cell, symprec=TOLERANCE)
+    if found is None:
+        return np.eye(3, dtype=int)[None], np.zeros((1, 3))
+    return np.asarray(found["rotations"], dtype=int), np.asarray(found["translations"], dtype=float)
+
+
+def symmetrised(field: GridField, operations: Operations) -> GridField:
+    """The average of a band-limited field over space-group operations; the field itself for the identity alone."""
+    rotations, translations = operations
+    if len(rotations) == 1:
+        return field
+    shape = np.array(field.shape)
+    coefficients = np.fft.fftn(field.values)
+    waves = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij"), -1).astype(int)
+    total = np.zeros_like(coefficients)
+    for rotation, translation in zip(rotations, translations, strict=True):
+        source = waves @ rotation
+        inside = (2 * np.abs(source) < shape).all(axis=-1)  # beyond the grid the field has no waves
+        i, j, k = np.moveaxis(source % shape, -1, 0)
+        total += inside * coefficients[i, j, k] * np.exp(-2j * np.pi * (waves @ translation))
+    return GridField(np.fft.ifftn(total).real / len(rotations), field.cell)
