@@ -18,10 +18,11 @@ ALLOWED = {
     "superconductivity": {"base"},
     "crystals": {"base"},
     "reference": {"base"},
+    "observe": {"base"},
     "report": {"base", "topology", "superconductivity"},
-    "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "report"},
+    "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "report"},
     # The command line is wiring: physics only behind a lazy import inside a function.
-    "cli": {"base", "formats", "crystals", "reference", "report", "runs"},
+    "cli": {"base", "formats", "crystals", "reference", "observe", "report", "runs"},
 }
 
 

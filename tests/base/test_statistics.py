@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
-from jovium.base.statistics import Estimate, autocorrelation_time, mean_with_error
+from jovium.base.statistics import Estimate, autocorrelation_time, equilibration_start, mean_with_error
 
 
 def autoregressive(memory: float, n: int, seed: int) -> np.ndarray:
@@ -55,3 +55,14 @@ def test_series_that_gives_no_mean_is_refused(series):
 
 def test_estimate_prints_value_and_error():
     assert str(Estimate(-0.584781, 0.00031, 900.0)) == "-0.584781 +- 0.00031"
+
+
+def test_equilibration_is_found_where_the_drift_ends():
+    rng = np.random.default_rng(11)
+    series = rng.normal(size=400)
+    series[:60] += np.linspace(15, 0, 60)
+    assert 30 <= equilibration_start(series) <= 90
+
+
+def test_a_stationary_series_keeps_nearly_everything():
+    assert equilibration_start(np.random.default_rng(2).normal(size=300)) < 60

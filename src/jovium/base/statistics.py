@@ -55,3 +55,14 @@ def mean_with_error(series: Float[np.ndarray, "n"]) -> Estimate:
     n_independent = len(series) / autocorrelation_time(series)
     error = np.sqrt(series.var(ddof=1) / n_independent)
     return Estimate(float(series.mean()), float(error), float(n_independent))
+
+
+def equilibration_start(series: Float[np.ndarray, "n"]) -> int:
+    """Index from which a series is stationary: the start that leaves most independent samples, (n - t) / tau(t).
+
+    Chodera, J. Chem. Theory Comput. 12, 1799 (2016), eq. 10. Starts in the last quarter are not considered.
+    """
+    series = np.asarray(series, dtype=float)
+    starts = range(max(1, 3 * len(series) // 4))
+    independent = [(len(series) - start) / autocorrelation_time(series[start:]) for start in starts]
+    return int(np.argmax(independent))

@@ -1,0 +1,1 @@
+"""Observables of configurations: structure of the fluid."""
