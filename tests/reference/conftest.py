@@ -8,6 +8,8 @@ import pytest
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
 from jovium.reference.espresso import Espresso
+from jovium.reference.protocol import Protocol
+from jovium.reference.state import GroundState
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +33,24 @@ def molecule() -> Structure:
     centre = cell.cartesian(np.array([0.5, 0.5, 0.5]))
     half = 0.7 * np.array([0.48, 0.64, 0.6])
     return Structure(cell, np.stack([centre - half, centre + half]), ("H", "H"))
+
+
+class HarmonicEngine:
+    """Every proton tied to the origin of the unwrapped coordinates: F = -spring R. An engine with a known answer."""
+
+    spring = 0.02
+
+    def ground_state(
+        self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True
+    ) -> GroundState:
+        energy = 0.5 * self.spring * float(np.sum(structure.positions**2))
+        forces = -self.spring * structure.positions
+        return GroundState(structure, protocol, "harmonic", energy, 0.0, forces, np.zeros((3, 3)))
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def harmonic() -> HarmonicEngine:
+    return HarmonicEngine()

@@ -13,35 +13,18 @@ import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
-from jovium.base.structure import Structure
 from jovium.base.units import PROTON_MASS, kelvin_to_hartree
 from jovium.reference.dynamics import FluidState, first_frame, random_structure, read_trajectory, sample
-from jovium.reference.protocol import CHEAP, Protocol
-from jovium.reference.state import GroundState
-
-SPRING = 0.02
+from jovium.reference.protocol import CHEAP
 
 
-class HarmonicEngine:
-    """Every proton tied to the origin of the unwrapped coordinates: F = -SPRING R."""
-
-    def ground_state(self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True):
-        energy = 0.5 * SPRING * float(np.sum(structure.positions**2))
-        return GroundState(
-            structure, protocol, "harmonic", energy, 0.0, -SPRING * structure.positions, np.zeros((3, 3))
-        )
-
-    def close(self) -> None:
-        pass
-
-
-def test_langevin_dynamics_samples_the_boltzmann_distribution_of_a_harmonic_well(tmp_path):
+def test_langevin_dynamics_samples_the_boltzmann_distribution_of_a_harmonic_well(tmp_path, harmonic):
     """BAOAB has no time-step error in the positions of a harmonic oscillator: <R^2> = 3 N kT / k."""
     state = FluidState(40, 3.0, kelvin_to_hartree(3000), time_step=60.0, friction_time=400.0, block=20)
-    assert 60.0 * np.sqrt(SPRING / PROTON_MASS) > 0.15  # a step of a fortieth of the period: large on purpose
-    frames = list(sample(state, tmp_path / "h.extxyz", 120, HarmonicEngine(), CHEAP))[10:]
+    assert 60.0 * np.sqrt(harmonic.spring / PROTON_MASS) > 0.15  # a step of a fortieth of the period: large on purpose
+    frames = list(sample(state, tmp_path / "h.extxyz", 120, harmonic, CHEAP))[10:]
     squares = np.array([np.mean(f.structure.positions**2) for f in frames])
-    assert squares.mean() == pytest.approx(state.kT / SPRING, rel=0.05)
+    assert squares.mean() == pytest.approx(state.kT / harmonic.spring, rel=0.05)
     assert np.mean([f.temperature for f in frames]) == pytest.approx(state.kT, rel=0.03)
 
 
@@ -54,29 +37,29 @@ def test_random_start_is_reproducible_and_has_no_close_pairs():
     assert np.mean(first_frame(state).momenta ** 2) / PROTON_MASS == pytest.approx(state.kT, rel=0.3)
 
 
-def test_trajectory_torn_anywhere_continues_to_the_same_digits(tmp_path):
+def test_trajectory_torn_anywhere_continues_to_the_same_digits(tmp_path, harmonic):
     state = FluidState(4, 2.0, kelvin_to_hartree(2000), block=5)
     whole = tmp_path / "whole.extxyz"
-    list(sample(state, whole, 4, HarmonicEngine(), CHEAP))
+    list(sample(state, whole, 4, harmonic, CHEAP))
     text = whole.read_text()
     for cut in (len(text) - 1, len(text) - 40, len(text) // 2, 200):
         torn = tmp_path / f"torn-{cut}.extxyz"
         torn.write_text(text[:cut])
-        list(sample(state, torn, 4, HarmonicEngine(), CHEAP))
+        list(sample(state, torn, 4, harmonic, CHEAP))
         assert torn.read_text() == text
 
 
-def test_trajectory_opens_in_ase(tmp_path):
+def test_trajectory_opens_in_ase(tmp_path, harmonic):
     state = FluidState(4, 2.0, kelvin_to_hartree(2000), block=5)
-    list(sample(state, tmp_path / "t.extxyz", 2, HarmonicEngine(), CHEAP))
+    list(sample(state, tmp_path / "t.extxyz", 2, harmonic, CHEAP))
     images = ase.io.read(tmp_path / "t.extxyz", index=":")
     assert len(images) == 3
     assert images[-1].info["temperature_kelvin"] == pytest.approx(2000)
 
 
-def test_file_of_another_state_is_refused(tmp_path):
+def test_file_of_another_state_is_refused(tmp_path, harmonic):
     path = tmp_path / "t.extxyz"
-    list(sample(FluidState(4, 2.0, kelvin_to_hartree(2000), block=5), path, 1, HarmonicEngine(), CHEAP))
+    list(sample(FluidState(4, 2.0, kelvin_to_hartree(2000), block=5), path, 1, harmonic, CHEAP))
     same = FluidState(4, 2.0, kelvin_to_hartree(2000), block=5)
     assert len(read_trajectory(path, same, CHEAP)) == 2
     with pytest.raises(InputError, match="holds temperature_kelvin 2000"):

@@ -1,0 +1,84 @@
+"""A finished trajectory of fluid hydrogen: where it is in equilibrium, what it averages to, which frames are apart."""
+
+import lzma
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from jovium.base.errors import FormatError, InputError
+from jovium.base.statistics import Estimate, autocorrelation_time, equilibration_start, mean_with_error
+from jovium.base.structure import Structure
+from jovium.base.units import HARTREE_EV, KELVIN_HARTREE, PRESSURE_GPA
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Frames of one sampler run after its random start, in atomic units.
+
+    kinetic_temperature: mean k_B T over the block a frame ends; energy: potential energy per atom; pressure: with the
+    ideal-gas part, at the force protocol `forces`. kT is the temperature of the thermostat.
+    """
+
+    name: str
+    forces: str
+    rs: float
+    kT: float
+    structures: tuple[Structure, ...]
+    steps: Int[np.ndarray, "n"]
+    kinetic_temperature: Float[np.ndarray, "n"]
+    energy: Float[np.ndarray, "n"]
+    pressure: Float[np.ndarray, "n"]
+
+    @property
+    def start(self) -> int:
+        """Index of the first frame in equilibrium: where the energy has become stationary, the first eighth never."""
+        return max(equilibration_start(self.energy), len(self.energy) // 8)
+
+    def mean(self, series: Float[np.ndarray, "n"]) -> Estimate:
+        """Equilibrium mean of one of the series, with its error."""
+        return mean_with_error(series[self.start :])
+
+    def decorrelated(self) -> list[int]:
+        """Indices of equilibrium frames apart by the autocorrelation time of the energy (in frames, rounded)."""
+        stride = max(1, round(autocorrelation_time(self.energy[self.start :])))
+        return list(range(self.start, len(self.energy), stride))
+
+
+def read_fluid(path: Path) -> Trajectory:
+    """The trajectory in a file written by `jovium reference sample`, plain or xz-compressed.
+
+    Raises FormatError when it is not one, InputError when it is too short to say anything.
+    """
+    from ase.io import read
+
+    content = path.read_bytes()
+    text = (lzma.decompress(content) if path.suffix == ".xz" else content).decode()
+    try:
+        images: Any = read(StringIO(text), index="1:", format="extxyz")
+        facts = [image.info for image in images]
+        column = {
+            key: np.array([fact[key] for fact in facts], dtype=float)
+            for key in ("step", "kinetic_temperature_kelvin", "potential_energy_ev", "pressure_gpa")
+        }
+        forces, rs, kelvin = str(facts[0]["forces"]), float(facts[0]["rs_bohr"]), float(facts[0]["temperature_kelvin"])
+    except (KeyError, ValueError, IndexError, OSError) as error:
+        raise FormatError(
+            f"{path}: {error!r}", "an extended-XYZ trajectory of `jovium reference sample`", "check the file"
+        ) from error
+    if len(images) < 8:
+        raise InputError(f"{path} holds {len(images)} frames", "at least 8", "continue the run with more --frames")
+    return Trajectory(
+        name=path.name.removesuffix(".xz").removesuffix(".extxyz"),
+        forces=forces,
+        rs=rs,
+        kT=kelvin * KELVIN_HARTREE,
+        structures=tuple(Structure.from_ase(image) for image in images),
+        steps=column["step"].astype(int),
+        kinetic_temperature=column["kinetic_temperature_kelvin"] * KELVIN_HARTREE,
+        energy=column["potential_energy_ev"] / HARTREE_EV / len(images[0]),
+        pressure=column["pressure_gpa"] / PRESSURE_GPA,
+    )
