@@ -34,7 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     engine.add_argument("--k-mesh", type=int, nargs=3, metavar=("N1", "N2", "N3"), help="k-points along each axis")
     engine.add_argument("--electronic-kelvin", type=float, metavar="T", help="temperature of the electrons")
     grid = engine.add_mutually_exclusive_group()
-    grid.add_argument("--spacing", type=float, metavar="ANGSTROM", help="distance of ELF grid points (default 0.1)")
+    grid.add_argument(
+        "--spacing",
+        type=float,
+        metavar="ANGSTROM",
+        help="distance of ELF grid points (default 0.1, less in small cells)",
+    )
     grid.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="the ELF grid itself")
     field = parser.add_argument_group("ELF field files")
     field.add_argument(
@@ -79,7 +84,7 @@ def question(options: argparse.Namespace) -> "Question":
 
     from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
     from jovium.reference.protocol import PROTOCOLS
-    from jovium.runs.analysis import SPACING, Question
+    from jovium.runs.analysis import Question
 
     protocol = PROTOCOLS[options.protocol]
     changes: dict[str, object] = {}
@@ -98,7 +103,7 @@ def question(options: argparse.Namespace) -> "Question":
     return Question(
         engine=options.engine,
         protocol=replace(protocol, **changes),
-        spacing=options.spacing / BOHR_ANGSTROM if options.spacing else SPACING,
+        spacing=options.spacing / BOHR_ANGSTROM if options.spacing else None,
         shape=tuple(options.grid) if options.grid else None,
         elf_convention=options.elf_convention,
         persistence=options.persistence,

@@ -91,13 +91,16 @@ class Protocol:
         return replace(self, k_mesh=self.mesh(cell), k_spacing=None)
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values with the unit in every key, for files and reports."""
+        """Plain values with the unit in every key, for files and reports; of k_mesh and k_spacing the one that is set."""
+        from jovium.reference.pseudopotential import hydrogen_potential
+
         values = asdict(self)
+        mesh = {"k_mesh": list(self.k_mesh)} if self.k_mesh else {"k_spacing_per_bohr": self.k_spacing}
         return {
             "functional": values["functional"],
+            "pseudopotential": hydrogen_potential(self.functional).name,
             "cutoff_hartree": values["cutoff"],
-            "k_mesh": list(self.k_mesh) if self.k_mesh else None,
-            "k_spacing_per_bohr": values["k_spacing"],
+            **mesh,
             "k_offset": values["k_offset"],
             "occupations": "Fermi-Dirac",
             "electronic_temperature_kelvin": round(hartree_to_kelvin(values["electronic_kT"]), 6),

@@ -22,19 +22,23 @@ from jovium.topology.network import hydrogen_network
 SPACING = 0.1 / BOHR_ANGSTROM
 """Default distance of ELF grid points, 0.1 angstrom in bohr."""
 
+LEAST_POINTS = 40
+"""Grid points along the shortest lattice vector at least, unless the grid is asked for: small cells get finer grids."""
+
 
 @dataclass(frozen=True)
 class Question:
     """What is asked about one file.
 
-    spacing: distance of the ELF grid points (bohr) when the ELF is computed; shape: the grid itself instead.
+    spacing: distance of the ELF grid points (bohr) when the ELF is computed, None for the default; shape: the grid
+    itself instead.
     elf_convention: see `jovium.formats.fields.read_field`. persistence: critical points below it are noise.
     hydrogen_dos: hydrogen share of the density of states at the Fermi level, or dos_file to read it from.
     """
 
     engine: str = "espresso"
     protocol: Protocol = PRODUCTION
-    spacing: float = SPACING
+    spacing: float | None = None
     shape: tuple[int, int, int] | None = None
     elf_convention: str = "auto"
     persistence: float = 0.02
@@ -72,7 +76,8 @@ def first_principles_elf(
         state = engine.ground_state(structure, question.protocol, stress=False)
     finally:
         engine.close()
-    shape = question.shape or structure.cell.grid_shape(question.spacing)
+    spacing = question.spacing or min(SPACING, float(structure.cell.lengths.min()) / LEAST_POINTS)
+    shape = question.shape or structure.cell.grid_shape(spacing)
     localization = state.localization(shape)
     warnings = []
     share = localization.n_negative / localization.elf.values.size
