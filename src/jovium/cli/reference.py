@@ -3,12 +3,21 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jovium.reference.dynamics import FluidState
 
 HELP = "sample fluid hydrogen by first-principles molecular dynamics"
 DESCRIPTION = "First-principles work that makes data."
 
 SAMPLE = """Born-Oppenheimer Langevin dynamics of N protons at (rs, T). OUT.extxyz is the whole state of the run:
 repeat the command to continue it after a kill, or with a larger --frames to extend it."""
+
+PLAN = """Run or continue the trajectory of every line of STATES.csv (n_atoms, rs_bohr, kelvin, seed, frames, split)."""
+
+COLLECT = """Print frames, equilibration and means of the trajectories in FOLDER and write their decorrelated equilibrium
+frames, each with split, group, rs and temperature, to OUT.extxyz: the input of the labels."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,25 +34,95 @@ def configure(parser: argparse.ArgumentParser) -> None:
     sample.add_argument("--block", type=int, default=40, help="steps per frame (default 40)")
     sample.add_argument("--json", action="store_true", help="one JSON line per frame")
     sample.set_defaults(run=run_sample)
+    plan = commands.add_parser("plan", help="molecular dynamics at every state of a table", description=PLAN)
+    plan.add_argument("plan", metavar="STATES.csv", type=Path)
+    plan.add_argument("folder", metavar="FOLDER", type=Path, help="where the trajectories are")
+    plan.add_argument("--shard", default="0/1", metavar="i/N", help="every N-th state from the i-th on (job arrays)")
+    plan.add_argument("--json", action="store_true", help="one JSON line per frame")
+    plan.set_defaults(run=run_plan)
+    collect = commands.add_parser("collect", help="the frames of a plan that are worth a label", description=COLLECT)
+    collect.add_argument("plan", metavar="STATES.csv", type=Path)
+    collect.add_argument("folder", metavar="FOLDER", type=Path, help="where the trajectories are")
+    collect.add_argument("out", metavar="OUT.extxyz", type=Path)
+    collect.set_defaults(run=run_collect)
 
 
 def run_sample(options: argparse.Namespace) -> int:
     """Run or continue a trajectory, one line per frame."""
-    from jovium.base.units import PRESSURE_GPA, TIME_FEMTOSECOND, hartree_to_kelvin, kelvin_to_hartree
-    from jovium.reference.dynamics import FluidState, sample
+    from dataclasses import replace
+
+    from jovium.base.units import TIME_FEMTOSECOND, kelvin_to_hartree
+    from jovium.reference.dynamics import FluidState
+
+    state = FluidState.at(options.n_atoms, options.rs, kelvin_to_hartree(options.kelvin), options.seed)
+    state = replace(state, block=options.block)
+    if options.time_step_fs is not None:
+        state = replace(state, time_step=options.time_step_fs / TIME_FEMTOSECOND)
+    print_frames(state, options.out, options.frames, options.json)
+    return 0
+
+
+def run_plan(options: argparse.Namespace) -> int:
+    """Run or continue every trajectory of a plan, or every N-th of them."""
+    from jovium.base.files import existing_folder
+    from jovium.runs.fluid_frames import read_plan
+
+    first, step = shard(options.shard)
+    folder = existing_folder(options.folder)
+    for run in read_plan(options.plan)[first::step]:
+        print(f"{run.name}: {run.frames} frames", flush=True)
+        print_frames(run.state, folder / f"{run.name}.extxyz", run.frames, options.json)
+    return 0
+
+
+def run_collect(options: argparse.Namespace) -> int:
+    """Print the table of trajectories and write their decorrelated equilibrium frames."""
+    from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
+    from jovium.runs.fluid_frames import found_trajectories, read_plan, summary, write_frames
+
+    plan = read_plan(options.plan)
+    pairs = found_trajectories(plan, options.folder)
+    columns = (
+        "| trajectory | split | frames | equilibrium from | kept | P (GPa, force protocol) | T (K) | E (Ha/atom) |"
+    )
+    print(columns, "|" + "---|" * 8, sep="\n")
+    for run, fluid in pairs:
+        s = summary(run, fluid)
+        pressure = f"{s.pressure.value * PRESSURE_GPA:.1f} +- {s.pressure.error * PRESSURE_GPA:.1f}"
+        kelvin = f"{hartree_to_kelvin(s.kinetic_temperature.value):.0f} +- "
+        kelvin += f"{hartree_to_kelvin(s.kinetic_temperature.error):.0f}"
+        energy = f"{s.energy.value:.5f} +- {s.energy.error:.5f}"
+        print(
+            f"| {run.name} | {run.split} | {s.n_frames} | {s.start} | {s.n_kept} | {pressure} | {kelvin} | {energy} |"
+        )
+    kept = write_frames(pairs, options.out)
+    print(
+        f"{kept} frames of {len(pairs)} trajectories ({len(plan) - len(pairs)} of the plan not there yet): {options.out}"
+    )
+    return 0
+
+
+def shard(text: str) -> tuple[int, int]:
+    """(i, N) of "i/N": take every N-th piece of work from the i-th on. Raises InputError unless 0 <= i < N."""
+    from jovium.base.errors import InputError
+
+    try:
+        index, count = (int(part) for part in text.split("/"))
+    except ValueError:
+        index, count = -1, 0
+    if not 0 <= index < count:
+        raise InputError(f"--shard {text}", "i/N with 0 <= i < N", "e.g. --shard 0/4 for the first of four")
+    return index, count
+
+
+def print_frames(state: "FluidState", path: Path, n_frames: int, as_json: bool) -> None:
+    """Run or continue one trajectory and print a line per frame."""
+    from jovium.base.units import PRESSURE_GPA, TIME_FEMTOSECOND, hartree_to_kelvin
+    from jovium.reference.dynamics import sample
     from jovium.reference.espresso import Espresso
 
-    time_step_fs = options.time_step_fs or 0.5 * min(1.0, 4000 / max(options.kelvin, 1.0)) ** 0.5
-    state = FluidState(
-        options.n_atoms,
-        options.rs,
-        kelvin_to_hartree(options.kelvin),
-        seed=options.seed,
-        time_step=time_step_fs / TIME_FEMTOSECOND,
-        block=options.block,
-    )
     with Espresso(trajectory=True) as engine:
-        for frame in sample(state, options.out, options.frames, engine):
+        for frame in sample(state, path, n_frames, engine):
             facts = {
                 "frame": frame.step // state.block,
                 "time_fs": round(frame.step * state.time_step * TIME_FEMTOSECOND, 3),
@@ -51,6 +130,5 @@ def run_sample(options: argparse.Namespace) -> int:
                 "pressure_gpa": round(frame.pressure * PRESSURE_GPA, 2),
                 "energy_hartree_per_atom": round(frame.energy / state.n_atoms, 6),
             }
-            line = json.dumps(facts) if options.json else "  ".join(f"{k} {v}" for k, v in facts.items())
+            line = json.dumps(facts) if as_json else "  ".join(f"{k} {v}" for k, v in facts.items())
             print(line, flush=True)
-    return 0

@@ -55,6 +55,12 @@ class FluidState:
             if not (np.isfinite(value) and value > 0):
                 raise InputError(f"{name} = {value}", "a positive number", "check the state asked for")
 
+    @classmethod
+    def at(cls, n_atoms: int, rs: float, kT: float, seed: int = 0) -> "FluidState":
+        """The state with the default time step: 0.5 fs, above 4000 K shorter with the thermal velocity."""
+        shortening = min(1.0, 4000 * KELVIN_HARTREE / kT) ** 0.5 if kT > 0 else 1.0
+        return cls(n_atoms, rs, kT, seed, time_step=0.5 / TIME_FEMTOSECOND * shortening)
+
     @property
     def box(self) -> Cell:
         """Cubic cell of edge rs (4 pi N / 3)^(1/3)."""

@@ -91,7 +91,7 @@ class Protocol:
         return replace(self, k_mesh=self.mesh(cell), k_spacing=None)
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values with the unit in every key, for files and reports; of k_mesh and k_spacing the one that is set."""
+        """Plain values with units in their keys, for files and reports; of k_mesh and k_spacing the one that is set."""
         from jovium.reference.pseudopotential import hydrogen_potential
 
         values = asdict(self)
