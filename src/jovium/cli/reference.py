@@ -16,8 +16,8 @@ repeat the command to continue it after a kill, or with a larger --frames to ext
 
 PLAN = """Run or continue the trajectory of every line of STATES.csv (n_atoms, rs_bohr, kelvin, seed, frames, split)."""
 
-COLLECT = """Print frames, equilibration and means of the trajectories in FOLDER and write their decorrelated equilibrium
-frames, each with split, group, rs and temperature, to OUT.extxyz: the input of the labels."""
+COLLECT = """Print frames, equilibration and means of the trajectories in FOLDER and write their decorrelated
+equilibrium frames, each with split, group, rs and temperature, to OUT.extxyz: the input of the labels."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -96,9 +96,8 @@ def run_collect(options: argparse.Namespace) -> int:
             f"| {run.name} | {run.split} | {s.n_frames} | {s.start} | {s.n_kept} | {pressure} | {kelvin} | {energy} |"
         )
     kept = write_frames(pairs, options.out)
-    print(
-        f"{kept} frames of {len(pairs)} trajectories ({len(plan) - len(pairs)} of the plan not there yet): {options.out}"
-    )
+    absent = len(plan) - len(pairs)
+    print(f"{kept} frames of {len(pairs)} trajectories ({absent} of the plan not there yet): {options.out}")
     return 0
 
 

@@ -72,7 +72,7 @@ def read_plan(path: Path) -> list[PlannedRun]:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one trajectory holds: frames, where equilibrium starts, how many are kept, means with errors (atomic units)."""
+    """What one trajectory holds: frames, where equilibrium starts, how many are kept, means in atomic units."""
 
     run: PlannedRun
     n_frames: int
