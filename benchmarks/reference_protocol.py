@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jovium.formats.structures import read_structure
 
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, PRESSURE_GPA, kelvin_to_hartree
+from jovium.formats.structures import read_structure
 from jovium.reference.engine import open_engine
 from jovium.reference.protocol import Protocol
 from jovium.topology.network import hydrogen_network

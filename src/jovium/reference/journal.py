@@ -52,15 +52,15 @@ class PagedFile(io.RawIOBase):
         self.length = length
 
     def readable(self) -> bool:
-        """Always."""
+        """Whether bytes can be read: always."""
         return True
 
     def writable(self) -> bool:
-        """Always: into the pages."""
+        """Whether bytes can be written: always, into the pages."""
         return True
 
     def seekable(self) -> bool:
-        """Always."""
+        """Whether the position can be moved: always."""
         return True
 
     def tell(self) -> int:
