@@ -1,12 +1,13 @@
 """The plan of a data set: what it runs, what it keeps, what it refuses."""
 
 import ase.io
+import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.reference.dynamics import force_protocol, sample
-from jovium.runs.fluid_frames import found_trajectories, read_plan, write_frames
+from jovium.runs.fluid_frames import found_trajectories, read_plan, write_frames, write_pair_correlation
 
 HEADER = "n_atoms,rs_bohr,kelvin,seed,frames,split\n"
 
@@ -31,6 +32,18 @@ def test_collected_frames_carry_their_split_group_and_state(tmp_path, harmonic, 
     }
     assert all(a.info["rs_bohr"] in (2.0, 1.8) and a.info["temperature_kelvin"] in (3000, 6000) for a in images)
     assert len(images) == write_frames(found_trajectories(plan, tmp_path), tmp_path / "again.extxyz")
+
+
+def test_pair_correlation_is_kept_beside_the_trajectory(tmp_path, harmonic):
+    run = read_plan(plan_file(tmp_path, "20,3.0,3000,1,16,train\n"))[0]
+    path = tmp_path / f"{run.name}.extxyz"
+    list(sample(run.state, path, run.frames, harmonic, force_protocol(run.state)))
+    table = write_pair_correlation(path)
+    assert table.name == "n20-rs3-3000K-1.gr.csv"
+    r, g, error = np.loadtxt(table, delimiter=",", skiprows=1).T
+    assert r[-1] < run.state.box.lengths[0] / 2
+    assert g.min() >= 0
+    assert error.max() > 0
 
 
 def test_hotter_states_take_shorter_steps(tmp_path):

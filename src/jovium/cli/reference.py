@@ -12,7 +12,8 @@ HELP = "sample fluid hydrogen by first-principles molecular dynamics"
 DESCRIPTION = "First-principles work that makes data."
 
 SAMPLE = """Born-Oppenheimer Langevin dynamics of N protons at (rs, T). OUT.extxyz is the whole state of the run:
-repeat the command to continue it after a kill, or with a larger --frames to extend it."""
+repeat the command to continue it after a kill, or with a larger --frames to extend it. g(r) of the frames in
+equilibrium so far is kept in OUT.gr.csv."""
 
 PLAN = """Run or continue the trajectory of every line of STATES.csv (n_atoms, rs_bohr, kelvin, seed, frames, split)."""
 
@@ -115,10 +116,11 @@ def shard(text: str) -> tuple[int, int]:
 
 
 def print_frames(state: "FluidState", path: Path, n_frames: int, as_json: bool) -> None:
-    """Run or continue one trajectory and print a line per frame."""
+    """Run or continue one trajectory, print a line per frame and keep its pair correlation in a table beside it."""
     from jovium.base.units import PRESSURE_GPA, TIME_FEMTOSECOND, hartree_to_kelvin
     from jovium.reference.dynamics import sample
     from jovium.reference.espresso import Espresso
+    from jovium.runs.fluid_frames import write_pair_correlation
 
     with Espresso(trajectory=True) as engine:
         for frame in sample(state, path, n_frames, engine):
@@ -131,3 +133,5 @@ def print_frames(state: "FluidState", path: Path, n_frames: int, as_json: bool) 
             }
             line = json.dumps(facts) if as_json else "  ".join(f"{k} {v}" for k, v in facts.items())
             print(line, flush=True)
+            if frame.step >= 8 * state.block:
+                write_pair_correlation(path)

@@ -9,6 +9,7 @@ from jovium.base.files import write_lines
 from jovium.base.statistics import Estimate
 from jovium.base.structure import Structure
 from jovium.base.units import hartree_to_kelvin, kelvin_to_hartree
+from jovium.observe.pair_correlation import pair_correlation
 from jovium.reference.dynamics import FluidState
 from jovium.reference.trajectory import Trajectory, read_fluid
 
@@ -106,6 +107,16 @@ def summary(run: PlannedRun, fluid: Trajectory) -> Summary:
         fluid.mean(fluid.kinetic_temperature),
         fluid.mean(fluid.energy),
     )
+
+
+def write_pair_correlation(path: Path) -> Path:
+    """Write g(r) of the equilibrium frames of the trajectory at `path` as a table beside it (distances in bohr)."""
+    fluid = read_fluid(path)
+    result = pair_correlation(fluid.structures[fluid.start :])
+    table = path.with_suffix(".gr.csv")
+    rows = zip(result.r, result.g, result.error, strict=True)
+    write_lines(table, ["r_bohr,g,g_error\n", *(f"{r:.5f},{g:.5f},{error:.5f}\n" for r, g, error in rows)])
+    return table
 
 
 def write_frames(pairs: list[tuple[PlannedRun, Trajectory]], path: Path) -> int:
