@@ -1,14 +1,16 @@
-"""`jovium reference`: first-principles molecular dynamics of fluid hydrogen."""
+"""`jovium reference`: first-principles molecular dynamics of fluid hydrogen; labels are in `reference_label`."""
 
 import argparse
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jovium.cli import reference_label
+
 if TYPE_CHECKING:
     from jovium.reference.dynamics import FluidState
 
-HELP = "sample fluid hydrogen by first-principles molecular dynamics"
+HELP = "sample fluid hydrogen by first-principles molecular dynamics, label structures with ELF and forces"
 DESCRIPTION = "First-principles work that makes data."
 
 SAMPLE = """Born-Oppenheimer Langevin dynamics of N protons at (rs, T). OUT.extxyz is the whole state of the run:
@@ -46,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     collect.add_argument("folder", metavar="FOLDER", type=Path, help="where the trajectories are")
     collect.add_argument("out", metavar="OUT.extxyz", type=Path)
     collect.set_defaults(run=run_collect)
+    reference_label.configure(commands)
 
 
 def run_sample(options: argparse.Namespace) -> int:

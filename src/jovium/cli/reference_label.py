@@ -1,0 +1,168 @@
+"""`jovium reference label`, `merge` and `verify`: files of labels."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jovium.reference.label_audit import Audit
+    from jovium.reference.labelling import Progress
+
+LABEL = """ELF, density, energies, forces and stress of every structure of IN, into the HDF5 file OUT.h5. Repeat the
+command to continue: what is there is not computed again, and a kill loses at most the structures at work. split,
+group, temperature_kelvin and step come from the comment lines of an extended-XYZ file."""
+
+MERGE = """Collect shards into OUT.h5, every structure once; an OUT.h5 that exists is kept and added to."""
+
+VERIFY = """Check every row of a file of labels and print the table of its states. Exit code 1 when something is
+wrong; a failure recorded with its reason is not."""
+
+
+def configure(commands: Any) -> None:
+    """Add the three subcommands to the subparsers of `jovium reference`."""
+    label = commands.add_parser("label", help="ELF, density, energies and forces of structures", description=LABEL)
+    label.add_argument("structures", metavar="IN", type=Path, help="any file of structures that ASE reads")
+    label.add_argument("out", metavar="OUT.h5", type=Path)
+    label.add_argument("--frames", default=":", metavar="SLICE", help="e.g. ::10 (default: all)")
+    label.add_argument("--shard", metavar="i/N", help="every N-th structure from the i-th on, into OUT-i-of-N.h5")
+    label.add_argument("--workers", type=int, default=1, metavar="K", help="calculations at a time (default 1)")
+    label.add_argument("--protocol", choices=["production", "cheap"], default="production")
+    label.add_argument("--spacing", type=float, metavar="ANGSTROM", help="distance of grid points (default 0.13)")
+    label.add_argument("--retry-failed", action="store_true", help="compute failed structures again")
+    label.add_argument("--json", action="store_true", help="one JSON line per structure")
+    label.set_defaults(run=run_label)
+    merge = commands.add_parser("merge", help="one file of labels from shards", description=MERGE)
+    merge.add_argument("out", metavar="OUT.h5", type=Path)
+    merge.add_argument("shards", metavar="SHARD", type=Path, nargs="+")
+    merge.set_defaults(run=run_merge)
+    verify = commands.add_parser("verify", help="check a file of labels, print its states", description=VERIFY)
+    verify.add_argument("file", metavar="FILE", type=Path)
+    verify.add_argument("--json", action="store_true", help="print one JSON object")
+    verify.set_defaults(run=run_verify)
+
+
+def run_label(options: argparse.Namespace) -> int:
+    """Label what is missing, one line per structure; exit code 3 when a structure is left without a label."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from jovium.base.errors import InputError
+    from jovium.base.units import BOHR_ANGSTROM
+    from jovium.cli.reference import shard
+    from jovium.reference.espresso import espresso_version
+    from jovium.reference.label_record import DEFAULT_SPACING, LabelProtocol
+    from jovium.reference.labelling import label
+    from jovium.reference.protocol import PROTOCOLS
+    from jovium.runs.label_input import read_candidates
+
+    if options.workers < 1:
+        raise InputError(f"--workers {options.workers}", "a number >= 1", "e.g. the number of cores")
+    spacing = DEFAULT_SPACING if options.spacing is None else options.spacing / BOHR_ANGSTROM
+    label_protocol = LabelProtocol(PROTOCOLS[options.protocol], espresso_version(), spacing)
+    candidates, out = read_candidates(options.structures, options.frames), options.out
+    if options.shard:
+        index, count = shard(options.shard)
+        candidates, out = candidates[index::count], out.with_stem(f"{out.stem}-{index}-of-{count}")
+
+    def show(progress: "Progress") -> None:
+        facts = progress_facts(progress)
+        print(json.dumps(facts) if options.json else progress_line(facts), flush=True)
+
+    # Threads: each waits for an engine, and every engine computes in a process of its own.
+    with ThreadPoolExecutor(options.workers) as executor:
+        outcome = label(
+            candidates, out, label_protocol, executor=executor, retry_failed=options.retry_failed, progress=show
+        )
+    if not options.json:
+        print(f"{out}: {outcome.labelled} labelled, {outcome.present} there before, {outcome.failed} failed")
+    if outcome.failed_before and not options.json:
+        print(f"{outcome.failed_before} failed before and were not tried again (--retry-failed)")
+    return 3 if outcome.failed or outcome.failed_before else 0
+
+
+def progress_facts(progress: "Progress") -> dict[str, object]:
+    """One committed structure and what is left, for people (units in the keys) and programs."""
+    from jovium.base.units import PRESSURE_GPA
+    from jovium.reference.label_record import text
+
+    record = progress.record
+    facts: dict[str, object] = {
+        "done": progress.done,
+        "total": progress.total,
+        "group": text(record["group"]),
+        "step": int(record["step"]),
+        "n_atoms": len(record["positions"]),
+        "rs": round(float(record["rs"]), 4),
+        "status": text(record["status"]),
+        "seconds": round(float(record["seconds"]), 1),
+        "seconds_left": round(progress.seconds_left),
+    }
+    if progress.ok:
+        return facts | {"static_pressure_gpa": round(float(-record["stress"].trace()) / 3 * PRESSURE_GPA, 2)}
+    return facts | {"reason": text(record["reason"])}
+
+
+def progress_line(facts: dict[str, Any]) -> str:
+    """The facts of a structure on one line."""
+    result = f"{facts['static_pressure_gpa']:.1f} GPa" if facts["status"] == "ok" else f"FAILED: {facts['reason']}"
+    minutes, seconds = divmod(facts["seconds_left"], 60)
+    left = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min {seconds:02d} s"
+    return (
+        f"{facts['done']}/{facts['total']}  {facts['group']} step {facts['step']}  N {facts['n_atoms']}  "
+        f"rs {facts['rs']:.4f}  {facts['seconds']:.1f} s  {result}  {left} left"
+    )
+
+
+def run_merge(options: argparse.Namespace) -> int:
+    """Merge shards and print what came out."""
+    from jovium.reference.labels import merge
+
+    labels, failed = merge(options.out, options.shards)
+    print(f"{options.out}: {labels} labels, {failed} failed")
+    return 0
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """Check a file of labels; exit code 1 when something is wrong."""
+    from jovium.reference.label_audit import audit
+
+    found = audit(options.file)
+    if options.json:
+        print(json.dumps(audit_facts(found)))
+    else:
+        print_audit(found)
+    return 1 if found.problems else 0
+
+
+def audit_facts(found: "Audit") -> dict[str, Any]:
+    """An audit as plain values, pressures in gigapascal."""
+    from dataclasses import asdict
+
+    from jovium.base.units import PRESSURE_GPA
+
+    states = []
+    for state in found.states:
+        facts = asdict(state)
+        pressure = facts.pop("pressure")
+        states.append(facts | {"pressure_gpa": None if pressure is None else round(pressure * PRESSURE_GPA, 3)})
+    return {**asdict(found), "states": states}
+
+
+def print_audit(found: "Audit") -> None:
+    """The table of states, failures and problems."""
+    print("| rs | T (K) | N | split | trajectories | structures | failed | P (GPa, static + ideal) |")
+    print("|---|---|---|---|---|---|---|---|")
+    for state in audit_facts(found)["states"]:
+        kelvin = "-" if state["temperature_kelvin"] is None else f"{state['temperature_kelvin']:g}"
+        pressure = "-" if state["pressure_gpa"] is None else f"{state['pressure_gpa']:.1f}"
+        counts = f"{state['trajectories']} | {state['structures']} | {state['failed']}"
+        print(f"| {state['rs']:.3f} | {kelvin} | {state['n_atoms']} | {state['split']} | {counts} | {pressure} |")
+    print(
+        f"{found.labels} labels, {len(found.failures)} failed; largest error of the electron number "
+        f"{found.largest_electron_error:.1e}, largest net force {found.largest_net_force:.1e} hartree/bohr"
+    )
+    for failure in found.failures:
+        print(f"failed: {failure}")
+    for problem in found.problems:
+        print(f"WRONG: {problem}")
+    print("something is wrong" if found.problems else "all checks passed")
