@@ -7,7 +7,10 @@ from itertools import product
 import numpy as np
 from jaxtyping import Float
 
-from jovium.base.errors import StructureError
+from jovium.base.errors import InputError, StructureError
+
+LARGEST_GRID = 4e8
+"""Points of the largest grid that is made: 3 GB of double precision."""
 
 Vectors = Float[np.ndarray, "3 3"]
 Points = Float[np.ndarray, "*n 3"]
@@ -95,8 +98,17 @@ class Cell:
         return Cell(self.vectors * np.array(multiples)[:, None])
 
     def grid_shape(self, spacing: float) -> tuple[int, int, int]:
-        """Smallest FFT-friendly grid (factors 2, 3, 5) whose point spacing along every axis is <= `spacing` (bohr)."""
+        """Smallest FFT-friendly grid (factors 2, 3, 5) whose point spacing along every axis is <= `spacing` (bohr).
+
+        Raises InputError for a spacing that is not positive or gives more than LARGEST_GRID points.
+        """
         from scipy.fft import next_fast_len
 
+        if not (np.isfinite(spacing) and spacing > 0) or np.prod(self.lengths / spacing) > LARGEST_GRID:
+            raise InputError(
+                f"a grid spacing of {spacing:.3g} bohr in a cell of {self.volume:.3g} bohr^3",
+                f"a positive spacing that gives at most {LARGEST_GRID:.0e} points",
+                "choose a wider spacing",
+            )
         n_points = [next_fast_len(max(2, int(np.ceil(length / spacing - 1e-9))), real=True) for length in self.lengths]
         return n_points[0], n_points[1], n_points[2]  # pyright: ignore[reportReturnType] (scipy declares None)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from jovium.base.errors import OutputError
+from jovium.base.errors import InputError, OutputError
 
 
 @contextmanager
@@ -50,6 +50,28 @@ def append_durably(path: Path, text: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise _output_error(path, error) from error
+
+
+@contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Hold an advisory lock on the file `path` (made empty when it is not there) while the block runs.
+
+    Raises InputError when another process holds it, OutputError when the file cannot be opened for writing.
+    """
+    import fcntl
+
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise _output_error(path, error) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(
+                f"{path} is being written by another process", "one writer at a time", "wait for it or end it"
+            ) from error
+        yield
 
 
 def existing_folder(path: Path) -> Path:

@@ -8,6 +8,7 @@ what the file says, with a fresh engine and random numbers that depend on the se
 therefore loses at most one block, and repeating the command gives the same trajectory to the last digit.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from jaxtyping import Float
 
 from jovium.base.cell import Cell
 from jovium.base.errors import EngineError, InputError
-from jovium.base.files import append_durably
+from jovium.base.files import append_durably, sole_writer
 from jovium.base.structure import Structure
 from jovium.base.units import (
     BOHR_ANGSTROM,
@@ -50,6 +51,8 @@ class FluidState:
     block: int = 40
 
     def __post_init__(self):
+        if self.seed < 0:
+            raise InputError(f"seed = {self.seed}", "a whole number >= 0", "check the state asked for")
         for name in ("n_atoms", "rs", "kT", "time_step", "friction_time", "block"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
@@ -159,10 +162,18 @@ def sample(
 ) -> Iterator[Frame]:
     """Run or continue the trajectory in `path` until it holds `n_frames` frames after the start; yield each new one.
 
-    Raises InputError when the file belongs to another state, EngineError when a force calculation fails.
+    Raises InputError when the file belongs to another state or another process is writing it, EngineError when a force
+    calculation fails.
     """
     protocol = protocol or force_protocol(state)
-    frames = read_trajectory(path, state, protocol) if path.exists() else []
+    if n_frames < 0:
+        raise InputError(f"{n_frames} frames", "a number >= 0", "ask for the frames the file shall hold in the end")
+    with sole_writer(path):
+        yield from _sample(state, path, n_frames, engine, protocol)
+
+
+def _sample(state: FluidState, path: Path, n_frames: int, engine: Engine, protocol: Protocol) -> Iterator[Frame]:
+    frames = read_trajectory(path, state, protocol)
     if not frames:
         append_durably(path, frame_text(state, first_frame(state), protocol))
         frames = read_trajectory(path, state, protocol)
@@ -183,6 +194,8 @@ def _identity(state: FluidState, protocol: Protocol) -> dict[str, int | float | 
         "temperature_kelvin": hartree_to_kelvin(state.kT),
         "seed": state.seed,
         "time_step_fs": state.time_step * TIME_FEMTOSECOND,
+        "friction_fs": state.friction_time * TIME_FEMTOSECOND,
+        "block": state.block,
         "forces": f"{protocol.functional}-{protocol.cutoff:g}Ha-k{mesh}+{protocol.k_offset:g}-{electrons}",
     }
 
@@ -216,14 +229,18 @@ def frame_text(state: FluidState, frame: Frame, protocol: Protocol) -> str:
 def read_trajectory(path: Path, state: FluidState, protocol: Protocol) -> list[Frame]:
     """The complete frames of a trajectory; a frame torn by a kill is cut off the file.
 
-    Raises InputError when the file was made at another state or with other forces.
+    Raises InputError when the file was made at another state or with other forces, or is no trajectory at all: nothing
+    is cut off a file that does not begin as this trajectory would.
     """
     lines = path.read_text().splitlines(keepends=True)
     length = state.n_atoms + 2
     complete = len(lines) // length - (1 if lines and len(lines) % length == 0 and not lines[-1].endswith("\n") else 0)
     frames = [_parse_frame(lines[i * length : (i + 1) * length], state, protocol, path) for i in range(complete)]
+    whole = "".join(lines[: complete * length])
+    if not frames and not frame_text(state, first_frame(state), protocol).startswith("".join(lines)):
+        raise InputError(f"{path} is not this trajectory", "no file yet, or one to continue", "give another file name")
     if complete * length != len(lines):
-        path.write_text("".join(lines[: complete * length]))
+        os.truncate(path, len(whole.encode()))
     return frames
 
 
@@ -232,7 +249,7 @@ def _parse_frame(lines: list[str], state: FluidState, protocol: Protocol, path: 
 
     facts = key_val_str_to_dict(lines[1].strip())
     asked = {"n_atoms": state.n_atoms, **_identity(state, protocol)}
-    found = {"n_atoms": int(lines[0]), **{name: facts.get(name) for name in asked if name != "n_atoms"}}
+    found = {name: lines[0].strip() if name == "n_atoms" else facts.get(name) for name in asked}
     differing = [name for name in found if not _same(found[name], asked[name])]
     if differing:
         raise InputError(
@@ -254,4 +271,7 @@ def _parse_frame(lines: list[str], state: FluidState, protocol: Protocol, path: 
 def _same(found: object, asked: object) -> bool:
     if isinstance(asked, str):
         return found == asked
-    return found is not None and bool(np.isclose(float(str(found)), float(str(asked)), rtol=1e-12))
+    try:
+        return bool(np.isclose(float(str(found)), float(str(asked)), rtol=1e-12))
+    except ValueError:
+        return False

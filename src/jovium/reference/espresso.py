@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from jovium.base.errors import EngineError, EngineMissing, NotConverged
+from jovium.base.errors import EngineError, EngineMissing, NotConverged, OutputError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
@@ -40,6 +41,21 @@ def espresso_version() -> str:
             "no Quantum ESPRESSO library", "the Python package qepy", 'pip install "qepy>=7.2.1rc0" (Linux wheels)'
         )
     return f"Quantum ESPRESSO (qepy {installed})"
+
+
+SCRATCH_PREFIX = f"jovium-espresso-{platform.node()}-"
+
+
+def remove_stale_scratch() -> None:
+    """Remove scratch folders whose process on this machine was killed and could not remove them itself."""
+    for folder in Path(tempfile.gettempdir()).glob(SCRATCH_PREFIX + "*"):
+        owner = folder.name.removeprefix(SCRATCH_PREFIX).split("-")[0]
+        try:
+            os.kill(int(owner), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (OSError, ValueError):
+            continue
 
 
 class Espresso:
@@ -133,13 +149,24 @@ class Espresso:
             windowed_kinetic_energy_density=field("windowed_tau"),
             scf_iterations=answer["scf_iterations"],
             top_occupation=answer["top_occupation"],
+            band_gap=answer["band_gap_rydberg"] * RYDBERG_HARTREE if answer["band_gap_rydberg"] is not None else None,
             seconds=seconds,
         )
 
     def _start(self, structure: Structure, protocol: Protocol) -> None:
-        self._scratch = Path(tempfile.mkdtemp(prefix="jovium-espresso-"))
-        (self._scratch / "pw.in").write_text(espresso_input(structure, protocol, trajectory=self.trajectory))
-        (self._scratch / PSEUDOPOTENTIAL_FILE).write_text(upf(protocol.functional))
+        text = espresso_input(structure, protocol, trajectory=self.trajectory)
+        remove_stale_scratch()
+        try:
+            self._scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
+            (self._scratch / "pw.in").write_text(text)
+            (self._scratch / PSEUDOPOTENTIAL_FILE).write_text(upf(protocol.functional))
+        except OSError as error:
+            self.close()
+            raise OutputError(
+                f"scratch files in {tempfile.gettempdir()}: {error.strerror}",
+                "room for some megabytes",
+                "free space there, or set TMPDIR to another folder",
+            ) from error
         threads = {name: str(self.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
         with (self._scratch / "pw.err").open("w") as errors:
             self._worker = subprocess.Popen(
@@ -162,6 +189,9 @@ class Espresso:
             reply = self._worker.stdout.readline()
         except BrokenPipeError:
             reply = ""
+        except BaseException:  # an interrupt leaves an answer on its way, which the next question must not receive
+            self.close()
+            raise
         if not reply:
             message = self._last_words()
             self.close()

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jovium.base.errors import InputError
 from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
 from jovium.reference.protocol import Protocol
@@ -21,6 +22,26 @@ def number_of_bands(structure: Structure, protocol: Protocol) -> int:
     return int(np.ceil(max(thermal, occupied) + 4))
 
 
+def require_feasible(structure: Structure, protocol: Protocol) -> None:
+    """Raise InputError when the plane waves, V (2 E)^(3/2) / (6 pi^2) per band, are too many or too few.
+
+    More than ten million do not fit into a common memory; fewer than the bands cannot hold the thermal tail.
+    """
+    n_waves = structure.cell.volume * (2 * protocol.cutoff) ** 1.5 / (6 * np.pi**2)
+    if n_waves > 1e7:
+        raise InputError(
+            f"a cell of {structure.cell.volume:.3g} bohr^3 at {protocol.cutoff:g} hartree: {n_waves:.1e} plane waves",
+            "at most 1e7",
+            "check the units of the cell, take less vacuum or a lower cutoff",
+        )
+    if number_of_bands(structure, protocol) > 0.5 * n_waves:
+        raise InputError(
+            f"{number_of_bands(structure, protocol)} bands for {n_waves:.0f} plane waves",
+            "at least twice as many plane waves as bands",
+            "raise the cutoff, or lower the electronic temperature, which sets the number of bands",
+        )
+
+
 def espresso_input(structure: Structure, protocol: Protocol, *, trajectory: bool = False) -> str:
     """pw.x input (rydberg, bohr) for one self-consistent calculation with forces and stress.
 
@@ -28,6 +49,7 @@ def espresso_input(structure: Structure, protocol: Protocol, *, trajectory: bool
     one of each time-reversed pair. With `trajectory`, later position sets continue a molecular-dynamics run: density
     and wave functions are extrapolated to second order in time (Arias et al., Phys. Rev. B 45, 1538 (1992)).
     """
+    require_feasible(structure, protocol)
     k_points, weights = protocol.k_points(structure.cell)
     rydberg = 1 / RYDBERG_HARTREE
     lines = [

@@ -7,9 +7,12 @@ line on standard input is a JSON request {"positions": [[x, y, z], ...] (bohr), 
 on the original standard output, with arrays in reply.npz. Everything the library prints goes to pw.out.
 """
 
+import ctypes
 import json
 import os
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +71,7 @@ def _ground_state(driver: Any, request: dict[str, Any], first: bool) -> tuple[di
         "free_energy_rydberg": float(driver.get_energy()),
         "smearing_energy_rydberg": float(driver.qepy_pw.ener.get_demet()),
         "top_occupation": float(max(occupations)),
+        "band_gap_rydberg": _band_gap(driver),
     }
     arrays = {"forces": np.array(driver.get_forces())}
     if request["stress"]:
@@ -75,6 +79,21 @@ def _ground_state(driver: Any, request: dict[str, Any], first: bool) -> tuple[di
     if request["fields"]:
         arrays |= _fields(driver, request["cutoff"], request["window"])
     return answer, arrays
+
+
+def _band_gap(driver: Any) -> float | None:
+    """Lowest empty minus highest filled level over the mesh (rydberg), negative for a metal; None for odd electrons."""
+    electrons = round(float(driver.qepy_pw.klist.get_nelec()))
+    if electrons % 2:
+        return None
+    levels = np.array([driver.get_eigenvalues(k) for k in range(driver.get_number_of_k_points())])
+    return float(levels[:, electrons // 2].min() - levels[:, electrons // 2 - 1].max())
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when the one that started it is gone, also in the middle of a calculation."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _fields(driver: Any, cutoff: float, window: float) -> dict[str, np.ndarray]:
@@ -87,6 +106,7 @@ def _fields(driver: Any, cutoff: float, window: float) -> dict[str, np.ndarray]:
 
 def main() -> None:
     """Answer requests until standard input closes."""
+    _die_with_parent()
     replies = os.fdopen(os.dup(1), "w")
     log = os.open("pw.out", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)

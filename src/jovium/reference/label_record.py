@@ -150,7 +150,10 @@ class Label:
 
 
 def structure_sha256(structure: Structure) -> str:
-    """Identity of a structure: sha256 of its number of atoms, cell and positions rounded to 1e-10 bohr."""
+    """Identity of a structure: sha256 of its cell and unwrapped positions, rounded to 1e-10 bohr.
+
+    The same file read twice gives the same identity; fewer digits, wrapped atoms or another order give another one.
+    """
     rows = np.vstack([structure.cell.vectors, structure.positions])
     return hashlib.sha256(np.round(rows * 1e10).astype("<i8").tobytes()).hexdigest()
 

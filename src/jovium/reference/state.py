@@ -1,6 +1,6 @@
 """The electronic ground state of a structure: what a Born-Oppenheimer engine returns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -9,6 +9,7 @@ from jovium.base.errors import EngineError
 from jovium.base.grid import GridField
 from jovium.base.localization import Localization, electron_localization
 from jovium.base.structure import Structure
+from jovium.base.units import HARTREE_EV
 from jovium.reference.protocol import Protocol
 
 
@@ -21,6 +22,8 @@ class GroundState:
     entropy_term: T S of the electrons (hartree per cell), so the internal energy is free_energy + entropy_term.
     forces: -dF/dR (n, 3), hartree/bohr, or None when not asked for.
     stress: (1/V) dF/d(strain), hartree/bohr^3, tension positive, or None; without the kinetic part of the protons.
+    band_gap: lowest empty minus highest filled level over the k-mesh (hartree), negative for a metal; None when the
+        number of electrons is odd or the engine does not say.
     density: n(r) of the self-consistent field, 1/bohr^3. windowed_density and windowed_kinetic_energy_density: n and
         tau (hartree/bohr^3) of the windowed orbitals (Protocol.window), from which the ELF is made. None when not
         asked for.
@@ -38,6 +41,7 @@ class GroundState:
     windowed_kinetic_energy_density: GridField | None = None
     scf_iterations: int = 0
     top_occupation: float = 0.0
+    band_gap: float | None = None
     seconds: float = 0.0
 
     @property
@@ -55,8 +59,8 @@ class GroundState:
     def localization(self, shape: tuple[int, int, int] | None = None) -> Localization:
         """ELF on the engine's own grid, or on any other grid of the cell.
 
-        n and tau are band-limited (products of plane waves), so their resampling is exact; the ELF, which is not
-        band-limited, is formed afterwards on the grid asked for.
+        n and tau are band-limited (products of plane waves), so going to a finer grid is exact; the ELF, which is not
+        band-limited, is formed afterwards. A grid coarser than the engine's takes every m-th point of a finer one.
         """
         density, tau = self.windowed_density, self.windowed_kinetic_energy_density
         if density is None or tau is None:
@@ -65,9 +69,14 @@ class GroundState:
                 "density and kinetic-energy density on a grid",
                 "use an engine that gives them (espresso or pyscf)",
             )
-        if shape is not None and tuple(shape) != density.shape:
-            density, tau = density.resampled(shape), tau.resampled(shape)
-        return electron_localization(density, tau, self.protocol.density_floor)
+        shape = density.shape if shape is None else shape
+        every = [-(-own // asked) for own, asked in zip(density.shape, shape, strict=True)]
+        fine = (shape[0] * every[0], shape[1] * every[1], shape[2] * every[2])
+        localization = electron_localization(density.resampled(fine), tau.resampled(fine), self.protocol.density_floor)
+        if max(every) == 1:
+            return localization
+        coarse = localization.elf.values[:: every[0], :: every[1], :: every[2]]
+        return replace(localization, elf=GridField(coarse, density.cell))
 
     def record(self) -> dict[str, object]:
         """Protocol, engine and how the calculation went, as plain values for files."""
@@ -76,5 +85,6 @@ class GroundState:
             **self.protocol.to_dict(),
             "scf_iterations": self.scf_iterations,
             "highest_band_occupation": self.top_occupation,
+            "band_gap_ev": None if self.band_gap is None else self.band_gap * HARTREE_EV,
             "elf_definition": "1/(1+(D/D0)^2), spin-restricted, Savin form of Becke-Edgecombe",
         }
