@@ -1,0 +1,71 @@
+"""An engine whose electrons are known in closed form, and structures for it."""
+
+import numpy as np
+
+from jovium.base.cell import Cell
+from jovium.base.errors import NotConverged
+from jovium.base.grid import GridField
+from jovium.base.localization import THOMAS_FERMI
+from jovium.base.structure import Structure
+from jovium.reference.label_record import Candidate, LabelProtocol
+from jovium.reference.protocol import CHEAP, Protocol
+from jovium.reference.state import GroundState
+
+KNOWN = LabelProtocol(CHEAP, "closed form (1)", spacing=0.4)
+UNLUCKY = 0.123
+"""A structure whose first coordinate is this number does not converge."""
+
+
+class ClosedForm:
+    """n = N/V (1 + 0.3 cos 2 pi s1), tau = |grad n|^2/8n + chi tau_TF with chi = 1/2 + 0.4 cos 2 pi s2; springs to the
+    centre of mass."""
+
+    def ground_state(
+        self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True
+    ) -> GroundState:
+        if structure.positions[0, 0] == UNLUCKY:
+            raise NotConverged("self-consistent field not converged", "convergence", "give up")
+        cell = structure.cell
+        points = cell.fractional(GridField(np.zeros(cell.grid_shape(0.4)), cell).points())
+        n = structure.n_atoms / cell.volume * (1 + 0.3 * np.cos(2 * np.pi * points[..., 0]))
+        density = GridField(n, cell)
+        chi = 0.5 + 0.4 * np.cos(2 * np.pi * points[..., 1])
+        tau = np.sum(density.gradient() ** 2, 0) / (8 * n) + chi * THOMAS_FERMI * n ** (5 / 3)
+        displacements = structure.positions - structure.positions.mean(axis=0)
+        return GroundState(
+            structure,
+            protocol,
+            "closed form (1)",
+            free_energy=0.01 * float(np.sum(displacements**2)),
+            entropy_term=0.002,
+            forces=-0.02 * displacements,
+            stress=-0.01 * np.eye(3),
+            density=density,
+            windowed_density=density,
+            windowed_kinetic_energy_density=GridField(tau, cell),
+            seconds=0.1,
+        )
+
+    def close(self) -> None:
+        pass
+
+
+def candidates(count: int, split: str = "train", group: str = "a", seed: int = 0) -> list[Candidate]:
+    """Structures of 3 or 4 atoms at general positions of two triclinic cells."""
+    rng = np.random.default_rng(seed)
+    cell = np.array([[3.4, 0.2, -0.3], [0.8, 3.9, 0.5], [-0.6, 1.0, 4.1]])
+    fractional = np.array([[0.05, 0.11, 0.07], [0.41, 0.62, 0.33], [0.77, 0.28, 0.71], [0.55, 0.05, 0.95]])
+    chosen = []
+    for step in range(count):
+        n, box = (3, Cell(cell)) if step % 3 else (4, Cell(1.2 * cell))
+        positions = box.cartesian(fractional[:n] + 0.02 * rng.normal(size=(n, 3)))
+        chosen.append(Candidate(Structure(box, positions, ("H",) * n), split, group, 3000.0, step))
+    return chosen
+
+
+def unlucky(split: str = "train", group: str = "a") -> Candidate:
+    """A candidate on which the engine in closed form fails."""
+    structure = candidates(1)[0].structure
+    positions = structure.positions.copy()
+    positions[0, 0] = UNLUCKY
+    return Candidate(Structure(structure.cell, positions, structure.symbols), split, group, 3000.0, 99)
