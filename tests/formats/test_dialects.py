@@ -91,9 +91,18 @@ def test_fortran_numbers_without_an_e_are_read(tmp_path):
     np.testing.assert_allclose(read_field(path).field.values.ravel()[5:8], [0.12345e-104, 6, 7])
 
 
-def test_cube_with_atoms_only_is_no_field(cube_file):
-    assert not is_field_file(cube_file(n_values=0))
-    assert is_field_file(cube_file(n_values=5))
+@pytest.mark.parametrize("n_values", [0, 5])
+def test_cube_without_its_values_is_a_truncated_field(cube_file, n_values):
+    assert is_field_file(cube_file(n_values=n_values))
+    with pytest.raises(FormatError, match=f"truncated: {n_values} grid values"):
+        read_structure(cube_file(n_values=n_values))
+
+
+def test_field_is_told_by_content_when_the_name_is_mute(cube_file):
+    for n_values, holds in ((0, False), (5, True)):
+        path = cube_file(n_values=n_values)
+        mute = path.rename(path.with_name("elf.dat"))
+        assert is_field_file(mute) == holds
 
 
 def elfcar(blocks=1, names="H O\n", counts="2 1", scale="1.0", mode="Direct"):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 
 import numpy as np
 import pytest
@@ -92,8 +93,27 @@ def test_prose_is_no_field(tmp_path, name):
     (tmp_path / name).write_text("Dear all,\nplease find attached\nthe ELF of phase III.\n" * 9)
     with pytest.raises(FormatError):
         read_field(tmp_path / name)
-    if name != "ELFCAR":
-        assert not is_field_file(tmp_path / name)
+    assert is_field_file(tmp_path / name) == (name in ("ELFCAR", "field.cube"))
+
+
+def test_damaged_cube_is_never_read_as_its_atoms(tmp_path, molecule, field):
+    """A cube with one negative grid count would otherwise go to ASE, which reads the atoms and drops the field."""
+    for name in ("elf.cube", "elf.CUB"):
+        write_field(tmp_path / name, molecule, field)
+        (tmp_path / name).write_text(re.sub(r"(?m)^     7 ", "    -7 ", (tmp_path / name).read_text(), count=1))
+        assert is_field_file(tmp_path / name)
+        with pytest.raises(FormatError, match="grid counts"):
+            read_structure(tmp_path / name)
+
+
+@pytest.mark.parametrize("broken", ["BEGIN_DATAGRID_2D_x", "BEGIN_DATAGRID3D"])
+def test_damaged_xsf_grid_is_never_read_as_its_atoms(tmp_path, molecule, field, broken):
+    write_field(tmp_path / "elf.xsf", molecule, field)
+    text = (tmp_path / "elf.xsf").read_text().replace("BLOCK_DATAGRID_3D", "BLOCK_DATAGRID")
+    (tmp_path / "elf.xsf").write_text(text.replace("DATAGRID_3D", "DATAGRID3D").replace("BEGIN_DATAGRID3D", broken))
+    assert is_field_file(tmp_path / "elf.xsf")
+    with pytest.raises(FormatError, match="no DATAGRID_3D"):
+        read_structure(tmp_path / "elf.xsf")
 
 
 def test_unknown_output_suffix_is_refused(tmp_path, molecule, field):

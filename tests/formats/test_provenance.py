@@ -57,6 +57,15 @@ def test_affected_version_known_to_be_unpolarised_is_corrected(titled, field, ve
     assert file.provenance.warnings == ()
 
 
+@pytest.mark.parametrize(
+    "spin", ["non-spin-polarized", "non spin-polarised", "nonspinpolarized", "Non-polarized", "not spin polarised"]
+)
+def test_run_called_non_spin_polarised_is_unpolarised(titled, field, spin):
+    file = read_field(titled(f"ELF, Quantum ESPRESSO 7.2, {spin} run"))
+    np.testing.assert_allclose(file.field.values, corrected_qe_elf(field.values), rtol=1e-8)
+    assert file.provenance.elf_correction == "applied"
+
+
 @pytest.mark.parametrize("header", ["PWSCF 6.8 nspin=1 ELF", "PWSCF v.7.2 ELF nspin = 2", "PWSCF 7.6 ELF unpolarized"])
 def test_unaffected_version_or_polarised_run_is_left_alone_in_silence(titled, field, header):
     file = read_field(titled(header))
@@ -115,7 +124,10 @@ def test_unknown_convention_is_refused(titled):
 
 
 def test_elf_may_round_over_its_range_but_a_density_is_refused(field):
-    require_elf(GridField(field.values * 0 + 1.0005, field.cell))
+    rounded = np.where(field.values > 0.5, 1.0005, -0.0005)
+    clipped = require_elf(GridField(rounded, field.cell))
+    np.testing.assert_array_equal(clipped.values, np.where(field.values > 0.5, 1.0, 0.0))
+    assert clipped.cell is field.cell
     with pytest.raises(FormatError, match="not a density"):
         require_elf(GridField(field.values * 12, field.cell))
     with pytest.raises(FormatError, match=r"values from -0\.5"):

@@ -13,10 +13,10 @@ from jovium.base.cell import Cell
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.formats.fields import is_field_file, read_field, write_field
+from jovium.formats.fields import is_field_file, is_field_name, read_field, write_field
 from jovium.formats.structures import read_structure
 
-NAMES = ("field.cube", "ELFCAR", "field.xsf")
+NAMES = ("field.cube", "field.cub", "ELFCAR", "field.xsf")
 OFF_DIAGONAL = 1 - np.eye(3)
 
 cells = st.builds(
@@ -114,6 +114,15 @@ def test_structure_of_a_field_file_is_the_one_inside_it(tmp_path, molecule, fiel
     write_field(tmp_path / name, molecule, field)
     assert is_field_file(tmp_path / name)
     np.testing.assert_allclose(read_structure(tmp_path / name).positions, molecule.positions, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "H3S_ELFCAR.vasp", "ELFCAR.xsf"])
+def test_name_that_says_field_is_written_as_that_field(tmp_path, molecule, field, name):
+    assert is_field_name(tmp_path / name)
+    write_field(tmp_path / name, molecule, field)
+    np.testing.assert_allclose(read_field(tmp_path / name).field.values, field.values, rtol=1e-9)
+    assert ("DATAGRID" in (tmp_path / name).read_text()) == name.endswith(".xsf")
+    assert not any(is_field_name(tmp_path / other) for other in ("POSCAR", "elf.dat", "a.cif", "cube"))
 
 
 def test_format_is_told_by_content_when_the_name_is_mute(tmp_path, molecule, field):

@@ -14,7 +14,7 @@ from jovium.formats import cube, elfcar, xsf
 from jovium.formats.files import read_text
 from jovium.formats.provenance import Provenance, interpret, stamp, within_elf_range
 
-KNOWN = "a .cube, .xsf or ELFCAR file"
+KNOWN = "a .cube, .cub, .xsf or ELFCAR file"
 _PARSERS = {"cube": cube.parse_cube, "elfcar": elfcar.parse_elfcar, "xsf": xsf.parse_xsf}
 _WRITERS = {"cube": cube.cube_lines, "elfcar": elfcar.elfcar_lines, "xsf": xsf.xsf_lines}
 
@@ -72,35 +72,45 @@ def write_field(
     write_lines(path, _WRITERS[kind](structure, field, stamp(field.values, provenance), line))
 
 
-def is_field_file(path: str | os.PathLike[str]) -> bool:
-    """True when a file holds values on a grid; an XSF or a cube with a structure only does not.
+def is_field_name(path: str | os.PathLike[str]) -> bool:
+    """True when `write_field` knows a format for the name: .cube, .cub, .xsf, or a name with ELFCAR in it."""
+    return _kind_by_name(Path(path)) is not None
 
-    A file named ELFCAR counts whatever is in it, so that a broken one is reported as a broken ELFCAR.
+
+def is_field_file(path: str | os.PathLike[str]) -> bool:
+    """True when a file is to be read as values on a grid.
+
+    By its name alone for a cube and an ELFCAR, so that a damaged one is reported as such and never read as the atoms
+    that are left of it; by the word DATAGRID for an XSF, which may hold a structure only; else by its content.
     """
     path = Path(path)
-    if _kind_by_name(path) == "elfcar":
+    kind = _kind_by_name(path)
+    if kind in ("cube", "elfcar"):
         return True
     try:
         text = read_text(path)
     except FormatError:
         return False
-    return _kind_by_content(text) is not None
+    return "DATAGRID" in text if kind == "xsf" else _kind_by_content(text) is not None
 
 
-def require_elf(field: GridField) -> None:
-    """Raise FormatError unless every value is an ELF, 0 to 1 within 1e-3."""
+def require_elf(field: GridField) -> GridField:
+    """The field with every value in [0, 1]: what lies outside by at most 1e-3 is clipped.
+
+    Raises FormatError when a value lies further outside: the field is no ELF.
+    """
     if not within_elf_range(field.values):
         raise FormatError(
             f"values from {field.values.min():.6g} to {field.values.max():.6g}",
             "an electron localization function, 0 to 1 everywhere",
             "give the ELF, not a density: ELFCAR of VASP (LELF = .TRUE.), pp.x of Quantum ESPRESSO with plot_num = 8",
         )
+    return GridField(np.clip(field.values, 0.0, 1.0), field.cell)
 
 
 def _kind_by_name(path: Path) -> str | None:
-    if "ELFCAR" in path.name.upper():
-        return "elfcar"
-    return {".cube": "cube", ".cub": "cube", ".xsf": "xsf"}.get(path.suffix.lower())
+    kind = {".cube": "cube", ".cub": "cube", ".xsf": "xsf"}.get(path.suffix.lower())
+    return kind or ("elfcar" if "ELFCAR" in path.name.upper() else None)
 
 
 def _kind_by_content(text: str) -> str | None:

@@ -24,7 +24,7 @@ ELF_TOLERANCE = 1e-3
 _STAMP = re.compile(r"jovium (\S+), (true ELF|ELF convention unknown|field)")
 _QE_NAME = re.compile(r"PWSCF|Quantum[ -]?ESPRESSO", re.IGNORECASE)
 _QE_VERSION = re.compile(r"(?:PWSCF|Quantum[ -]?ESPRESSO|pp\.x)[ ,:]*(?:version|v\.?)? *(\d+)\.(\d+)", re.IGNORECASE)
-_UNPOLARISED = re.compile(r"nspin *= *1\b|unpolari[sz]ed|non-?polari[sz]ed", re.IGNORECASE)
+_UNPOLARISED = re.compile(r"nspin *= *1\b|unpolari[sz]ed|no[nt][- ]?(?:spin[- ]?)?polari[sz]ed", re.IGNORECASE)
 _POLARISED = re.compile(r"nspin *= *[24]\b|spin[ -]polari[sz]ed", re.IGNORECASE)
 _ELF = re.compile(r"\bELF\b|electron locali[sz]ation", re.IGNORECASE)
 _PYSCF = re.compile(r"PySCF Version: *(\S+)")
