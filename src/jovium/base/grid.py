@@ -91,6 +91,19 @@ class GridField:
             coefficients = _resize_spectrum(coefficients, axis, target)
         return GridField(np.real(np.asarray(ifftn(coefficients, norm="forward"))), self.cell)
 
+    def splined(self, shape: tuple[int, int, int]) -> "GridField":
+        """`interpolant` on another grid of the same cell: for a field that is not band-limited, such as an ELF."""
+        from scipy.interpolate import CubicSpline
+
+        values = np.asarray(self.values, dtype=float)
+        for axis, target in enumerate(shape):
+            n = values.shape[axis]
+            if n != target:
+                closed = np.concatenate([values, np.take(values, [0], axis)], axis)
+                spline = CubicSpline(np.arange(n + 1) / n, closed, axis, bc_type="periodic")
+                values = spline(np.arange(target) / target)
+        return GridField(values, self.cell)
+
     def supercell(self, multiples: tuple[int, int, int]) -> "GridField":
         """The field repeated along each lattice vector."""
         return GridField(np.tile(self.values, multiples), self.cell.supercell(multiples))

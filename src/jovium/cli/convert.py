@@ -5,6 +5,9 @@ from pathlib import Path
 
 from jovium.base.errors import InputError
 
+LARGEST_GRID = 400_000_000
+"""Points of a resampled field at most: 3 GB in memory, 7 GB of text."""
+
 HELP = "convert an ELF field (cube, ELFCAR, XSF) or a structure to another format"
 DESCRIPTION = """Convert IN to OUT. A field (cube, ELFCAR, XSF) becomes another field, or the structure inside it; a
 structure becomes another structure file. The format of OUT follows its name."""
@@ -23,13 +26,14 @@ def run(options: argparse.Namespace) -> int:
     """Read, convert, write."""
     import sys
 
-    from jovium.formats.fields import is_field_file, read_field, write_field
+    from jovium.formats.fields import is_field_file, is_field_name, read_field, write_field
     from jovium.formats.structures import read_structure, write_structure
 
     source, target = options.source, options.target
     if not source.exists():
         raise InputError(f"no file {source}", "a field or a structure file", "check the path")
-    field_target = target.suffix.lower() in (".cube", ".xsf") or target.name.upper().startswith("ELFCAR")
+    if options.grid:
+        _require_possible(options.grid)
     if not is_field_file(source):
         if options.grid:
             raise InputError(f"--grid for {source}", "a field file", f"{source} holds a structure only")
@@ -38,17 +42,20 @@ def run(options: argparse.Namespace) -> int:
     file = read_field(source, elf_convention=options.elf_convention)
     for warning in file.provenance.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    if not field_target:
+    if not is_field_name(target):
         write_structure(target, file.structure)
         return 0
-    field = file.field
-    if options.grid:
-        shape = tuple(options.grid)
-        # The ELF is not band-limited: the smooth interpolant keeps it free of Fourier ringing.
-        import numpy as np
-
-        from jovium.base.grid import GridField
-
-        field = GridField(field.interpolant().value(GridField(np.zeros(shape), field.cell).points()), field.cell)
+    # The ELF is not band-limited: splines keep it free of Fourier ringing.
+    field = file.field.splined(tuple(options.grid)) if options.grid else file.field
     write_field(target, file.structure, field, comment=f"converted from {source.name}", provenance=file.provenance)
     return 0
+
+
+def _require_possible(grid: list[int]) -> None:
+    nx, ny, nz = grid
+    if min(grid) < 1 or nx * ny * nz > LARGEST_GRID:
+        raise InputError(
+            f"--grid {nx} {ny} {nz}",
+            f"three numbers >= 1, {LARGEST_GRID:.0e} points together at most",
+            "e.g. --grid 48 48 48",
+        )
