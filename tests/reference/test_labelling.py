@@ -25,6 +25,7 @@ from jovium.reference.label_audit import audit
 from jovium.reference.label_record import Candidate, record_sha256, text
 from jovium.reference.labelling import Outcome, label
 from jovium.reference.labels import Labels
+from jovium.runs.label_input import read_candidates
 
 run = partial(label, label_protocol=KNOWN, open_engine=ClosedForm)
 
@@ -341,3 +342,11 @@ def test_hydrides_are_refused_from_python_too(tmp_path):
     hydride = Candidate(Structure(structure.cell, structure.positions, ("La", "H", "H", "H")))
     with pytest.raises(StructureError, match="a structure with La"):
         run([hydride], tmp_path / "labels.h5")
+
+
+def test_structures_without_facts_are_unassigned_and_named_after_their_file(tmp_path):
+    path = tmp_path / "cs-iv_rs1.30.extxyz"
+    ase.io.write(path, [c.structure.to_ase() for c in candidates(3)], format="extxyz")
+    found = read_candidates(path, "1:")
+    assert [(c.split, c.group, c.step) for c in found] == [("unassigned", "cs-iv_rs1.30", -1)] * 2
+    assert all(np.isnan(c.temperature_kelvin) for c in found)

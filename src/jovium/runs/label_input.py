@@ -16,7 +16,7 @@ def read_candidates(path: Path, frames: str = ":") -> list[Candidate]:
     StructureError for a file or structure that is none, InputError for a word in place of a number.
     """
     structures = read_structures(path, frames)
-    group = path.name.split(".")[0]
+    group = path.stem
     candidates = []
     for structure, facts in zip(structures, _facts(path, frames), strict=True):
         try:
