@@ -1,12 +1,14 @@
 """Published Tc fits: reference numbers, missing descriptors, values out of range."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jovium.base.errors import InputError
-from jovium.superconductivity.fits import FITS, critical_temperatures
+from jovium.superconductivity.fits import FITS, SOURCES, critical_temperatures
 
 CAYH18 = (0.60, 0.79, 0.900, 0.784)
 """phi, phi*, H_f and H_DOS of the 20-atom CaYH18 example of TcESTIME."""
@@ -78,9 +80,17 @@ def test_descriptor_outside_its_range_is_refused(position, bad):
         critical_temperatures(*descriptors)
 
 
+def test_spline_that_overshoots_one_at_a_saddle_counts_as_one():
+    assert kelvin_by_name(1.0005, 1.0009, 0.9, 0.8) == kelvin_by_name(1.0, 1.0, 0.9, 0.8)
+    assert kelvin_by_name(-0.0005, 0.5, 0.9, 0.8) == kelvin_by_name(0.0, 0.5, 0.9, 0.8)
+    with pytest.raises(InputError, match="H_f"):
+        critical_temperatures(0.6, 0.7, 1.0005, 0.8)
+
+
 def test_every_fit_names_its_source_and_what_it_was_fitted_to():
     assert [fit.name for fit in FITS] == ["Belli 2021", "leastsq", "SR2", "SR4", "SR5"]
     for fit, estimate in zip(FITS, critical_temperatures(*CAYH18), strict=True):
         assert fit.doi.startswith("10.")
+        assert re.search(r"\(20\d\d\)$", SOURCES[fit.doi])
         assert (estimate.name, estimate.doi, estimate.rmse_kelvin) == (fit.name, fit.doi, fit.rmse_kelvin)
         assert fit.validity in estimate.note

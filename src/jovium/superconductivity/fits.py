@@ -9,9 +9,10 @@ for hydrides under pressure: they rank candidates, they do not replace an electr
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from jovium.base.errors import InputError
+
+OVERSHOOT = 1e-3
+"""How far outside [0, 1] phi and phi* may lie: a spline through an ELF overshoots a little at a saddle near 1."""
 
 LOWEST_PLAUSIBLE = 0.0
 """Kelvin: below it a linear fit has left the range it was made for."""
@@ -66,10 +67,19 @@ def _sr5(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
     return 422.2 * (27 / 4) * (phi_star**2 - phi_star**3) * h_f**3 * (phi * h_dos) ** (1 / 3) + 5.5
 
 
-_BELLI = "10.1038/s41467-021-25687-0"  # Belli, Novoa, Contreras-Garcia and Errea, Nature Commun. 12, 5381 (2021)
-_TCESTIME = "10.1039/D4SC04465G"  # Novoa et al., Chem. Sci. 16, 57 (2025)
-_MOLECULARITY = "10.48550/arXiv.2403.07584"  # di Mauro, Braida, Errea, Novoa and Contreras-Garcia (2024)
-_REFINED = "10.48550/arXiv.2506.17456"  # Belli, Torres, Contreras-Garcia and Zurek (2025)
+_BELLI = "10.1038/s41467-021-25687-0"
+_TCESTIME = "10.1039/D4SC04465G"
+_MOLECULARITY = "10.48550/arXiv.2403.07584"
+_REFINED = "10.48550/arXiv.2506.17456"
+
+SOURCES = {
+    _BELLI: "F. Belli, T. Novoa, J. Contreras-Garcia and I. Errea, Nat. Commun. 12, 5381 (2021)",
+    _TCESTIME: "T. Novoa et al., Chem. Sci. 16, 57 (2025)",
+    _MOLECULARITY: "di Mauro, Braida, Errea, Novoa and Contreras-Garcia, arXiv:2403.07584 (2024)",
+    _REFINED: "Belli, Torres, Contreras-Garcia and Zurek, arXiv:2506.17456 (2025)",
+}
+"""Authors, journal and year by the DOI of a fit."""
+
 _HYDRIDES = "more than a hundred hydrides predicted in the literature"
 
 FITS: tuple[Fit, ...] = (
@@ -105,18 +115,24 @@ def critical_temperatures(
 
     phi: networking value. phi_star: molecularity index, None when unknown. hydrogen_fraction: H atoms / all atoms.
     hydrogen_dos: hydrogen share of the density of states at the Fermi level, None when unknown.
-    Raises InputError for an argument outside [0, 1] or NaN.
+    phi and phi* up to OVERSHOOT outside [0, 1] count as 0 or 1. Raises InputError for any other argument outside
+    [0, 1] or NaN.
     """
-    _require_unit_interval("networking value phi", phi)
-    _require_unit_interval("molecularity index phi*", phi_star)
+    _require_unit_interval("networking value phi", phi, OVERSHOOT)
+    _require_unit_interval("molecularity index phi*", phi_star, OVERSHOOT)
     _require_unit_interval("hydrogen fraction H_f", hydrogen_fraction)
     _require_unit_interval("hydrogen share H_DOS", hydrogen_dos)
+    phi, phi_star = _clipped(phi), None if phi_star is None else _clipped(phi_star)
     return tuple(_estimate(fit, phi, phi_star, hydrogen_fraction, hydrogen_dos) for fit in FITS)
 
 
-def _require_unit_interval(name: str, value: float | None) -> None:
-    if value is not None and not (np.isfinite(value) and 0.0 <= value <= 1.0):
+def _require_unit_interval(name: str, value: float | None, tolerance: float = 0.0) -> None:
+    if value is not None and not -tolerance <= value <= 1.0 + tolerance:  # also catches NaN
         raise InputError(f"{name} = {value}", "a number from 0 to 1", "check where it comes from")
+
+
+def _clipped(value: float) -> float:
+    return min(max(value, 0.0), 1.0)
 
 
 def _estimate(fit: Fit, phi: float, phi_star: float | None, h_f: float, h_dos: float | None) -> TcEstimate:
