@@ -143,6 +143,75 @@ def test_every_option_of_the_engine_reaches_the_protocol():
         assert question(parser().parse_args(["analyse", "x", *arguments])) != plain, arguments
 
 
+def test_options_in_angstrom_and_kelvin_reach_the_engine_in_atomic_units():
+    from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
+    from jovium.cli.analyse import question
+    from jovium.cli.main import parser
+
+    asked = question(parser().parse_args(["analyse", "x", "--spacing", "0.2", "--electronic-kelvin", "4000"]))
+    assert asked.spacing == pytest.approx(0.2 / BOHR_ANGSTROM)
+    assert asked.protocol.electronic_kT == pytest.approx(kelvin_to_hartree(4000))
+
+
+def test_tc_of_a_hydride_uses_its_share_of_hydrogen(field_file, capsys, tmp_path, odd_structure):
+    """Two of five atoms are hydrogen: every fit gets H_f = 0.4."""
+    from jovium.superconductivity.fits import critical_temperatures
+
+    field = read_field(field_file).field
+    hydride = Structure(odd_structure.cell, odd_structure.positions, ("La", "H", "Y", "Ca", "H"))
+    write_field(tmp_path / "hydride.cube", hydride, field)
+    _, out, _ = output(capsys, "analyse", tmp_path / "hydride.cube", "--json", "--no-files", "--h-dos", 0.6)
+    facts = json.loads(out)
+    expected = critical_temperatures(facts["phi_3d"], facts["phi_star"], 0.4, 0.6)
+    assert facts["tc_kelvin"] == pytest.approx({e.name: e.kelvin for e in expected})
+
+
+def test_an_insulator_gets_no_tc(tmp_path, capsys):
+    """Molecular hydrogen has a gap: no states at the Fermi level, no superconductor."""
+    write_structure(tmp_path / "h2.vasp", crystal("hcp-h2", 2.2))
+    cheap = ["--protocol", "cheap", "--no-files"]
+    _, out, _ = output(capsys, "analyse", tmp_path / "h2.vasp", "--json", *cheap)
+    facts = json.loads(out)
+    assert set(facts["tc_kelvin"].values()) == {None}
+    assert any("band gap" in warning for warning in facts["warnings"])
+
+
+def test_a_field_of_pure_hydrogen_says_that_a_metal_is_assumed(field_file, capsys):
+    _, out, _ = output(capsys, "analyse", field_file, "--json", "--no-files")
+    assert any("assumes that this hydrogen is a metal" in warning for warning in json.loads(out)["warnings"])
+
+
+def test_settings_of_the_engine_are_refused_for_a_field(field_file, capsys):
+    code, _, err = output(capsys, "analyse", field_file, "--no-files", "--cutoff", 30, "--grid", 20, 20, 20)
+    assert code == 2
+    assert "--cutoff, --grid" in err
+
+
+def test_bad_settings_are_refused_before_the_engine_runs(tmp_path, capsys, monkeypatch):
+    write_structure(tmp_path / "x.vasp", crystal("bcc", 1.4))
+    monkeypatch.setattr("jovium.runs.analysis.open_engine", lambda name: pytest.fail("the engine was started"))
+    for setting in (["--persistence", -1], ["--h-dos", 2], ["--dos-file", tmp_path / "none"], ["--spacing", 1e-9]):
+        assert output(capsys, "analyse", tmp_path / "x.vasp", "--no-files", *setting)[0] == 2
+
+
+def test_a_terminated_analysis_leaves_no_scratch(tmp_path):
+    """SIGTERM, as a batch system sends it: the engine ends and its scratch folder goes."""
+    import os
+    import signal
+    import time
+
+    path = tmp_path / "cs-iv.vasp"
+    write_structure(path, crystal("cs-iv", 1.3))
+    command = [sys.executable, "-m", "jovium.cli.main", "analyse", str(path), "--no-files"]
+    process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("jovium-espresso-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 128 + signal.SIGTERM
+    assert not list(tmp_path.glob("jovium-espresso-*"))
+
+
 def test_convert_field_formats_and_back(field_file, capsys, tmp_path):
     for name in ("a.xsf", "ELFCAR", "b.cube"):
         assert output(capsys, "convert", field_file, tmp_path / name)[0] == 0

@@ -14,7 +14,14 @@ import pytest
 
 from jovium.base.errors import InputError
 from jovium.base.units import PROTON_MASS, kelvin_to_hartree
-from jovium.reference.dynamics import FluidState, first_frame, random_structure, read_trajectory, sample
+from jovium.reference.dynamics import (
+    FluidState,
+    first_frame,
+    force_protocol,
+    random_structure,
+    read_trajectory,
+    sample,
+)
 from jovium.reference.protocol import CHEAP
 
 
@@ -68,11 +75,56 @@ def test_file_of_another_state_is_refused(tmp_path, harmonic):
         read_trajectory(path, same, replace(CHEAP, cutoff=30.0))
 
 
-@pytest.mark.parametrize(("field", "value"), [("rs", -1.0), ("kT", 0.0), ("n_atoms", 0), ("time_step", float("nan"))])
+@pytest.mark.parametrize(
+    ("field", "value"), [("rs", -1.0), ("kT", 0.0), ("n_atoms", 0), ("time_step", float("nan")), ("seed", -1)]
+)
 def test_impossible_states_are_refused(field, value):
     arguments = {"n_atoms": 4, "rs": 2.0, "kT": 0.01, field: value}
     with pytest.raises(InputError, match=field):
         FluidState(**arguments)
+
+
+def test_pressure_holds_the_ideal_gas_of_the_protons(tmp_path, harmonic):
+    """The harmonic engine has no stress of its own: what is left is n kT."""
+    state = FluidState(4, 2.0, kelvin_to_hartree(2000), block=5)
+    frame = next(sample(state, tmp_path / "t.extxyz", 1, harmonic, CHEAP))
+    assert frame.pressure == pytest.approx(4 * state.kT / state.box.volume)
+
+
+def test_electrons_of_the_force_protocol_have_the_temperature_of_the_protons():
+    hot, cold = (force_protocol(FluidState(n, 1.4, kelvin_to_hartree(T))) for n, T in ((54, 8000), (16, 300)))
+    assert hot.electronic_kT == pytest.approx(kelvin_to_hartree(8000))
+    assert cold.electronic_kT == pytest.approx(kelvin_to_hartree(1000))
+    assert (hot.k_mesh, hot.k_offset) == ((1, 1, 1), 0.25)
+    assert (cold.k_mesh, cold.k_offset) == ((2, 2, 2), 0.5)
+
+
+@pytest.mark.parametrize("content", ["my notes\n", "4\nno facts\n" + "H 0 0 0\n" * 4])
+def test_a_foreign_file_is_left_as_it_is(tmp_path, harmonic, content):
+    path = tmp_path / "notes.txt"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"give another file name|holds"):
+        list(sample(FluidState(4, 2.0, kelvin_to_hartree(2000)), path, 1, harmonic, CHEAP))
+    assert path.read_text() == content
+
+
+def test_other_block_or_friction_is_refused(tmp_path, harmonic):
+    path = tmp_path / "t.extxyz"
+    state = FluidState(4, 2.0, kelvin_to_hartree(2000), block=5)
+    list(sample(state, path, 1, harmonic, CHEAP))
+    for other, word in ((replace(state, block=6), "block"), (replace(state, friction_time=9.0), "friction_fs")):
+        with pytest.raises(InputError, match=f"holds {word}"):
+            list(sample(other, path, 2, harmonic, CHEAP))
+
+
+def test_two_writers_of_one_file_are_refused(tmp_path, harmonic):
+    path = tmp_path / "t.extxyz"
+    state = FluidState(4, 2.0, kelvin_to_hartree(2000), block=5)
+    first = sample(state, path, 3, harmonic, CHEAP)
+    next(first)
+    with pytest.raises(InputError, match="being written by another process"):
+        next(sample(state, path, 3, harmonic, CHEAP))
+    assert len(list(first)) == 2
 
 
 def command(path: Path) -> list[str]:

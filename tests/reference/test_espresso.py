@@ -1,15 +1,23 @@
 """The plane-wave engine against exact cases, derivatives and its own library."""
 
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jovium.base.cell import Cell
-from jovium.base.errors import EngineError, EngineMissing, NotConverged, StructureError
+from jovium.base.errors import EngineError, EngineMissing, InputError, NotConverged, OutputError, StructureError
 from jovium.base.localization import corrected_qe_elf
 from jovium.base.structure import Structure
 from jovium.base.units import kelvin_to_hartree
+from jovium.crystals import crystal
 from jovium.reference import espresso as espresso_module
 from jovium.reference import pseudopotential
 from jovium.reference.engine import open_engine
@@ -88,10 +96,7 @@ def test_windowed_densities_equal_the_library_elf_when_the_window_is_off(espress
 
 def library_elf(structure: Structure, protocol: Protocol) -> np.ndarray:
     """ELF as the library's own do_elf writes it, computed in a process of its own."""
-    import subprocess
-    import sys
     import tempfile
-    from pathlib import Path
 
     from jovium.reference.espresso_input import espresso_input
     from jovium.reference.pseudopotential import upf
@@ -242,3 +247,110 @@ def test_uniform_gas_has_an_elf_of_one_half(monkeypatch):
         state = engine.ground_state(gas, protocol)
     assert np.ptp(state.density.values) / state.density.mean() < 1e-3
     assert state.localization().elf.values == pytest.approx(0.5, abs=5e-3)
+
+
+def test_entropy_is_positive_and_minus_the_temperature_derivative_of_the_free_energy(espresso, tight_structure):
+    """S = -dF/dT at fixed protons; TS > 0 and E = F + TS."""
+    kT, step = kelvin_to_hartree(20000), kelvin_to_hartree(500)
+    states = {
+        shift: espresso.ground_state(tight_structure, replace(FEW_K, electronic_kT=kT + shift), fields=False)
+        for shift in (-step, 0.0, step)
+    }
+    derivative = (states[step].free_energy - states[-step].free_energy) / (2 * step)
+    assert states[0.0].entropy_term > 0
+    assert states[0.0].entropy_term / kT == pytest.approx(-derivative, rel=0.02)
+    assert states[0.0].energy == states[0.0].free_energy + states[0.0].entropy_term
+
+
+def test_bands_hold_the_thermal_tail_of_the_hottest_fluid(espresso, tight_structure):
+    hot = replace(FEW_K, electronic_kT=kelvin_to_hartree(10000))
+    state = espresso.ground_state(tight_structure.supercell((1, 2, 2)), hot, fields=False)
+    assert state.top_occupation < 1e-4
+
+
+def test_a_molecule_has_a_gap_and_a_metal_has_none(espresso, molecule):
+    assert espresso.ground_state(molecule, GAMMA, fields=False).band_gap > 0.3
+    assert espresso.ground_state(crystal("cs-iv", 1.3), CHEAP, fields=False).band_gap < 0
+
+
+def test_a_grid_coarser_than_the_engine_samples_the_same_elf(espresso, tight_structure):
+    """Every point of a coarse grid is a point of a fine one, with the same value: nothing is smoothed away."""
+    state = espresso.ground_state(tight_structure, FEW_K)
+    fine = state.localization((24, 28, 32)).elf.values
+    assert state.localization((6, 7, 8)).elf.values == pytest.approx(fine[::4, ::4, ::4], abs=1e-9)
+
+
+def test_interrupted_question_does_not_answer_the_next_one(tight_structure):
+    """The answer that was on its way when the user interrupted must not become that of another structure."""
+    other = moved(tight_structure, 1, np.array([0.2, 0.1, -0.1]))
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with espresso_module.Espresso() as engine:
+        expected = engine.ground_state(other, FEW_K, fields=False).free_energy
+        previous = signal.signal(signal.SIGUSR1, interrupt)
+        timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+        try:
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                engine.ground_state(tight_structure, replace(FEW_K, cutoff=60.0))
+        finally:
+            timer.cancel()
+            signal.signal(signal.SIGUSR1, previous)
+        assert engine.ground_state(other, FEW_K, fields=False).free_energy == pytest.approx(expected, abs=1e-7)
+
+
+def test_scratch_of_a_killed_process_is_removed_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(espresso_module.tempfile, "gettempdir", lambda: str(tmp_path))
+    finished = subprocess.Popen([sys.executable, "-c", ""])
+    finished.wait()
+    stale = tmp_path / f"{espresso_module.SCRATCH_PREFIX}{finished.pid}-x"
+    live = tmp_path / f"{espresso_module.SCRATCH_PREFIX}{os.getpid()}-y"
+    stale.mkdir()
+    live.mkdir()
+    espresso_module.remove_stale_scratch()
+    assert not stale.exists()
+    assert live.exists()
+
+
+def test_killed_parent_takes_its_worker_along(tight_structure, tmp_path):
+    script = (
+        "import sys, numpy as np\n"
+        "from jovium.crystals import crystal\n"
+        "from jovium.reference.espresso import Espresso\n"
+        "from jovium.reference.protocol import CHEAP\n"
+        "engine = Espresso(); engine.ground_state(crystal('bcc', 1.4), CHEAP, fields=False)\n"
+        "print(engine._worker.pid, flush=True); sys.stdin.read()\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and Path(f"/proc/{worker}").exists():
+        if Path(f"/proc/{worker}/stat").read_text().split()[2] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        assert not Path(f"/proc/{worker}").exists()
+
+
+@pytest.mark.parametrize(
+    ("box", "changes", "message"),
+    [(400.0, {}, "plane waves"), (3.0, {"electronic_kT": kelvin_to_hartree(1e6)}, "bands for")],
+)
+def test_impossible_calculations_are_refused_before_they_start(espresso, box, changes, message):
+    atom = Structure(Cell(np.eye(3) * box), np.zeros((1, 3)), ("H",))
+    with pytest.raises(InputError, match=message):
+        espresso.ground_state(atom, replace(GAMMA, **changes))
+
+
+def test_full_scratch_disk_is_an_output_error(tight_structure, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(espresso_module.tempfile, "mkdtemp", full)
+    with espresso_module.Espresso() as engine, pytest.raises(OutputError, match="No space left"):
+        engine.ground_state(tight_structure, FEW_K)

@@ -7,10 +7,12 @@ import pytest
 
 from jovium.base.errors import EngineError, EngineMissing, InputError, NotConverged, StructureError
 from jovium.base.structure import Structure
+from jovium.base.units import kelvin_to_hartree
 from jovium.reference import gaussian
 from jovium.reference.engine import open_engine
 from jovium.reference.gaussian import Gaussian
 from jovium.reference.protocol import CHEAP
+from jovium.reference.pseudopotential import hydrogen_potential
 
 pytest.importorskip("pyscf")
 FEW_K = replace(CHEAP, k_spacing=None, k_mesh=(2, 2, 1), cutoff=50.0)
@@ -27,6 +29,24 @@ def test_plane_waves_and_gaussians_agree_on_the_elf(espresso, tight_structure):
     assert r2 >= 0.999
     assert gauss.free_energy == pytest.approx(plane.free_energy, abs=3 * 3e-3)
     assert gauss.density.integral() == pytest.approx(3, abs=1e-4)
+
+
+def test_entropy_is_positive_in_both_codes(espresso, tight_structure):
+    """Same orbitals' worth of entropy at 20000 K from two codes: the sign and the size of TS."""
+    hot = replace(FEW_K, electronic_kT=kelvin_to_hartree(20000), cutoff=30.0)
+    plane = espresso.ground_state(tight_structure, hot, fields=False)
+    gauss = Gaussian("gth-dzvp").ground_state(tight_structure, hot, fields=False)
+    assert gauss.entropy_term > 0
+    assert gauss.entropy_term == pytest.approx(plane.entropy_term, rel=0.1)
+
+
+@pytest.mark.parametrize(("functional", "table"), [("PBE", "gth-pbe"), ("LDA", "gth-pade")])
+def test_pseudopotential_parameters_are_those_of_the_independent_table(functional, table):
+    from pyscf.pbc.gto.pseudo import load
+
+    _, r_loc, _, coefficients, *_ = load(table, "H")
+    ours = hydrogen_potential(functional)
+    assert (ours.r_loc, [ours.c1, ours.c2]) == (r_loc, coefficients)
 
 
 def test_odd_electron_counts_that_the_library_would_round_are_refused(tight_structure):

@@ -210,3 +210,15 @@ def test_hydrogens_that_are_no_positions_are_refused(odd_cell, hydrogens, compla
     field = GridField(np.zeros((4, 4, 4)), odd_cell)
     with pytest.raises(InputError, match=complaint):
         hydrogen_network(field, np.array(hydrogens))
+
+
+def test_a_proton_belongs_to_the_nearest_voxel_also_in_a_skewed_cell():
+    """Brute force over every grid point and its images: rounding fractional coordinates is not enough."""
+    cell = Cell(np.array([[4.0, 0.0, 0.0], [3.4, 2.2, 0.0], [-3.1, 1.7, 2.4]]))
+    shape = (5, 6, 7)
+    rng = np.random.default_rng(4)
+    points = cell.cartesian(rng.random((200, 3)))
+    grid = GridField(np.zeros(shape), cell).points().reshape(-1, 3)
+    distances = np.linalg.norm(cell.minimum_image(points[:, None] - grid[None]), axis=-1)
+    found = nearest_voxels(cell, shape, points)
+    assert distances[np.arange(200), found] == pytest.approx(distances.min(axis=1), abs=1e-12)

@@ -19,8 +19,8 @@ principles, or an ELF field (cube, ELFCAR, XSF) that is used as it is. Writes el
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("file", type=Path, help="structure or ELF field")
-    parser.add_argument("--out", type=Path, help="folder of the results (default: FILE's name + '-jovium')")
+    parser.add_argument("file", type=Path, help="structure (the last one of a trajectory) or ELF field")
+    parser.add_argument("--out", type=Path, help="folder of the results (default: FILE-jovium)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--no-files", action="store_true", help="write no files, only print")
     parser.add_argument(
@@ -57,25 +57,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Analyse, print, write."""
+    from jovium.base.files import existing_folder
     from jovium.runs.analysis import analyse, write_analysis
 
     if not options.file.exists():
         raise InputError(f"no file {options.file}", "a structure or an ELF field file", "check the path")
+    asked = question(options)
+    refuse_engine_options_for_a_field(options)
+    folder = options.out or options.file.with_name(options.file.name + "-jovium")
+    if not options.no_files:
+        existing_folder(folder)
 
     def progress(stage: str) -> None:
         if sys.stderr.isatty() or not options.json:
             print(f"  {stage} ...", file=sys.stderr, flush=True)
 
-    analysis = analyse(options.file, question(options), progress)
-    folder = options.out or options.file.with_name(options.file.stem + "-jovium")
-    paths = {} if options.no_files else write_analysis(analysis, folder)
+    analysis = analyse(options.file, asked, progress)
     if options.json:
-        print(json.dumps(analysis.to_json(), allow_nan=False))
-        return 0
-    print_analysis(analysis)
-    for kind, path in paths.items():
+        print(json.dumps(analysis.to_json(), allow_nan=False), flush=True)
+    else:
+        print_analysis(analysis)
+    paths = {} if options.no_files else write_analysis(analysis, folder)
+    for kind, path in paths.items() if not options.json else ():
         print(f"{kind:>6}: {path}")
     return 0
+
+
+def refuse_engine_options_for_a_field(options: argparse.Namespace) -> None:
+    """Raise InputError when a setting of the engine or its grid is given for a file that holds the ELF already."""
+    from jovium.formats.fields import is_field_file
+
+    given = [
+        "--" + name.replace("_", "-")
+        for name in ("functional", "cutoff", "k_mesh", "electronic_kelvin", "spacing", "grid")
+        if getattr(options, name) is not None
+    ]
+    if given and is_field_file(options.file):
+        raise InputError(
+            f"{', '.join(given)} for {options.file}",
+            "settings of the engine only with a structure",
+            "leave them out, or give the structure instead of its ELF field",
+        )
 
 
 def question(options: argparse.Namespace) -> "Question":

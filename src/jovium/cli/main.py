@@ -1,8 +1,11 @@
 """`jovium`: subcommands, errors and exit codes."""
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from jovium import __version__
 from jovium.base.errors import JoviumError
@@ -66,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         top.print_help()
         return 2
     try:
-        return options.run(options)
+        with ended_by_signals():
+            return options.run(options)
     except JoviumError as error:
         print(f"jovium: {error}", file=sys.stderr)
         return error.exit_code
@@ -75,6 +79,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        print(f"jovium: {error}\n  do: check that the place exists, is writable and has room", file=sys.stderr)
+        return 4
+    except MemoryError as error:
+        print(f"jovium: out of memory: {error}\n  do: take a coarser grid or a smaller cell", file=sys.stderr)
+        return 1
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the program like an interrupt, so that engines end and scratch is removed."""
+
+    def stop(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

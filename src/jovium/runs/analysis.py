@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, write_json
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
-from jovium.base.units import BOHR_ANGSTROM
+from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
 from jovium.formats.fields import is_field_file, read_field, require_elf, write_field
 from jovium.formats.structures import read_structure
 from jovium.reference.engine import open_engine
@@ -21,6 +22,9 @@ from jovium.topology.network import hydrogen_network
 
 SPACING = 0.1 / BOHR_ANGSTROM
 """Default distance of ELF grid points, 0.1 angstrom in bohr."""
+
+COARSE_SPACING = 0.25 / BOHR_ANGSTROM
+"""Distance of grid points, 0.25 angstrom in bohr, above which saddles are not resolved and a warning is due."""
 
 LEAST_POINTS = 40
 """Grid points along the shortest lattice vector at least, unless the grid is asked for: small cells get finer grids."""
@@ -47,70 +51,106 @@ class Question:
     fermi_energy_ev: float | None = None
 
 
+@dataclass(frozen=True)
+class ElfField:
+    """An ELF on a grid and what is known about it: how it was made, warnings, and whether the system is a metal
+    (None: not known)."""
+
+    field: GridField
+    record: dict[str, object]
+    warnings: tuple[str, ...]
+    is_metal: bool | None
+
+
 def analyse(path: Path, question: Question, progress: Callable[[str], None] = lambda stage: None) -> Analysis:
     """ELF, thresholds, critical points and Tc estimates of a structure file or an ELF field file."""
+    require_answerable(question)
     if is_field_file(path):
         progress("reading the ELF field")
-        file = read_field(path, elf_convention=question.elf_convention)
-        require_elf(file.field)
-        record: dict[str, object] = {
-            "engine": "none: field file",
-            "field_file": path.name,
-            "code": file.provenance.code,
-            "code_version": file.provenance.version,
-            "elf_correction": file.provenance.elf_correction,
-        }
-        return analysis_of(path.stem, file.structure, file.field, record, question, file.provenance.warnings, progress)
-    structure = read_structure(path)
-    progress(f"computing the electrons of {structure.n_atoms} atoms")
-    elf, record, warnings = first_principles_elf(structure, question)
-    return analysis_of(path.stem, structure, elf, record, question, warnings, progress)
+        structure, elf = elf_from_file(path, question.elf_convention)
+    else:
+        structure = read_structure(path)
+        progress(f"computing the electrons of {structure.n_atoms} atoms")
+        elf = first_principles_elf(structure, question)
+    return analysis_of(path.stem, structure, elf, question, progress)
 
 
-def first_principles_elf(
-    structure: Structure, question: Question
-) -> tuple[GridField, dict[str, object], tuple[str, ...]]:
-    """ELF of a structure by the engine, the record of how it was made, and warnings."""
+def elf_from_file(path: Path, elf_convention: str) -> tuple[Structure, ElfField]:
+    """Structure and ELF of a field file, with what the file tells about its origin."""
+    file = read_field(path, elf_convention=elf_convention)
+    require_elf(file.field)
+    record: dict[str, object] = {
+        "engine": "none: field file",
+        "field_file": path.name,
+        "code": file.provenance.code,
+        "code_version": file.provenance.version,
+        "elf_correction": file.provenance.elf_correction,
+    }
+    return file.structure, ElfField(file.field, record, file.provenance.warnings, None)
+
+
+def first_principles_elf(structure: Structure, question: Question) -> ElfField:
+    """ELF of a structure by the engine."""
+    spacing = question.spacing or min(SPACING, float(structure.cell.lengths.min()) / LEAST_POINTS)
+    shape = question.shape or structure.cell.grid_shape(spacing)
     engine = open_engine(question.engine)
     try:
         state = engine.ground_state(structure, question.protocol, stress=False)
     finally:
         engine.close()
-    spacing = question.spacing or min(SPACING, float(structure.cell.lengths.min()) / LEAST_POINTS)
-    shape = question.shape or structure.cell.grid_shape(spacing)
     localization = state.localization(shape)
     warnings = []
+    if state.band_gap is not None and state.band_gap > 0:
+        gap = f"{state.band_gap * HARTREE_EV:.2f} eV"
+        warnings.append(f"a band gap of {gap} over the k-mesh: no density of states at the Fermi level, no Tc")
     share = localization.n_negative / localization.elf.values.size
     if share > 0.01:
         warnings.append(f"D = tau - |grad n|^2/8n is slightly negative (set to 0) on {share:.1%} of the grid points")
     if localization.n_vacuum:
         warnings.append(f"{localization.n_vacuum} grid points below the density floor count as vacuum (ELF 0)")
-    return localization.elf, state.record(), tuple(warnings)
+    is_metal = None if state.band_gap is None else state.band_gap <= 0
+    return ElfField(localization.elf, state.record(), tuple(warnings), is_metal)
+
+
+def require_answerable(question: Question) -> None:
+    """Raise InputError for settings that would only be refused after the calculation."""
+    if not question.persistence >= 0:
+        raise InputError(f"persistence {question.persistence}", "a number >= 0", "0.02 is the default")
+    if question.hydrogen_dos is not None and not 0 <= question.hydrogen_dos <= 1:
+        raise InputError(f"hydrogen DOS share {question.hydrogen_dos}", "a number in [0, 1]", "check --h-dos")
+    if question.dos_file is not None and not question.dos_file.exists():
+        raise InputError(f"no file {question.dos_file}", "a table of the density of states", "check --dos-file")
 
 
 def analysis_of(
     name: str,
     structure: Structure,
-    elf: GridField,
-    record: dict[str, object],
+    elf: ElfField,
     question: Question,
-    warnings: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda stage: None,
 ) -> Analysis:
-    """Thresholds, critical points and Tc estimates of an ELF field already at hand."""
+    """Thresholds, critical points and Tc estimates of an ELF field at hand."""
+    warnings = list(elf.warnings)
+    if elf.field.spacings.max() > COARSE_SPACING:
+        widest = elf.field.spacings.max() * BOHR_ANGSTROM
+        warnings.append(f"grid points up to {widest:.2f} angstrom apart: thresholds may belong to other saddles")
+    dos = hydrogen_dos(structure, question.hydrogen_dos, question.dos_file, question.fermi_energy_ev)
+    if elf.is_metal is False:
+        dos = None
+    if elf.is_metal is None and structure.is_pure_hydrogen:
+        warnings.append("Tc assumes that this hydrogen is a metal: it was not checked")
     progress("following the hydrogen network")
     hydrogens = structure.positions[structure.hydrogens]
-    network = hydrogen_network(elf, hydrogens if len(hydrogens) else None)
+    network = hydrogen_network(elf.field, hydrogens if len(hydrogens) else None)
     progress("finding critical points")
-    points = critical_points(elf, persistence=question.persistence)
-    dos = hydrogen_dos(structure, question.hydrogen_dos, question.dos_file, question.fermi_energy_ev)
+    points = critical_points(elf.field, persistence=question.persistence)
     tc = critical_temperatures(
         network.phi_3d.value,
         network.phi_star.value if network.phi_star else None,
         len(hydrogens) / structure.n_atoms,
         dos,
     )
-    return Analysis(structure, elf, network, points, tc, record, warnings, name)
+    return Analysis(structure, elf.field, network, points, tc, elf.record, tuple(warnings), name)
 
 
 def write_analysis(analysis: Analysis, folder: Path) -> dict[str, Path]:

@@ -34,6 +34,8 @@ def hydrogen_dos(
     if structure.is_pure_hydrogen:
         if given is not None and abs(given - 1) > 1e-6:
             raise InputError(f"H_DOS = {given} for pure hydrogen", "1 by definition", "leave it away")
+        if dos_file is not None or fermi_energy_ev is not None:
+            raise InputError("a DOS file or Fermi energy for pure hydrogen", "H_DOS = 1 by definition", "leave it away")
         return 1.0
     if given is not None:
         if not 0.0 <= given <= 1.0:  # also catches NaN
