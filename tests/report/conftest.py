@@ -1,6 +1,7 @@
 """Analyses to report on: a cubic crystal, a triclinic one, each with an ELF-like field of known shape."""
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from jovium.base.cell import Cell
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
+from jovium.formats.fields import write_field
 from jovium.report.analysis import Analysis
 from jovium.superconductivity.fits import TcEstimate
 from jovium.topology.critical_points import critical_points
@@ -60,3 +62,12 @@ def triclinic() -> Analysis:
     )
     structure = Structure(cell, cell.cartesian(fractional), ("H",) * 5)
     return analysis_of(structure, bumps(structure, (30, 36, 42), 0.8), name="triclinic")
+
+
+@pytest.fixture
+def hydride_file(tmp_path, odd_cell) -> Path:
+    """The cube of an ELF-like field on two hydrogens and a lanthanum."""
+    fractional = np.array([[0.05, 0.11, 0.07], [0.31, 0.52, 0.13], [0.72, 0.21, 0.38]])
+    structure = Structure(odd_cell, odd_cell.cartesian(fractional), ("H", "La", "D"))
+    write_field(tmp_path / "hydride.cube", structure, bumps(structure, (16, 18, 20), 0.9))
+    return tmp_path / "hydride.cube"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jovium.base.units import BOHR_ANGSTROM
+from jovium.runs.analysis import Question, analyse
 from jovium.superconductivity.fits import TcEstimate
 
 KEYS = {
@@ -18,6 +19,10 @@ KEYS = {
     "thresholds",
     "critical_points",
     "tc_kelvin",
+    "tc_details",
+    "hydrogen_fraction",
+    "hydrogen_dos",
+    "persistence_threshold",
     "protocol",
     "warnings",
     "n_atoms",
@@ -29,7 +34,7 @@ KEYS = {
 def test_json_has_exactly_the_promised_keys(triclinic):
     result = triclinic.to_json()
     assert set(result) == KEYS
-    assert set(result["critical_points"]) == {"maxima", "bonds", "rings", "cages", "morse_sum"}
+    assert set(result["critical_points"]) == {"maxima", "bonds", "rings", "cages", "morse_sum", "points"}
     assert set(result["thresholds"]) == {"phi_1d", "phi_2d", "phi_3d", "phi_star"}
     assert set(result["thresholds"]["phi_1d"]) == {"value", "grid_value", "refined", "position_angstrom"}
 
@@ -43,6 +48,41 @@ def test_json_carries_the_numbers_unchanged(triclinic):
     assert result["grid_shape"] == [30, 36, 42]
     assert result["rs_bohr"] == pytest.approx(triclinic.structure.rs)
     assert result["critical_points"]["morse_sum"] == 0
+
+
+def test_json_carries_every_critical_point(triclinic):
+    result = triclinic.to_json()
+    points, objects = result["critical_points"]["points"], triclinic.critical_points.points
+    assert [point["kind"] for point in points] == [point.kind for point in objects]
+    assert [point["value"] for point in points] == [point.value for point in objects]
+    positions = np.array([point["position_angstrom"] for point in points])
+    np.testing.assert_allclose(positions, np.array([point.position for point in objects]) * BOHR_ANGSTROM)
+    # The 1 + 3 + 3 + 1 classes of the torus never end; JSON has no infinity.
+    finite = [point.persistence for point in objects if np.isfinite(point.persistence)]
+    assert sum(point["persistence"] is None for point in points) == 8
+    assert [point["persistence"] for point in points if point["persistence"] is not None] == finite
+    assert result["persistence_threshold"] == 0.02 <= min(finite, default=1.0)
+
+
+def test_json_has_all_that_a_critical_temperature_follows_from(triclinic):
+    result = replace(triclinic, hydrogen_dos=0.4).to_json()
+    assert (result["hydrogen_fraction"], result["hydrogen_dos"]) == (1.0, 0.4)
+    assert triclinic.to_json()["hydrogen_dos"] is None
+    assert result["tc_details"] == {
+        "SR5": {"kelvin": 212.34, "rmse_kelvin": 41.0, "doi": "10.1000/fit.5", "note": "hydrides"},
+        "SR2": {"kelvin": None, "rmse_kelvin": None, "doi": "10.1000/fit<2>", "note": "needs H_DOS <not given>"},
+    }
+
+
+def test_tc_of_a_hydride_follows_from_the_numbers_beside_it(hydride_file):
+    """From a field file to the JSON: two of three atoms are hydrogen, their share of the states is 0.5."""
+    result = analyse(hydride_file, Question(hydrogen_dos=0.5)).to_json()
+    assert result["hydrogen_fraction"] == pytest.approx(2 / 3)
+    # Belli et al., Nat. Commun. 12, 5381 (2021), and SR4, written out: both see H_f, SR4 as its cube.
+    phi = result["phi_3d"]
+    assert result["tc_kelvin"]["Belli 2021"] == pytest.approx(750 * phi * (2 / 3) * 0.5 ** (1 / 3) - 85)
+    assert result["tc_kelvin"]["SR4"] == pytest.approx(574.7 * phi * (0.5 * (2 / 3) ** 3) ** 0.5)
+    assert {name: fit["kelvin"] for name, fit in result["tc_details"].items()} == result["tc_kelvin"]
 
 
 def test_json_is_plain_even_when_the_analysis_is_not(cubic):

@@ -101,7 +101,9 @@ def run_collect(options: argparse.Namespace) -> int:
         )
     kept = write_frames(pairs, options.out)
     absent = len(plan) - len(pairs)
-    print(f"{kept} frames of {len(pairs)} trajectories ({absent} of the plan not there yet): {options.out}")
+    print(
+        f"{kept} frames of {len(pairs)} trajectories ({absent} of the plan not there or too short yet): {options.out}"
+    )
     return 0
 
 

@@ -15,6 +15,10 @@ from jovium.base.structure import Structure
 from jovium.base.units import HARTREE_EV, KELVIN_HARTREE, PRESSURE_GPA
 
 
+class ShortTrajectory(InputError):
+    """A trajectory with too few frames to tell where it is in equilibrium."""
+
+
 @dataclass(frozen=True)
 class Trajectory:
     """Frames of one sampler run after its random start, in atomic units.
@@ -51,31 +55,30 @@ class Trajectory:
 def read_fluid(path: Path) -> Trajectory:
     """The trajectory in a file written by `jovium reference sample`, plain or xz-compressed.
 
-    Raises FormatError when it is not one, InputError when it is too short to say anything.
+    Raises FormatError when it is not one, ShortTrajectory when it is too short to say anything.
     """
     from ase.io import read
 
     content = path.read_bytes()
     text = (lzma.decompress(content) if path.suffix == ".xz" else content).decode()
     try:
-        images: Any = read(StringIO(text), index="1:", format="extxyz")
+        images: Any = read(StringIO(text), index=":", format="extxyz")[1:]
         facts = [image.info for image in images]
         column = {
             key: np.array([fact[key] for fact in facts], dtype=float)
             for key in ("step", "kinetic_temperature_kelvin", "potential_energy_ev", "pressure_gpa")
         }
-        forces, rs, kelvin = str(facts[0]["forces"]), float(facts[0]["rs_bohr"]), float(facts[0]["temperature_kelvin"])
     except (KeyError, ValueError, IndexError, OSError) as error:
         raise FormatError(
             f"{path}: {error!r}", "an extended-XYZ trajectory of `jovium reference sample`", "check the file"
         ) from error
     if len(images) < 8:
-        raise InputError(f"{path} holds {len(images)} frames", "at least 8", "continue the run with more --frames")
+        raise ShortTrajectory(f"{path} holds {len(images)} frames", "at least 8", "continue the run with more --frames")
     return Trajectory(
         name=path.name.removesuffix(".xz").removesuffix(".extxyz"),
-        forces=forces,
-        rs=rs,
-        kT=kelvin * KELVIN_HARTREE,
+        forces=str(facts[0]["forces"]),
+        rs=float(facts[0]["rs_bohr"]),
+        kT=float(facts[0]["temperature_kelvin"]) * KELVIN_HARTREE,
         structures=tuple(Structure.from_ase(image) for image in images),
         steps=column["step"].astype(int),
         kinetic_temperature=column["kinetic_temperature_kelvin"] * KELVIN_HARTREE,

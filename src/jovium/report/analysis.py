@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jovium.base.grid import GridField
     from jovium.base.structure import Structure
     from jovium.superconductivity.fits import TcEstimate
-    from jovium.topology.critical_points import CriticalPoints
+    from jovium.topology.critical_points import CriticalPoint, CriticalPoints
     from jovium.topology.network import Network, Threshold
 
 THRESHOLDS = ("phi_1d", "phi_2d", "phi_3d", "phi_star")
@@ -26,7 +26,8 @@ class Analysis:
     """The ELF of a structure, its topology, and the critical temperatures it suggests.
 
     elf: the field at full resolution. network: thresholds where it spans 1, 2, 3 directions. protocol: how the ELF was
-    computed, as names and plain values. warnings: sentences a reader must see before the numbers.
+    computed, as names and plain values. warnings: sentences a reader must see before the numbers. hydrogen_dos: share
+    of hydrogen in the density of states at the Fermi level that `tc` was made with, None when unknown.
     """
 
     structure: Structure
@@ -37,6 +38,12 @@ class Analysis:
     protocol: dict[str, object]
     warnings: tuple[str, ...] = ()
     name: str = "structure"
+    hydrogen_dos: float | None = None
+
+    @property
+    def hydrogen_fraction(self) -> float:
+        """H atoms / all atoms; H, D and T are one element here."""
+        return len(self.structure.hydrogens) / self.structure.n_atoms
 
     def thresholds(self) -> dict[str, Threshold | None]:
         """phi_1d, phi_2d, phi_3d and phi_star by name; None for one that does not exist."""
@@ -45,7 +52,8 @@ class Analysis:
     def to_json(self) -> dict[str, object]:
         """The results as plain Python values, the same numbers as every table; NaN and infinity become None.
 
-        Thresholds are isovalues of the ELF (0 to 1), positions in angstrom, rs in bohr, Tc in kelvin.
+        Thresholds are isovalues of the ELF (0 to 1), positions in angstrom, rs in bohr, Tc in kelvin. Tc follows from
+        phi_3d, phi_star, hydrogen_fraction and hydrogen_dos. A persistence of None is infinite.
         """
         thresholds = self.thresholds()
         points = self.critical_points
@@ -59,8 +67,13 @@ class Analysis:
                 "rings": int(points.rings),
                 "cages": int(points.cages),
                 "morse_sum": int(points.morse_sum),
+                "points": [_critical_point(point) for point in points.points],
             },
+            "persistence_threshold": number(points.persistence_threshold),
+            "hydrogen_fraction": number(self.hydrogen_fraction),
+            "hydrogen_dos": number(self.hydrogen_dos),
             "tc_kelvin": {estimate.name: number(estimate.kelvin) for estimate in self.tc},
+            "tc_details": {estimate.name: _estimate(estimate) for estimate in self.tc},
             "protocol": plain(self.protocol),
             "warnings": [str(warning) for warning in self.warnings],
             "n_atoms": int(self.structure.n_atoms),
@@ -94,5 +107,27 @@ def _threshold(point: Threshold | None) -> dict[str, object] | None:
         "value": number(point.value),
         "grid_value": number(point.grid_value),
         "refined": bool(point.refined),
-        "position_angstrom": [number(x) for x in np.asarray(point.position, dtype=float) * BOHR_ANGSTROM],
+        "position_angstrom": _angstrom(point.position),
     }
+
+
+def _critical_point(point: CriticalPoint) -> dict[str, object]:
+    return {
+        "kind": point.kind,
+        "value": number(point.value),
+        "persistence": number(point.persistence),
+        "position_angstrom": _angstrom(point.position),
+    }
+
+
+def _estimate(estimate: TcEstimate) -> dict[str, object]:
+    return {
+        "kelvin": number(estimate.kelvin),
+        "rmse_kelvin": number(estimate.rmse_kelvin),
+        "doi": estimate.doi,
+        "note": estimate.note,
+    }
+
+
+def _angstrom(position: np.ndarray) -> list[float | None]:
+    return [number(x) for x in np.asarray(position, dtype=float) * BOHR_ANGSTROM]

@@ -1,6 +1,7 @@
 """From trajectories to the frames that are labelled: equilibrium, decorrelated, each with its split."""
 
 import csv
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from jovium.base.structure import Structure
 from jovium.base.units import hartree_to_kelvin, kelvin_to_hartree
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.reference.dynamics import FluidState
-from jovium.reference.trajectory import Trajectory, read_fluid
+from jovium.reference.trajectory import ShortTrajectory, Trajectory, read_fluid
 
 SPLITS = ("train", "validation", "test")
 
@@ -85,13 +86,17 @@ class Summary:
 
 
 def found_trajectories(plan: list[PlannedRun], folder: Path) -> list[tuple[PlannedRun, Trajectory]]:
-    """The trajectories of the plan that are in `folder`, plain or xz-compressed, in the order of the plan."""
+    """The trajectories of the plan that are in `folder`, plain or xz-compressed, in the order of the plan.
+
+    Those that have only just begun are left out.
+    """
     pairs = []
     for run in plan:
         for suffix in (".extxyz", ".extxyz.xz"):
             path = folder / (run.name + suffix)
             if path.exists():
-                pairs.append((run, read_fluid(path)))
+                with suppress(ShortTrajectory):
+                    pairs.append((run, read_fluid(path)))
                 break
     return pairs
 
