@@ -100,9 +100,9 @@ def run_collect(options: argparse.Namespace) -> int:
             f"| {run.name} | {run.split} | {s.n_frames} | {s.start} | {s.n_kept} | {pressure} | {kelvin} | {energy} |"
         )
     kept = write_frames(pairs, options.out)
-    absent = len(plan) - len(pairs)
+    absent = f"{len(plan) - len(pairs)} of the plan not there or too short yet"
     print(
-        f"{kept} frames of {len(pairs)} trajectories ({absent} of the plan not there or too short yet): {options.out}"
+        f"{kept} frames of {len(pairs)} trajectories ({absent}): {options.out}"
     )
     return 0
 
