@@ -70,6 +70,7 @@ def run_plan(options: argparse.Namespace) -> int:
     """Run or continue every trajectory of a plan, or every N-th of them."""
     from jovium.base.files import existing_folder
     from jovium.runs.fluid_frames import read_plan
+    from jovium.runs.shard import shard
 
     first, step = shard(options.shard)
     folder = existing_folder(options.folder)
@@ -101,23 +102,8 @@ def run_collect(options: argparse.Namespace) -> int:
         )
     kept = write_frames(pairs, options.out)
     absent = f"{len(plan) - len(pairs)} of the plan not there or too short yet"
-    print(
-        f"{kept} frames of {len(pairs)} trajectories ({absent}): {options.out}"
-    )
+    print(f"{kept} frames of {len(pairs)} trajectories ({absent}): {options.out}")
     return 0
-
-
-def shard(text: str) -> tuple[int, int]:
-    """(i, N) of "i/N": take every N-th piece of work from the i-th on. Raises InputError unless 0 <= i < N."""
-    from jovium.base.errors import InputError
-
-    try:
-        index, count = (int(part) for part in text.split("/"))
-    except ValueError:
-        index, count = -1, 0
-    if not 0 <= index < count:
-        raise InputError(f"--shard {text}", "i/N with 0 <= i < N", "e.g. --shard 0/4 for the first of four")
-    return index, count
 
 
 def print_frames(state: "FluidState", path: Path, n_frames: int, as_json: bool) -> None:

@@ -48,12 +48,12 @@ def run_label(options: argparse.Namespace) -> int:
 
     from jovium.base.errors import InputError
     from jovium.base.units import BOHR_ANGSTROM
-    from jovium.cli.reference import shard
     from jovium.reference.espresso import espresso_version
     from jovium.reference.label_record import DEFAULT_SPACING, LabelProtocol
     from jovium.reference.labelling import label
     from jovium.reference.protocol import PROTOCOLS
     from jovium.runs.label_input import read_candidates
+    from jovium.runs.shard import shard
 
     if options.workers < 1:
         raise InputError(f"--workers {options.workers}", "a number >= 1", "e.g. the number of cores")

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from jovium.base.errors import EngineError, EngineMissing, InputError
-from jovium.reference.engine import Engine, open_engine, require_hydrogen
+from jovium.reference.engine import Engine, open_engine
 from jovium.reference.label_record import (
     Candidate,
     LabelProtocol,
@@ -25,6 +25,7 @@ from jovium.reference.label_record import (
     text,
 )
 from jovium.reference.labels import Labels, LabelWriter, split_conflicts
+from jovium.reference.validity import require_hydrogen
 
 
 @dataclass(frozen=True)

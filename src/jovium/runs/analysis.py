@@ -78,7 +78,7 @@ def analyse(path: Path, question: Question, progress: Callable[[str], None] = la
 def elf_from_file(path: Path, elf_convention: str) -> tuple[Structure, ElfField]:
     """Structure and ELF of a field file, with what the file tells about its origin."""
     file = read_field(path, elf_convention=elf_convention)
-    require_elf(file.field)
+    field = require_elf(file.field)
     record: dict[str, object] = {
         "engine": "none: field file",
         "field_file": path.name,
@@ -86,7 +86,7 @@ def elf_from_file(path: Path, elf_convention: str) -> tuple[Structure, ElfField]
         "code_version": file.provenance.version,
         "elf_correction": file.provenance.elf_correction,
     }
-    return file.structure, ElfField(file.field, record, file.provenance.warnings, None)
+    return file.structure, ElfField(field, record, file.provenance.warnings, None)
 
 
 def first_principles_elf(structure: Structure, question: Question) -> ElfField:
@@ -150,7 +150,7 @@ def analysis_of(
         len(hydrogens) / structure.n_atoms,
         dos,
     )
-    return Analysis(structure, elf.field, network, points, tc, elf.record, tuple(warnings), name)
+    return Analysis(structure, elf.field, network, points, tc, elf.record, tuple(warnings), name, hydrogen_dos=dos)
 
 
 def write_analysis(analysis: Analysis, folder: Path) -> dict[str, Path]:

@@ -1,0 +1,26 @@
+"""What a structure must be before its electrons are computed."""
+
+from jovium.base.errors import StructureError
+from jovium.base.structure import Structure
+from jovium.base.units import BOHR_ANGSTROM
+
+SHORTEST_DISTANCE = 0.4
+"""Two protons closer than this (bohr) are an error in the input: at 10000 K and rs 1.15 none come below 0.7."""
+
+
+def require_hydrogen(structure: Structure) -> None:
+    """Raise StructureError unless every atom is hydrogen and no two overlap."""
+    if not structure.is_pure_hydrogen:
+        others = sorted(set(structure.symbols) - {"H", "D", "T"})
+        raise StructureError(
+            f"a structure with {', '.join(others)}",
+            "hydrogen only: the first-principles engines here carry a hydrogen pseudopotential and no other",
+            "give the ELF of a hydride as a field file (cube, ELFCAR, XSF) computed with your own code",
+        )
+    distance = structure.shortest_distance()
+    if distance < SHORTEST_DISTANCE:
+        raise StructureError(
+            f"two atoms {distance * BOHR_ANGSTROM:.3f} angstrom apart",
+            f"no distance below {SHORTEST_DISTANCE * BOHR_ANGSTROM:.2f} angstrom",
+            "look for duplicated atoms, a wrong cell, or coordinates in the wrong unit",
+        )
