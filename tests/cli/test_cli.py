@@ -264,6 +264,16 @@ def test_doctor_knows_its_packages(capsys):
     assert facts["numpy"]
 
 
+def test_doctor_computes_a_molecule_and_judges_it(capsys, monkeypatch):
+    code, out, _ = output(capsys, "doctor", "--run", "--json")
+    assert code == 0
+    assert json.loads(out)["h2_energy_hartree"] == pytest.approx(-1.155, abs=0.005)
+    monkeypatch.setattr("jovium.cli.doctor.hydrogen_molecule_energy", lambda: -1.0)
+    code, _, err = output(capsys, "doctor", "--run")
+    assert code == 3
+    assert "reinstall" in err
+
+
 def test_cite_names_the_sources(capsys):
     code, out, _ = output(capsys, "cite")
     assert code == 0

@@ -9,10 +9,13 @@ import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 
+from jovium.base.errors import EngineError
+
 HELP = "check the installation"
 DESCRIPTION = "Show versions, engines and resources; with --run, compute the energy of the hydrogen molecule."
 
-REQUIRED = ("numpy", "scipy", "numba", "ase", "spglib")
+REQUIRED = ("numpy", "scipy", "numba", "ase", "spglib", "h5py")
+H2_ENERGY, H2_TOLERANCE = -1.155, 0.005
 OPTIONAL = {"qepy": "first-principles engine", "pyscf": "cross-check engine (pip install 'jovium[crosscheck]')"}
 
 
@@ -34,7 +37,13 @@ def run(options: argparse.Namespace) -> int:
     }
     missing = [name for name in REQUIRED if facts[name] is None]
     if options.try_engine:
-        facts["h2_energy_hartree"] = hydrogen_molecule_energy()
+        facts["h2_energy_hartree"] = energy = hydrogen_molecule_energy()
+        if abs(energy - H2_ENERGY) > H2_TOLERANCE:
+            raise EngineError(
+                f"H2 at {energy:.4f} hartree",
+                f"{H2_ENERGY} +- {H2_TOLERANCE} (PBE, cheap protocol)",
+                "reinstall the engine: pip install --force-reinstall qepy",
+            )
     if options.json:
         print(json.dumps(facts))
     else:
