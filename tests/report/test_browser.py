@@ -1,6 +1,7 @@
 """The page in a real browser, from a file, without a network: every control changes what it says it changes."""
 
 import json
+import re
 import shutil
 import time
 
@@ -9,6 +10,7 @@ import pytest
 
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.report.page import write_page
+from jovium.report.picture import picture_grid
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [
@@ -153,6 +155,16 @@ def test_buttons_snap_to_the_thresholds(shown):
         assert view.tab.get_attribute(f"#levels button[data-level={name}]", "aria-pressed") == "true"
 
 
+def test_mark_that_covers_others_names_them_all(shown):
+    analysis, view = shown
+    names = {"phi_1d": "φ 1D", "phi_2d": "φ 2D", "phi_3d": "φ 3D", "phi_star": "φ*"}
+    levels = analysis.thresholds()
+    titles = view.say("[...document.querySelectorAll('#marks span')].map((mark) => mark.title)")
+    for title, level in zip(titles, levels.values(), strict=True):
+        near = [names[name] for name, other in levels.items() if abs(other.value - level.value) < 0.008]
+        assert title == f"{', '.join(near)} = {level.value:.4f}"
+
+
 def test_dragging_near_a_threshold_lands_on_it_and_keys_leave_it(shown):
     analysis, view = shown
     phi = analysis.network.phi_3d.value
@@ -189,21 +201,31 @@ def test_critical_points_appear_by_kind(shown):
 def test_supercell_repeats_the_surface_eight_times(shown):
     _, view = shown
     view.slide("isovalue", 0.75)
-    one = view.say("jovium.surface")
-    view.tab.check("input[name=cells][value='2']")
     eight = view.say("jovium.surface")
+    assert view.say("jovium.cells") == 2  # a cell of few atoms is shown with its neighbours at first
     view.tab.check("input[name=cells][value='1']")
+    one = view.say("jovium.surface")
     assert eight == {key: 8 * value for key, value in one.items()}
-    assert view.say("jovium.surface") == one
+    view.tab.check("input[name=cells][value='2']")
+    assert view.say("jovium.surface") == eight
+
+
+def assert_drawn(analysis, view, positions):
+    """The browser finds the value of the Python interpolant at `positions` (bohr)."""
+    drawn = view.say(f"{json.dumps((positions * BOHR_ANGSTROM).tolist())}.map(jovium.elf)")
+    np.testing.assert_allclose(drawn, analysis.elf.interpolant().value(positions), atol=5e-4)
 
 
 def test_atoms_are_the_tops_of_the_embedded_field(shown):
     """The field the browser interpolates has the Python value at every atom: grid, cell and positions agree."""
     analysis, view = shown
-    positions = (analysis.structure.positions * BOHR_ANGSTROM).tolist()
-    drawn = view.say(f"{json.dumps(positions)}.map(jovium.elf)")
-    exact = analysis.elf.interpolant().value(analysis.structure.positions)
-    np.testing.assert_allclose(drawn, exact, atol=0.01)
+    assert_drawn(analysis, view, analysis.structure.positions)
+
+
+def test_lines_through_the_field_follow_its_splines_between_grid_points(shown):
+    analysis, view = shown
+    random = np.random.default_rng(5).random((200, 3))
+    assert_drawn(analysis, view, analysis.structure.cell.cartesian(random))
 
 
 def test_slice_is_painted_and_follows_its_controls(shown):
@@ -250,7 +272,8 @@ def test_downloads_hold_the_analysis_the_grid_and_the_atoms(shown, tmp_path):
     (tmp_path / "elf.cube").write_text(text)
     with open(tmp_path / "elf.cube") as file:
         cube = read_cube(file)
-    np.testing.assert_allclose(cube["data"], analysis.elf.values, atol=2e-5)
+    np.testing.assert_allclose(cube["data"], picture_grid(analysis.elf).values, atol=2e-5)
+    assert not re.search(r"-0\.0+\s", text)
     np.testing.assert_allclose(cube["atoms"].cell[:], analysis.structure.cell.vectors * BOHR_ANGSTROM, atol=1e-4)
     text, _ = view.download("#save-xyz")
     (tmp_path / "atoms.extxyz").write_text(text)
@@ -270,5 +293,10 @@ def test_every_control_has_a_name_and_the_page_fits_a_narrow_screen(shown):
     assert nameless == []
     view.tab.set_viewport_size({"width": 400, "height": 800})
     assert view.say("document.documentElement.scrollWidth") <= 400
+    # The sentence about a fit stays in sight and is not squeezed into a word per line.
+    note = "document.querySelector('.tc tbody td:last-child')"
+    view.say(f"{note}.textContent = 'fitted to more than a hundred hydrides predicted in the literature; '.repeat(2)")
+    assert view.say(f"{note}.offsetHeight") < 80
+    assert view.say(f"{note}.getBoundingClientRect().right") <= 400
     view.tab.set_viewport_size({"width": 1280, "height": 800})
     assert view.complaints == []

@@ -11,9 +11,10 @@ import pytest
 
 from jovium.base.errors import InputError, OutputError
 from jovium.base.grid import GridField
+from jovium.base.structure import Structure
 from jovium.report.notebook import Page
 from jovium.report.page import page, write_page
-from jovium.report.picture import POINTS_PER_AXIS, formula, picture, picture_grid
+from jovium.report.picture import LEAST_POINTS, POINTS_PER_AXIS, composition, picture, picture_grid
 
 HOSTILE = "</script><script>alert(1)</script> \"$data\" <!-- & 'H' ${facts}"
 
@@ -64,7 +65,19 @@ def test_hostile_text_stays_text(triclinic):
 def test_embedded_grid_is_the_field_to_sixteen_bits(triclinic):
     grid = picture(triclinic)["grid"]
     values = np.frombuffer(base64.b64decode(grid["data"]), dtype="<u2").reshape(grid["shape"]) / grid["levels"]
-    np.testing.assert_allclose(values, triclinic.elf.values, atol=0.5 / grid["levels"] + 1e-12)
+    np.testing.assert_allclose(values, picture_grid(triclinic.elf).values, atol=0.5 / grid["levels"] + 1e-12)
+
+
+def test_small_grid_is_refined_by_splines_and_the_page_says_so(triclinic):
+    """A surface made of straight pieces between 20 points per axis is kinked; the tables keep the grid given."""
+    coarse = _waves((20, 50, 24), triclinic.structure.cell)
+    fine = picture_grid(coarse)
+    assert fine.shape == (LEAST_POINTS, 50, LEAST_POINTS)
+    np.testing.assert_allclose(fine.values, _waves(fine.shape, fine.cell).values, atol=3e-3)
+    np.testing.assert_allclose(fine.values, np.clip(coarse.interpolant().value(fine.points()), 0, 1), atol=1e-12)
+    text = page(replace(triclinic, elf=coarse))
+    assert "20 × 50 × 24" in text
+    assert "48 × 50 × 48, cubic splines through the full grid" in text
 
 
 def test_large_grid_is_interpolated_and_the_page_says_so(triclinic):
@@ -103,10 +116,13 @@ def test_tables_print_what_the_analysis_holds(triclinic):
     assert f"{np.degrees(np.arccos(b @ c / np.linalg.norm(b) / np.linalg.norm(c))):.2f}" in text
 
 
-def test_protocol_numbers_one_and_zero_are_not_yes_and_no(cubic):
-    text = page(replace(cubic, protocol={"k": 1, "shift": 0.0, "spin": False, "code": None}))
+def test_protocol_numbers_one_and_zero_are_not_yes_and_no_and_unused_settings_are_left_out(cubic):
+    text = page(replace(cubic, protocol={"k": 1, "shift": 0.0, "spin": False, "code": None, "mesh": {"spacing": None}}))
     rows = dict(re.findall(r'<th scope="row">(\w+)</th><td>([^<]*)</td>', text))
-    assert (rows["k"], rows["shift"], rows["spin"], rows["code"]) == ("1", "0.0", "no", "not recorded")
+    assert (rows["k"], rows["shift"], rows["spin"]) == ("1", "0.0", "no")
+    assert not {"code", "mesh"} & set(rows)
+    assert "mesh.spacing" not in text
+    assert "not recorded" in page(replace(cubic, protocol={"code": None}))
 
 
 def test_warnings_are_shown_only_when_there_are_any(cubic, triclinic):
@@ -120,8 +136,31 @@ def test_missing_thresholds_and_fits_are_named_as_missing(cubic):
     assert "no estimate was asked for" in text
 
 
-def test_formula_puts_hydrogen_last():
-    assert formula(("H",) * 18 + ("Y", "Ca")) == "CaYH18"
+def test_atoms_are_counted_and_hydrogen_comes_last(cubic):
+    assert composition(("H",) * 18 + ("Y", "Ca")) == "1 Ca, 1 Y, 18 H"
+    # Two atoms of atomic hydrogen are not a molecule.
+    assert '<th scope="row">atoms</th><td>2 H</td>' in page(cubic)
+
+
+def test_no_coordinate_is_minus_zero(cubic):
+    almost = replace(cubic.network.phi_3d, position=np.array([-1e-9, -0.0, -2.1]))
+    text = page(replace(cubic, network=replace(cubic.network, phi_3d=almost)))
+    assert "(0.0000, 0.0000, -1.1113)" in text
+
+
+def test_sum_that_is_zero_for_every_field_is_no_verdict(cubic):
+    text = page(cubic)
+    assert "complete set" not in text
+    assert "missing" not in text.split('id="jovium-data"')[0]
+
+
+@pytest.mark.parametrize(("n_atoms", "cells"), [(8, "2"), (9, "1")])
+def test_small_cells_are_shown_with_their_neighbours(cubic, n_atoms, cells):
+    """One primitive cell cuts the network into pieces that look disconnected."""
+    positions = np.random.default_rng(3).random((n_atoms, 3))
+    structure = Structure(cubic.structure.cell, positions, ("H",) * n_atoms)
+    chosen = [a["value"] for tag, a in Elements(page(replace(cubic, structure=structure))).elements if "checked" in a]
+    assert chosen == [cells]
 
 
 def test_page_file_is_whole_or_not_there(tmp_path, cubic):

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 SCRIPTS = ("field", "surface", "markers", "labels", "scene", "slice", "profile", "downloads", "page")
 """The page's own scripts in the order they build on each other."""
 
+SMALL_CELL = 8
+"""Atoms of a cell that is shown with its neighbours at first: alone it cuts the network into pieces."""
+
 
 def page(analysis: Analysis) -> str:
     """The whole HTML page of an analysis. Raises InputError when its field is not an ELF."""
     drawn = picture(analysis)
+    small = analysis.structure.n_atoms <= SMALL_CELL
     return Template(_asset("web/page.html")).substitute(
         name=escape(analysis.name),
         style=_asset("web/page.css"),
@@ -33,6 +37,8 @@ def page(analysis: Analysis) -> str:
         thresholds=tables.thresholds(analysis),
         critical_points=tables.critical_points(analysis),
         temperatures=tables.temperatures(analysis),
+        one_cell="" if small else "checked",
+        eight_cells="checked" if small else "",
         data=embedded_json(drawn),
         library=embedded_script(_asset("vendor/3Dmol-min.js")),
         script=embedded_script("\n".join(_asset(f"web/{name}.js") for name in SCRIPTS)),

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 POINTS_PER_AXIS = 64
 """Largest picture grid: 64^3 points of 16 bits are 0.7 MB of base64, and a surface redraws within a second."""
 
+LEAST_POINTS = 48
+"""Smallest picture grid: straight pieces between fewer points make surfaces and contours kinked."""
+
 LEVELS = 65535
 """ELF 1 as an unsigned 16-bit integer: values are kept to 8e-6."""
 
@@ -34,7 +37,6 @@ def picture(analysis: Analysis) -> dict[str, object]:
     return {
         "analysis": analysis.to_json(),
         "structure": {
-            "formula": formula(structure.symbols),
             "symbols": list(structure.symbols),
             "numbers": [_atomic_number(symbol) for symbol in structure.symbols],
             "positions": _angstrom(structure.cell.wrap(structure.positions)),
@@ -55,7 +57,7 @@ def picture(analysis: Analysis) -> dict[str, object]:
 
 
 def picture_grid(elf: GridField) -> GridField:
-    """The ELF on at most POINTS_PER_AXIS points per axis, clipped to [0, 1].
+    """The ELF on LEAST_POINTS to POINTS_PER_AXIS points per axis, clipped to [0, 1].
 
     By cubic splines, not by Fourier: an ELF is not band-limited and rings when its spectrum is cut.
     Raises InputError when a value lies outside [0, 1] by more than OVERSHOOT.
@@ -67,21 +69,15 @@ def picture_grid(elf: GridField) -> GridField:
             "an electron localization function, between 0 and 1",
             "give the page an ELF; density and other fields are not drawn",
         )
-    shape = tuple(min(n, POINTS_PER_AXIS) for n in elf.shape)
-    values = np.asarray(elf.values, dtype=float)
-    if shape != elf.shape:
-        from scipy.ndimage import map_coordinates
-
-        axes = [np.arange(small) * (large / small) for small, large in zip(shape, elf.shape, strict=True)]
-        values = map_coordinates(values, np.meshgrid(*axes, indexing="ij"), order=3, mode="grid-wrap")
-    return GridField(np.clip(values, 0.0, 1.0), elf.cell)
+    nx, ny, nz = (min(max(n, LEAST_POINTS), POINTS_PER_AXIS) for n in elf.shape)
+    return GridField(np.clip(elf.splined((nx, ny, nz)).values, 0.0, 1.0), elf.cell)
 
 
-def formula(symbols: tuple[str, ...]) -> str:
-    """Chemical formula with hydrogen last, as hydrides are written: CaYH18."""
+def composition(symbols: tuple[str, ...]) -> str:
+    """Numbers of atoms, hydrogen last, as hydrides are written: 1 Ca, 1 Y, 18 H."""
     counts = Counter(symbols)
     ordered = sorted(counts, key=lambda symbol: (symbol in ("H", "D", "T"), symbol))
-    return "".join(symbol + (str(counts[symbol]) if counts[symbol] > 1 else "") for symbol in ordered)
+    return ", ".join(f"{counts[symbol]} {symbol}" for symbol in ordered)
 
 
 def mass_density(structure: Structure) -> float | None:

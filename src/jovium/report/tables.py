@@ -10,7 +10,7 @@ import numpy as np
 
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.report.analysis import plain
-from jovium.report.picture import formula, mass_density
+from jovium.report.picture import composition, mass_density
 
 if TYPE_CHECKING:
     from jovium.report.analysis import Analysis
@@ -37,12 +37,11 @@ KINDS = {
 
 
 def facts(analysis: Analysis, picture_shape: tuple[int, int, int]) -> str:
-    """Rows of the structure: formula, density, cell, grids."""
+    """Rows of the structure: atoms, density, cell, grids."""
     structure = analysis.structure
     density = mass_density(structure)
     rows = [
-        ("formula", escape(formula(structure.symbols))),
-        ("atoms in the cell", str(structure.n_atoms)),
+        ("atoms", escape(composition(structure.symbols))),
         ("Wigner–Seitz radius r<sub>s</sub> of the atoms", f"{structure.rs:.4f} bohr"),
         *([("mass density", f"{density:.4f} g/cm³")] if density is not None else []),
         ("cell volume", f"{structure.cell.volume * BOHR_ANGSTROM**3:.4f} Å³"),
@@ -59,7 +58,7 @@ def facts(analysis: Analysis, picture_shape: tuple[int, int, int]) -> str:
 
 
 def protocol(analysis: Analysis) -> str:
-    """Rows of the protocol, nested names joined by dots."""
+    """Rows of the protocol, nested names joined by dots; a setting of None was not used and has no row."""
     rows = [(escape(name), escape(text)) for name, text in _flattened("", plain(analysis.protocol))]
     return _rows(rows or [("protocol", "not recorded")])
 
@@ -79,15 +78,14 @@ def thresholds(analysis: Analysis) -> str:
 
 
 def critical_points(analysis: Analysis) -> str:
-    """One row per kind of critical point, and the Morse sum, which is 0 on a torus when none is missing."""
+    """One row per kind of critical point, and the Morse sum, the Euler characteristic of the torus."""
     points = analysis.critical_points
     rows = "".join(
         f'<tr><th scope="row">{label}</th><td>{meaning}</td><td class="number">{int(getattr(points, name))}</td></tr>'
         for name, (label, meaning) in KINDS.items()
     )
-    verdict = "complete set" if points.morse_sum == 0 else "not 0: at least one point is missing"
     return (
-        f'{rows}<tr class="sum"><th scope="row">Morse sum</th><td>maxima − bonds + rings − cages; {verdict}</td>'
+        f'{rows}<tr class="sum"><th scope="row">Morse sum</th><td>maxima − bonds + rings − cages</td>'
         f'<td class="number">{int(points.morse_sum)}</td></tr>'
     )
 
@@ -127,7 +125,7 @@ def _flattened(prefix: str, value: object) -> list[tuple[str, str]]:
         return [(prefix, ", ".join(str(entry) for entry in value))]
     if isinstance(value, bool):
         return [(prefix, "yes" if value else "no")]
-    return [(prefix, "not recorded" if value is None else str(value))]
+    return [] if value is None else [(prefix, str(value))]
 
 
 def _angles(vectors: np.ndarray) -> list[float]:
@@ -145,7 +143,7 @@ def _shape(shape: tuple[int, int, int]) -> str:
 
 
 def _vector(components: np.ndarray) -> str:
-    return "(" + ", ".join(f"{x:.4f}" for x in components) + ")"
+    return "(" + ", ".join(f"{x:z.4f}" for x in components) + ")"
 
 
 def _kelvin(value: float | None) -> str:

@@ -4,7 +4,7 @@ function cubeText(data, field) {
   const bohr = data.bohr_angstrom;
   const { positions, numbers, cell } = data.structure;
   const columns = (count, vector) =>
-    String(count).padStart(5) + vector.map((x) => (x / bohr).toFixed(6).padStart(12)).join("");
+    String(count).padStart(5) + vector.map((x) => fixed(x / bohr, 6).padStart(12)).join("");
   const lines = [
     // The first line of a cube is free text: a name with line breaks would shift everything below it.
     `ELF of ${data.analysis.name.replace(/\s+/g, " ")}, written by Jovium`,
@@ -23,10 +23,15 @@ function cubeText(data, field) {
   return `${lines.join("\n")}\n`;
 }
 
+// Decimals of x, never a negative zero.
+function fixed(x, digits) {
+  return x.toFixed(digits).replace(/^-(?=[0.]*$$)/, "");
+}
+
 function extendedXyz(data) {
   const { symbols, positions, cell } = data.structure;
-  const lattice = cell.flat().map((x) => x.toFixed(8)).join(" ");
-  const rows = positions.map((r, i) => `${symbols[i]} ${r.map((x) => x.toFixed(8)).join(" ")}`);
+  const lattice = cell.flat().map((x) => fixed(x, 8)).join(" ");
+  const rows = positions.map((r, i) => `${symbols[i]} ${r.map((x) => fixed(x, 8)).join(" ")}`);
   return `${symbols.length}\nLattice="${lattice}" Properties=species:S:1:pos:R:3 pbc="T T T"\n${rows.join("\n")}\n`;
 }
 

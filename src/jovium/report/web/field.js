@@ -61,14 +61,33 @@ class Field {
     return this.values[(modulo(i, nx) * ny + modulo(j, ny)) * nz + modulo(k, nz)];
   }
 
-  // Trilinear interpolation at fractional s.
+  // At fractional s by Catmull-Rom cubics along each axis: through the grid values and without kinks between them.
   value(s) {
-    const x = s.map((component, axis) => component * this.shape[axis]);
-    const [i, j, k] = x.map(Math.floor);
-    const [u, v, w] = [x[0] - i, x[1] - j, x[2] - k];
-    const along = (di, dj) => (1 - w) * this.at(i + di, j + dj, k) + w * this.at(i + di, j + dj, k + 1);
-    return (1 - u) * ((1 - v) * along(0, 0) + v * along(0, 1)) + u * ((1 - v) * along(1, 0) + v * along(1, 1));
+    const [x, y, z] = s.map((component, axis) => cubicNodes(component * this.shape[axis], this.shape[axis]));
+    const [, ny, nz] = this.shape;
+    let sum = 0;
+    for (let i = 0; i < 4; i++) {
+      for (let j = 0; j < 4; j++) {
+        const row = (x.at[i] * ny + y.at[j]) * nz;
+        const along = z.weight.reduce((total, weight, k) => total + weight * this.values[row + z.at[k]], 0);
+        sum += x.weight[i] * y.weight[j] * along;
+      }
+    }
+    return sum;
   }
+}
+
+// The four grid points around x on a periodic axis of n points, and their weights.
+function cubicNodes(x, n) {
+  const first = Math.floor(x);
+  const t = x - first;
+  const weight = [
+    0.5 * t * (t * (2 - t) - 1),
+    0.5 * (t * t * (3 * t - 5) + 2),
+    0.5 * t * (t * (4 - 3 * t) + 1),
+    0.5 * t * t * (t - 1),
+  ];
+  return { at: [-1, 0, 1, 2].map((step) => modulo(first + step, n)), weight };
 }
 
 function modulo(i, n) {

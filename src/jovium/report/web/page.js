@@ -8,7 +8,7 @@ const networking = data.levels.find(({ name }) => name === "phi_3d") ?? data.lev
 
 const state = {
   isovalue: networking ? networking.value : 0.5,
-  cells: 1,
+  cells: Number(document.querySelector("input[name=cells]:checked").value),
   atoms: true,
   thresholds: true,
   kinds: { maximum: false, bond: true, ring: false, cage: false },
@@ -73,10 +73,17 @@ function connectIsovalue() {
     button.addEventListener("click", () => setIsovalue(value));
     byId("levels").append(button);
     const mark = document.createElement("span");
+    mark.title = namesAt(value);
     mark.style.setProperty("--at", Math.min(Math.max(value, 0), 1));
     mark.style.setProperty("--colour", colour);
     byId("marks").append(mark);
   }
+}
+
+// The thresholds whose marks cover each other on the slider, as one sentence.
+function namesAt(value) {
+  const hidden = data.levels.filter((level) => Math.abs(level.value - value) < SNAP);
+  return `${hidden.map(({ name }) => LEVELS[name].text).join(", ")} = ${value.toFixed(4)}`;
 }
 
 function connectPoints() {
@@ -128,7 +135,7 @@ function connectView() {
 function connectSlice() {
   const [axis, position] = [byId("slice-axis"), byId("slice-position")];
   // The first picture goes through the networking saddle.
-  if (networking) state.slice.position = lattice.fractional(networking.position)[state.slice.axis];
+  if (networking) state.slice.position = Math.max(lattice.fractional(networking.position)[state.slice.axis], 0);
   const show = () => {
     const thickness = Math.abs(lattice.determinant) / norm(cross(...lattice.vectors.filter((_, i) => i !== state.slice.axis)));
     const height = (state.slice.position * thickness).toFixed(3);
