@@ -1,5 +1,7 @@
 """The plan of a data set: what it runs, what it keeps, what it refuses."""
 
+import lzma
+
 import ase.io
 import numpy as np
 import pytest
@@ -7,7 +9,13 @@ import pytest
 from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.reference.dynamics import force_protocol, sample
-from jovium.runs.fluid_frames import found_trajectories, read_plan, write_frames, write_pair_correlation
+from jovium.runs.fluid_frames import (
+    found_trajectories,
+    read_plan,
+    trajectory_path,
+    write_frames,
+    write_pair_correlation,
+)
 
 HEADER = "n_atoms,rs_bohr,kelvin,seed,frames,split\n"
 
@@ -44,6 +52,17 @@ def test_pair_correlation_is_kept_beside_the_trajectory(tmp_path, harmonic):
     assert r[-1] < run.state.box.lengths[0] / 2
     assert g.min() >= 0
     assert error.max() > 0
+
+
+def test_packed_trajectories_are_unpacked_and_continued(tmp_path, harmonic):
+    run = read_plan(plan_file(tmp_path, "4,2.0,3000,1,12,train\n"))[0]
+    path = tmp_path / f"{run.name}.extxyz"
+    list(sample(run.state, path, 12, harmonic, force_protocol(run.state)))
+    whole = path.read_text()
+    (tmp_path / f"{run.name}.extxyz.xz").write_bytes(lzma.compress("".join(whole.splitlines(True)[:24]).encode()))
+    path.unlink()
+    list(sample(run.state, trajectory_path(run, tmp_path), 12, harmonic, force_protocol(run.state)))
+    assert path.read_text() == whole
 
 
 def test_hotter_states_take_shorter_steps(tmp_path):

@@ -69,14 +69,14 @@ def run_sample(options: argparse.Namespace) -> int:
 def run_plan(options: argparse.Namespace) -> int:
     """Run or continue every trajectory of a plan, or every N-th of them."""
     from jovium.base.files import existing_folder
-    from jovium.runs.fluid_frames import read_plan
+    from jovium.runs.fluid_frames import read_plan, trajectory_path
     from jovium.runs.shard import shard
 
     first, step = shard(options.shard)
     folder = existing_folder(options.folder)
     for run in read_plan(options.plan)[first::step]:
         print(f"{run.name}: {run.frames} frames", flush=True)
-        print_frames(run.state, folder / f"{run.name}.extxyz", run.frames, options.json)
+        print_frames(run.state, trajectory_path(run, folder), run.frames, options.json)
     return 0
 
 

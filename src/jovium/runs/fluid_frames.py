@@ -1,6 +1,7 @@
 """From trajectories to the frames that are labelled: equilibrium, decorrelated, each with its split."""
 
 import csv
+import lzma
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,15 @@ def read_plan(path: Path) -> list[PlannedRun]:
             "mend the table",
         )
     return runs
+
+
+def trajectory_path(run: PlannedRun, folder: Path) -> Path:
+    """Where a planned trajectory is written; a packed one (.xz) that lies there is unpacked to be continued."""
+    path = folder / f"{run.name}.extxyz"
+    packed = path.with_name(path.name + ".xz")
+    if packed.exists() and not path.exists():
+        write_lines(path, [lzma.decompress(packed.read_bytes()).decode()])
+    return path
 
 
 @dataclass(frozen=True)
