@@ -95,15 +95,23 @@ def _c2c_24(rs: float) -> Structure:
     return _hydrogens(primitive, np.array(orbit) @ conventional).at_rs(rs)
 
 
-def _hcp_h2(rs: float) -> Structure:
-    """Molecules on hcp sites, c/a = sqrt(8/3), bonds of 1.40 bohr along c whatever rs."""
+def hcp_h2(rs: float, bond: float = H2_BOND) -> Structure:
+    """Molecules on hcp sites, c/a = sqrt(8/3), bonds of length `bond` (bohr) along c whatever rs.
+
+    Stretching the bond leads from a molecular to an atomic crystal. Raises InputError when a molecule comes closer to
+    its neighbours than its bond is long.
+    """
     a = ((4 * 4 * np.pi / 3 * rs**3) / (np.sqrt(8 / 3) * np.sqrt(3) / 2)) ** (1 / 3)
     vectors = a * np.array([[1, 0, 0], [-0.5, np.sqrt(3) / 2, 0], [0, 0, np.sqrt(8 / 3)]])
     centres = np.array([[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]]) @ vectors
-    half_bond = np.array([0, 0, H2_BOND / 2])
+    half_bond = np.array([0, 0, bond / 2])
     structure = _hydrogens(vectors, np.concatenate([centres - half_bond, centres + half_bond]))
-    if structure.shortest_distance() < H2_BOND - 1e-9:
-        raise InputError(f"hcp H2 at rs = {rs}", "molecules farther apart than their bond", "choose rs above 1.01")
+    if structure.shortest_distance() < bond - 1e-9:
+        raise InputError(
+            f"hcp H2 at rs = {rs} with bonds of {bond} bohr",
+            "molecules farther apart than their bond",
+            "choose a larger rs",
+        )
     return structure
 
 
@@ -137,7 +145,7 @@ CRYSTALS: dict[str, Crystal] = {
         194,
         "model",
         None,
-        _hcp_h2,
+        hcp_h2,
     ),
 }
 """The crystals by name. Cmce-4, Cmce-12 and P6_3/m are missing: no complete set of parameters was found in print."""

@@ -19,6 +19,9 @@ equilibrium so far is kept in OUT.gr.csv."""
 
 PLAN = """Run or continue the trajectory of every line of STATES.csv (n_atoms, rs_bohr, kelvin, seed, frames, split)."""
 
+CRYSTALS = """Write the known hydrogen crystals at several densities, some with thermal displacements, and a path from
+molecular to atomic hydrogen: input of labels that serve tests only, never training."""
+
 COLLECT = """Print frames, equilibration and means of the trajectories in FOLDER and write their decorrelated
 equilibrium frames, each with split, group, rs and temperature, to OUT.extxyz: the input of the labels."""
 
@@ -43,6 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     plan.add_argument("--shard", default="0/1", metavar="i/N", help="every N-th state from the i-th on (job arrays)")
     plan.add_argument("--json", action="store_true", help="one JSON line per frame")
     plan.set_defaults(run=run_plan)
+    crystals = commands.add_parser("crystals", help="the crystals a model is tested on", description=CRYSTALS)
+    crystals.add_argument("out", metavar="OUT.extxyz", type=Path)
+    crystals.set_defaults(run=run_crystals)
     collect = commands.add_parser("collect", help="the frames of a plan that are worth a label", description=COLLECT)
     collect.add_argument("plan", metavar="STATES.csv", type=Path)
     collect.add_argument("folder", metavar="FOLDER", type=Path, help="where the trajectories are")
@@ -77,6 +83,14 @@ def run_plan(options: argparse.Namespace) -> int:
     for run in read_plan(options.plan)[first::step]:
         print(f"{run.name}: {run.frames} frames", flush=True)
         print_frames(run.state, trajectory_path(run, folder), run.frames, options.json)
+    return 0
+
+
+def run_crystals(options: argparse.Namespace) -> int:
+    """Write the test crystals."""
+    from jovium.runs.crystal_frames import write_crystal_frames
+
+    print(f"{write_crystal_frames(options.out)} crystals: {options.out}")
     return 0
 
 

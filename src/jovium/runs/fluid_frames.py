@@ -150,13 +150,14 @@ def write_frames(pairs: list[tuple[PlannedRun, Trajectory]], path: Path) -> int:
                 "temperature_kelvin": f"{hartree_to_kelvin(fluid.kT):.10g}",
                 "step": int(fluid.steps[index]),
             }
-            lines += _frame_lines(fluid.structures[index], facts)
+            lines += frame_lines(fluid.structures[index], facts)
             n += 1
     write_lines(path, lines)
     return n
 
 
-def _frame_lines(structure: Structure, facts: dict[str, object]) -> list[str]:
+def frame_lines(structure: Structure, facts: dict[str, object]) -> list[str]:
+    """One extended-XYZ frame (angstrom) with facts in its comment line."""
     atoms = structure.to_ase()
     lattice = " ".join(f"{x:.12f}" for x in atoms.cell.array.ravel())
     words = " ".join(f"{key}={value}" for key, value in facts.items())
