@@ -23,7 +23,8 @@ def cs_iv_axial_ratio(rs: float) -> float:
     """c/a of I4_1/amd hydrogen that minimises the PBE energy at Wigner-Seitz radius rs (bohr).
 
     A line through the minima found with the default engine, 2.551 at rs 1.30 and 2.627 at rs 1.23 (30 hartree,
-    k-spacing 0.25 / bohr, cubic fit through seven ratios from 2.2 to 2.8); beyond these ratios it stays at their ends.
+    k-spacing 0.25 / bohr, cubic fit through seven ratios from 2.2 to 2.8: `benchmarks/cs_iv_axial_ratio.py` prints
+    them); beyond these ratios it stays at their ends.
     """
     return float(np.clip(2.551 + (1.30 - rs) * (2.627 - 2.551) / 0.07, 2.2, 2.8))
 

@@ -22,7 +22,10 @@ from jovium.reference.dynamics import (
     read_trajectory,
     sample,
 )
+from jovium.reference.espresso import Espresso
 from jovium.reference.protocol import CHEAP
+from jovium.reference.trajectory import read_fluid
+from jovium.reference.validity import SHORTEST_DISTANCE
 
 
 def test_langevin_dynamics_samples_the_boltzmann_distribution_of_a_harmonic_well(tmp_path, harmonic):
@@ -97,6 +100,25 @@ def test_electrons_of_the_force_protocol_have_the_temperature_of_the_protons():
     assert cold.electronic_kT == pytest.approx(kelvin_to_hartree(1000))
     assert (hot.k_mesh, hot.k_offset) == ((1, 1, 1), 0.25)
     assert (cold.k_mesh, cold.k_offset) == ((2, 2, 2), 0.5)
+
+
+def test_forces_at_the_threshold_of_the_sampler_are_good_to_one_part_in_a_hundred():
+    """Against a field converged ten thousand times tighter, root mean square over a random start."""
+    state = FluidState(8, 1.4, kelvin_to_hartree(3000))
+    loose = force_protocol(state)
+    structure = random_structure(state)
+    forces = []
+    for protocol in (loose, replace(loose, scf_threshold=1e-4 * loose.scf_threshold)):
+        with Espresso() as engine:
+            forces.append(engine.ground_state(structure, protocol, fields=False, stress=False).forces)
+    assert np.linalg.norm(forces[0] - forces[1]) < 0.01 * np.linalg.norm(forces[1])
+
+
+def test_protons_of_the_committed_trajectories_stay_apart():
+    """The limit below which a structure is refused leaves room: the closest pair is at more than twice the limit."""
+    paths = sorted((Path(__file__).parents[2] / "data" / "trajectories").glob("*.xz"))
+    closest = min(s.shortest_distance() for path in paths for s in read_fluid(path).structures)
+    assert closest > 2 * SHORTEST_DISTANCE
 
 
 @pytest.mark.parametrize("content", ["my notes\n", "4\nno facts\n" + "H 0 0 0\n" * 4])

@@ -5,7 +5,8 @@ from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 
 SHORTEST_DISTANCE = 0.4
-"""Two protons closer than this (bohr) are an error in the input: at 10000 K and rs 1.15 none come below 0.7."""
+"""Two protons closer than this (bohr) are an error in the input: in the trajectories of `data/trajectories`,
+up to 8000 K and 900 GPa, none come below 0.94."""
 
 
 def require_hydrogen(structure: Structure) -> None:
