@@ -5,7 +5,8 @@ configurational averages carry the smallest time-step error of the splittings wi
 
 A trajectory is one extended-XYZ file and nothing else. Every frame ends a block of steps, and every block starts from
 what the file says, with a fresh engine and random numbers that depend on the seed and the step alone. A killed run
-therefore loses at most one block, and repeating the command gives the same trajectory to the last digit.
+therefore loses at most one block, and repeating the command continues the same trajectory: to the last digit if the
+forces repeat so, and for Quantum ESPRESSO, whose forces differ by rounding between processes, until chaos amplifies it.
 """
 
 import os
