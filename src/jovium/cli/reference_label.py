@@ -1,4 +1,4 @@
-"""`jovium reference label`, `merge` and `verify`: files of labels."""
+"""`jovium reference label`, `merge`, `pack` and `verify`: files of labels."""
 
 import argparse
 import json
@@ -15,12 +15,15 @@ group, temperature_kelvin and step come from the comment lines of an extended-XY
 
 MERGE = """Collect shards into OUT.h5, every structure once; an OUT.h5 that exists is kept and added to."""
 
+PACK = """Write the ok labels of FILE, without the density and with the ELF in 10 bits, to one small file per group in
+FOLDER: what is kept, shared and trained on. A file that is there already is replaced."""
+
 VERIFY = """Check every row of a file of labels and print the table of its states. Exit code 1 when something is
 wrong; a failure recorded with its reason is not."""
 
 
 def configure(commands: Any) -> None:
-    """Add the three subcommands to the subparsers of `jovium reference`."""
+    """Add the subcommands to the subparsers of `jovium reference`."""
     label = commands.add_parser("label", help="ELF, density, energies and forces of structures", description=LABEL)
     label.add_argument("structures", metavar="IN", type=Path, help="any file of structures that ASE reads")
     label.add_argument("out", metavar="OUT.h5", type=Path)
@@ -36,6 +39,10 @@ def configure(commands: Any) -> None:
     merge.add_argument("out", metavar="OUT.h5", type=Path)
     merge.add_argument("shards", metavar="SHARD", type=Path, nargs="+")
     merge.set_defaults(run=run_merge)
+    pack = commands.add_parser("pack", help="small files of labels, one per group, to keep", description=PACK)
+    pack.add_argument("file", metavar="FILE", type=Path)
+    pack.add_argument("folder", metavar="FOLDER", type=Path)
+    pack.set_defaults(run=run_pack)
     verify = commands.add_parser("verify", help="check a file of labels, print its states", description=VERIFY)
     verify.add_argument("file", metavar="FILE", type=Path)
     verify.add_argument("--json", action="store_true", help="print one JSON object")
@@ -119,6 +126,16 @@ def run_merge(options: argparse.Namespace) -> int:
 
     labels, failed = merge(options.out, options.shards)
     print(f"{options.out}: {labels} labels, {failed} failed")
+    return 0
+
+
+def run_pack(options: argparse.Namespace) -> int:
+    """Pack a file of labels, one line per group."""
+    from jovium.base.files import existing_folder
+    from jovium.reference.packed import pack
+
+    for path in pack(options.file, existing_folder(options.folder)):
+        print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
     return 0
 
 

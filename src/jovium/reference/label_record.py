@@ -132,11 +132,13 @@ Record = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Label:
-    """A labelled structure, atomic units; see `GroundState` for energies, forces (n, 3) and stress (3, 3)."""
+    """A labelled structure, atomic units; see `GroundState` for energies, forces (n, 3) and stress (3, 3).
+
+    density: None when the label was packed."""
 
     structure: Structure
     elf: GridField
-    density: GridField
+    density: GridField | None
     energy: float
     free_energy: float
     entropy_term: float
@@ -266,7 +268,7 @@ def label_of(record: Record) -> Label:
     return Label(
         structure=Structure(cell, record["positions"], ("H",) * len(record["positions"])),
         elf=GridField((record["elf"] / np.float32(ELF_SCALE)).reshape(shape), cell),
-        density=GridField(record["density"].reshape(shape), cell),
+        density=GridField(record["density"].reshape(shape), cell) if "density" in record else None,
         energy=float(record["energy"]),
         free_energy=float(record["free_energy"]),
         entropy_term=float(record["entropy_term"]),

@@ -35,11 +35,11 @@ class Protocol:
 
     functional: str = "PBE"
     cutoff: float = 40.0
-    k_spacing: float | None = 0.25
+    k_spacing: float | None = 0.28
     k_mesh: tuple[int, int, int] | None = None
     k_offset: float = 0.5
     electronic_kT: float = kelvin_to_hartree(3000.0)
-    scf_threshold: float = 1e-9
+    scf_threshold: float = 1e-7
     window: float = 2.0
     density_floor: float = DENSITY_FLOOR
 

@@ -1,0 +1,81 @@
+"""Packed labels are the labels: every number but the density, the ELF to half a thousandth."""
+
+import numpy as np
+import pytest
+from known_labels import KNOWN, ClosedForm, candidates, unlucky
+
+from jovium.base.errors import FormatError, InputError
+from jovium.cli.main import main
+from jovium.reference.labelling import label
+from jovium.reference.labels import Labels
+from jovium.reference.packed import pack, packed_attributes, read_packed
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    path = tmp_path / "labels.h5"
+    several = [*candidates(5, group="a/1"), *candidates(3, split="test", group="b", seed=7), unlucky(group="a/1")]
+    label(several, path, KNOWN, open_engine=ClosedForm)
+    return path
+
+
+def test_unpacked_labels_are_the_packed_ones(labelled, tmp_path):
+    files = pack(labelled, tmp_path)
+    assert [file.name for file in files] == ["a_1.labels.xz", "b.labels.xz"]
+    with Labels(labelled) as originals:
+        expected = {(one.group, one.step): one for one in originals}
+    found = read_packed(tmp_path)
+    assert {(one.group, one.step) for one in found} == set(expected)
+    for one in found:
+        other = expected[one.group, one.step]
+        assert np.abs(one.elf.values - other.elf.values).max() < 5.1e-4
+        assert one.density is None
+        assert np.array_equal(one.elf.cell.vectors, other.elf.cell.vectors)
+        for name in ("energy", "free_energy", "entropy_term", "split", "temperature_kelvin", "k_mesh"):
+            assert getattr(one, name) == getattr(other, name)
+        for name in ("forces", "stress"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        np.testing.assert_array_equal(one.structure.positions, other.structure.positions)
+
+
+def test_order_of_the_work_does_not_change_the_packed_file(labelled, tmp_path):
+    other = tmp_path / "other.h5"
+    label(candidates(5, group="a/1")[::-1], other, KNOWN, open_engine=ClosedForm)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    pack(labelled, tmp_path / "one")
+    pack(other, tmp_path / "two")
+    one, two = (read_packed(tmp_path / name / "a_1.labels.xz") for name in ("one", "two"))
+    assert [label.step for label in one] == [label.step for label in two] == [0, 1, 2, 3, 4]
+    assert packed_attributes(tmp_path / "one" / "a_1.labels.xz")["cutoff_hartree"] == KNOWN.protocol.cutoff
+
+
+def test_differences_wrap_around_and_come_back():
+    from jovium.reference.packed import _differences, _values
+
+    values = np.random.default_rng(0).integers(0, 1024, size=(4, 5, 6)).astype(np.uint16)
+    np.testing.assert_array_equal(_values(_differences(values)), values)
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: b"", lambda c: b"no xz" + c])
+def test_damaged_files_are_refused(labelled, tmp_path, damage):
+    file = pack(labelled, tmp_path)[0]
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(FormatError, match="pack"):
+        read_packed(file)
+
+
+def test_nothing_to_read_or_to_pack_is_refused(tmp_path):
+    with pytest.raises(InputError, match="packed labels"):
+        read_packed(tmp_path)
+    with pytest.raises(InputError, match="not there"):
+        read_packed(tmp_path / "a.labels.xz")
+    nameless = tmp_path / "nameless.h5"
+    label(candidates(1, group=""), nameless, KNOWN, open_engine=ClosedForm)
+    with pytest.raises(InputError, match="group"):
+        pack(nameless, tmp_path)
+
+
+def test_command_names_its_files(labelled, tmp_path, capsys):
+    assert main(["reference", "pack", str(labelled), str(tmp_path)]) == 0
+    assert "b.labels.xz" in capsys.readouterr().out
