@@ -22,6 +22,9 @@ PLAN = """Run or continue the trajectory of every line of STATES.csv (n_atoms, r
 CRYSTALS = """Write the known hydrogen crystals at several densities, some with thermal displacements, and a path from
 molecular to atomic hydrogen: input of labels that serve tests only, never training."""
 
+CARD = """Tables and figures of a data set: trajectories with means and error bars, their labels, g(r), pressures, and
+every number of the labels against every other. Labels are files of labels or folders of packed ones."""
+
 COLLECT = """Print frames, equilibration and means of the trajectories in FOLDER and write their decorrelated
 equilibrium frames, each with split, group, rs and temperature, to OUT.extxyz: the input of the labels."""
 
@@ -54,6 +57,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     collect.add_argument("folder", metavar="FOLDER", type=Path, help="where the trajectories are")
     collect.add_argument("out", metavar="OUT.extxyz", type=Path)
     collect.set_defaults(run=run_collect)
+    card = commands.add_parser("card", help="tables and figures of a data set", description=CARD)
+    card.add_argument("plan", metavar="STATES.csv", type=Path)
+    card.add_argument("folder", metavar="FOLDER", type=Path, help="where the trajectories are")
+    card.add_argument("labels", metavar="LABELS", type=Path, nargs="+")
+    card.add_argument("--out", type=Path, default=Path("card"), help="folder of the card (default: card)")
+    card.set_defaults(run=run_card)
     reference_label.configure(commands)
 
 
@@ -117,6 +126,15 @@ def run_collect(options: argparse.Namespace) -> int:
     kept = write_frames(pairs, options.out)
     absent = f"{len(plan) - len(pairs)} of the plan not there or too short yet"
     print(f"{kept} frames of {len(pairs)} trajectories ({absent}): {options.out}")
+    return 0
+
+
+def run_card(options: argparse.Namespace) -> int:
+    """Write the data card."""
+    from jovium.runs.data_card import write_data_card
+
+    for path in write_data_card(options.plan, options.folder, options.labels, options.out):
+        print(path)
     return 0
 
 

@@ -1,0 +1,129 @@
+"""Figures of a data set: pair correlations, pressures, and every number against every other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jovium.base.files import replacing
+from jovium.base.statistics import Estimate
+from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
+from jovium.observe.pair_correlation import PairCorrelation
+
+if TYPE_CHECKING:
+    from jovium.reference.trajectory import Trajectory
+
+SPLIT_COLOURS = {"train": "#4c72b0", "validation": "#dd8452", "test": "#c44e52"}
+OTHER_COLOUR = "#55a868"
+"""Of crystals and stretched bonds, which are tests of their own."""
+
+
+@dataclass(frozen=True)
+class LabelPoint:
+    """The numbers of one label, atomic units: pressure with the ideal-gas part, internal energy per atom, shortest
+    proton distance, cell average of the ELF, networking value and molecularity index."""
+
+    group: str
+    split: str
+    step: int
+    n_atoms: int
+    rs: float
+    kelvin: float
+    pressure: float
+    energy: float
+    shortest_distance: float
+    mean_elf: float
+    phi: float
+    phi_star: float
+
+
+def draw_pair_correlations(fluids: list[tuple["Trajectory", PairCorrelation]], path: Path) -> None:
+    """g(r) with error bands, one panel per (rs, T), cell sizes over each other."""
+    states = sorted({(round(fluid.rs, 4), round(hartree_to_kelvin(fluid.kT))) for fluid, _ in fluids})
+    columns = min(5, max(1, len(states)))
+    rows = -(-max(1, len(states)) // columns)
+    figure, axes = _panels(rows, columns, 2.5, 1.9)
+    for ax, state in zip(axes.flat, states, strict=False):
+        for fluid, g in fluids:
+            if (round(fluid.rs, 4), round(hartree_to_kelvin(fluid.kT))) == state:
+                ax.plot(g.r, g.g, lw=1.2, label=f"N = {fluid.structures[0].n_atoms}")
+                ax.fill_between(g.r, g.g - g.error, g.g + g.error, alpha=0.3, lw=0)
+        ax.axhline(1.0, color="0.7", lw=0.6, zorder=0)
+        ax.set_title(f"rs {state[0]:g}, {state[1]} K", fontsize=8)
+        ax.legend(fontsize=6, frameon=False, loc="lower right")
+        ax.set(xlim=(0, 5), ylim=(0, None))
+    for ax in axes.flat[len(states) :]:
+        ax.set_visible(False)
+    figure.supxlabel("r (bohr)", fontsize=9)
+    figure.supylabel("g(r)", fontsize=9)
+    _save(figure, path)
+
+
+def draw_pressures(points: list[tuple[float, float, Estimate]], path: Path) -> None:
+    """Pressure with error bars against density, coloured by temperature."""
+    figure, axes = _panels(1, 1, 5.0, 3.6)
+    ax = axes.flat[0]
+    rs = np.array([point[0] for point in points])
+    kelvin = np.array([point[1] for point in points])
+    pressure = np.array([point[2].value for point in points]) * PRESSURE_GPA
+    error = np.array([point[2].error for point in points]) * PRESSURE_GPA
+    ax.errorbar(rs, pressure, error, fmt="none", ecolor="0.5", elinewidth=0.8, zorder=1)
+    shown = ax.scatter(rs, pressure, c=kelvin, cmap="plasma", s=26, zorder=2)
+    figure.colorbar(shown, label="T (K)")
+    ax.set(yscale="log", xlabel="rs (bohr)", ylabel="P (GPa), static + ideal")
+    _save(figure, path)
+
+
+def draw_pairs(points: list[LabelPoint], path: Path) -> None:
+    """Every number of the labels against every other, histograms on the diagonal, coloured by split."""
+    columns = {
+        "rs (bohr)": [p.rs for p in points],
+        "T (K)": [p.kelvin for p in points],
+        "P (GPa)": [p.pressure * PRESSURE_GPA for p in points],
+        "E (Ha/atom)": [p.energy for p in points],
+        "shortest H-H (bohr)": [p.shortest_distance for p in points],
+        "mean ELF": [p.mean_elf for p in points],
+        "phi": [p.phi for p in points],
+        "phi*": [p.phi_star for p in points],
+    }
+    names, values = list(columns), np.array(list(columns.values()))
+    kinds = np.array([p.split if p.split in SPLIT_COLOURS else "crystals" for p in points])
+    colours = {**SPLIT_COLOURS, "crystals": OTHER_COLOUR}
+    figure, axes = _panels(len(names), len(names), 1.35, 1.2)
+    for i, row in enumerate(axes):
+        for j, ax in enumerate(row):
+            edges = np.linspace(np.nanmin(values[j]), np.nanmax(values[j]) + 1e-9, 25)
+            for kind, colour in colours.items():
+                x, y = values[j][kinds == kind], values[i][kinds == kind]
+                if i == j:
+                    ax.hist(x[np.isfinite(x)], bins=edges, color=colour, alpha=0.6, label=kind)
+                else:
+                    ax.scatter(x, y, s=2, color=colour, lw=0, label=kind)
+            margin = 0.05 * (edges[-1] - edges[0])
+            ax.set_xlim(edges[0] - margin, edges[-1] + margin)
+            ax.tick_params(labelsize=5)
+            if i == j:
+                ax.set_yticks([])
+            if j:
+                ax.set_yticklabels([])
+            if i < len(names) - 1:
+                ax.set_xticklabels([])
+        row[0].set_ylabel(names[i], fontsize=6)
+    for j, name in enumerate(names):
+        axes[-1][j].set_xlabel(name, fontsize=6)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=7, frameon=False)
+    _save(figure, path)
+
+
+def _panels(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _save(figure: Any, path: Path) -> None:
+    with replacing(path) as part:
+        figure.savefig(part, format="png", dpi=130)
