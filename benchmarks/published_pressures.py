@@ -2,9 +2,9 @@
 
     python benchmarks/published_pressures.py data/trajectories published.json [--frames 4]
 
-The trajectories are those of the cheap force protocol. On a few decorrelated frames the production protocol is computed with
-the electrons at the temperature of the protons, and with a higher cutoff on the first of them; the differences are
-added to the mean of the whole trajectory. Repeating the command continues the file. Published: F. Cozza et al.,
+The trajectories are those of the cheap force protocol. On a few decorrelated frames the production protocol is computed
+with the electrons at the temperature of the protons, and with a higher cutoff on the first of them; the differences
+are added to the mean of the whole trajectory. Repeating the command continues the file. Published: F. Cozza et al.,
 arXiv:2501.12925 (SCAN+vv10, CC BY 4.0), their table of states, linear in density between its lines.
 """
 
