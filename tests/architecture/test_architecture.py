@@ -19,7 +19,7 @@ ALLOWED = {
     "crystals": {"base"},
     "reference": {"base"},
     "observe": {"base"},
-    "report": {"base", "topology", "superconductivity"},
+    "report": {"base", "observe", "topology", "superconductivity"},
     "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "report"},
     # The command line is wiring: physics only behind a lazy import inside a function.
     "cli": {"base", "formats", "crystals", "reference", "observe", "report", "runs"},

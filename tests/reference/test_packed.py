@@ -1,5 +1,7 @@
 """Packed labels are the labels: every number but the density, the ELF to half a thousandth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from known_labels import KNOWN, ClosedForm, candidates, unlucky
@@ -8,7 +10,7 @@ from jovium.base.errors import FormatError, InputError
 from jovium.cli.main import main
 from jovium.reference.labelling import label
 from jovium.reference.labels import Labels
-from jovium.reference.packed import pack, packed_attributes, read_packed
+from jovium.reference.packed import pack, read_packed, read_records
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_order_of_the_work_does_not_change_the_packed_file(labelled, tmp_path):
     pack(other, tmp_path / "two")
     one, two = (read_packed(tmp_path / name / "a_1.labels.xz") for name in ("one", "two"))
     assert [label.step for label in one] == [label.step for label in two] == [0, 1, 2, 3, 4]
-    assert packed_attributes(tmp_path / "one" / "a_1.labels.xz")["cutoff_hartree"] == KNOWN.protocol.cutoff
+    assert read_records(tmp_path / "one" / "a_1.labels.xz")[0]["cutoff_hartree"] == KNOWN.protocol.cutoff
 
 
 def test_differences_wrap_around_and_come_back():
@@ -74,6 +76,25 @@ def test_nothing_to_read_or_to_pack_is_refused(tmp_path):
     label(candidates(1, group=""), nameless, KNOWN, open_engine=ClosedForm)
     with pytest.raises(InputError, match="group"):
         pack(nameless, tmp_path)
+
+
+def test_verify_takes_packed_labels(labelled, tmp_path, capsys):
+    pack(labelled, tmp_path)
+    assert main(["reference", "verify", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "8 labels, 0 failed" in out
+    assert "all checks passed" in out
+
+
+def test_verify_finds_packed_labels_of_two_protocols_and_in_two_splits(labelled, tmp_path, capsys):
+    pack(labelled, tmp_path)
+    other = tmp_path / "other.h5"
+    label(candidates(1, split="test", group="c"), other, replace(KNOWN, spacing=0.3), open_engine=ClosedForm)
+    pack(other, tmp_path)
+    assert main(["reference", "verify", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "c.labels.xz: another protocol" in out
+    assert "in the splits test and train" in out
 
 
 def test_command_names_its_files(labelled, tmp_path, capsys):

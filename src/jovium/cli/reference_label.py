@@ -18,8 +18,8 @@ MERGE = """Collect shards into OUT.h5, every structure once; an OUT.h5 that exis
 PACK = """Write the ok labels of FILE, without the density and with the ELF in 10 bits, to one small file per group in
 FOLDER: what is kept, shared and trained on. A file that is there already is replaced."""
 
-VERIFY = """Check every row of a file of labels and print the table of its states. Exit code 1 when something is
-wrong; a failure recorded with its reason is not."""
+VERIFY = """Check every row of a file of labels, or of a folder of packed ones, and print the table of its states. Exit
+code 1 when something is wrong; a failure recorded with its reason is not."""
 
 
 def configure(commands: Any) -> None:

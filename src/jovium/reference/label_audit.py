@@ -1,6 +1,6 @@
-"""Whether a file of labels keeps its word, and what it holds."""
+"""Whether a file of labels, or a folder of packed ones, keeps its word, and what it holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from jovium.base.structure import Structure
 from jovium.base.units import kelvin_to_hartree
 from jovium.reference.label_record import SPLIT, Record, record_sha256, structure_sha256, text
 from jovium.reference.labels import Labels, split_conflicts
+from jovium.reference.packed import packed_files, read_records
 from jovium.reference.protocol import Protocol
 
 ELECTRONS = 1e-3
@@ -56,37 +57,82 @@ class Audit:
     largest_net_force: float
 
 
-def audit(path: Path) -> Audit:
-    """Read every row of a file of labels and check it.
+@dataclass(frozen=True)
+class _Row:
+    """A record with its name in messages. damage: what is wrong with it before one looks; counts: False for a failure
+    that was mended later."""
 
-    Checksums, identity of the structures, finite values, density that integrates to the number of atoms, forces that
-    sum to zero, F = E - T S, grids and k-meshes as the protocol says, reasons of failures, no structure or group in
-    two splits. That the ELF lies in [0, 1] is certain from how it is stored. Raises InputError or FormatError when the
-    file cannot be read at all.
+    name: str
+    record: Record | None
+    damage: str = ""
+    counts: bool = True
+
+
+def audit(path: Path) -> Audit:
+    """Read every row of a file of labels, or of the packed files in a folder, and check it.
+
+    Checksums, identity of the structures, finite values, density that integrates to the number of atoms (where there
+    is one), forces that sum to zero, F = E - T S, grids and k-meshes as the protocol says, reasons of failures, no
+    structure or group in two splits, one protocol. That the ELF lies in [0, 1] is certain from how it is stored. Raises
+    InputError or FormatError when the file cannot be read at all.
     """
+    if path.is_dir():
+        return _audit_packed(path)
     with Labels(path) as labels:
-        problems = split_conflicts(labels.identities())
-        entries: list[_Entry] = []
-        for row in range(labels.n_rows):
-            name = _name(labels, row)
-            try:
-                record = labels.record(row)
-                problems += [f"{name}: {problem}" for problem in _problems(record, labels, row)]
-                if row in labels.ok or row in labels.failed:  # and not a failure that was mended later
-                    entries.append(_Entry.of(name, record))
-            except (JoviumError, UnicodeDecodeError) as error:
-                problems.append(f"{name}: {error}".splitlines()[0])
-        if not entries:
-            problems.append("no structures")
-        return Audit(
-            labels.attributes,
-            len(labels),
-            tuple(problems),
-            tuple(f"{entry.name}: {entry.reason}" for entry in entries if entry.pressure is None),
-            tuple(_states(entries)),
-            max((entry.electron_error for entry in entries), default=0.0),
-            max((entry.net_force for entry in entries), default=0.0),
-        )
+        return _audit(labels.attributes, len(labels), split_conflicts(labels.identities()), _rows(labels))
+
+
+def _audit_packed(folder: Path) -> Audit:
+    attributes: dict[str, Any] = {}
+    rows, identities, problems = [], [], []
+    for file in packed_files(folder):
+        held, records = read_records(file)
+        if attributes and held != attributes:
+            problems.append(f"{file.name}: another protocol than the files before it")
+        attributes = attributes or held
+        for record in records:
+            identities.append(tuple(text(record[name]) for name in ("structure_sha256", "group", "split")))
+            rows.append(_Row(f"{file.name} (step {int(record['step'])})", record))
+    return _audit(attributes, len(rows), split_conflicts(identities) + problems, rows)
+
+
+def _rows(labels: Labels) -> Iterator[_Row]:
+    counted = {*labels.ok, *labels.failed}
+    for row in range(labels.n_rows):
+        name = _name(labels, row)
+        try:
+            record = labels.record(row)
+            matches = record_sha256(record).encode() == labels.columns["sha256"][row]
+            yield _Row(
+                name, record, "" if matches else "does not match its sha256", row in {*labels.ok, *labels.failed}
+            )
+        except JoviumError as error:
+            yield _Row(name, None, str(error))
+
+
+def _audit(attributes: dict[str, Any], n_labels: int, problems: list[str], rows: Iterable[_Row]) -> Audit:
+    problems, entries = list(problems), []
+    for row in rows:
+        try:
+            if row.damage:
+                problems.append(f"{row.name}: {row.damage}".splitlines()[0])
+            if row.record is not None:
+                problems += [f"{row.name}: {problem}" for problem in _problems(row.record, attributes)]
+                if row.counts:
+                    entries.append(_Entry.of(row.name, row.record))
+        except (JoviumError, UnicodeDecodeError) as error:
+            problems.append(f"{row.name}: {error}".splitlines()[0])
+    if not entries:
+        problems.append("no structures")
+    return Audit(
+        attributes,
+        n_labels,
+        tuple(problems),
+        tuple(f"{entry.name}: {entry.reason}" for entry in entries if entry.pressure is None),
+        tuple(_states(entries)),
+        max((entry.electron_error for entry in entries), default=0.0),
+        max((entry.net_force for entry in entries), default=0.0),
+    )
 
 
 def _name(labels: Labels, row: int) -> str:
@@ -94,13 +140,15 @@ def _name(labels: Labels, row: int) -> str:
     return f"row {row} ({group or 'no group'}, step {step})"
 
 
-def _electrons(record: Record) -> float:
-    return float(np.mean(record["density"], dtype=float)) * Cell(record["cell"]).volume
+def _electron_error(record: Record) -> float:
+    """Electrons of the density minus atoms; 0 where the density was left out in packing."""
+    if "density" not in record:
+        return 0.0
+    electrons = float(np.mean(record["density"], dtype=float)) * Cell(record["cell"]).volume
+    return electrons - len(record["positions"])
 
 
-def _problems(record: Record, labels: Labels, row: int) -> Iterator[str]:
-    if record_sha256(record).encode() != labels.columns["sha256"][row]:
-        yield "does not match its sha256"
+def _problems(record: Record, attributes: dict[str, Any]) -> Iterator[str]:
     if not SPLIT.fullmatch(text(record["split"])):
         yield f"split '{text(record['split'])}'"
     structure = Structure(Cell(record["cell"]), record["positions"], ("H",) * len(record["positions"]))
@@ -108,7 +156,7 @@ def _problems(record: Record, labels: Labels, row: int) -> Iterator[str]:
         yield "is not the structure its identity names"
     status = text(record["status"])
     if status == "ok":
-        yield from _label_problems(record, labels, structure)
+        yield from _label_problems(record, attributes, structure)
     elif status != "failed":
         yield f"status '{status}'"
     elif not text(record["reason"]) or len(record["elf"]):
@@ -121,22 +169,20 @@ def _expected_mesh(attributes: dict[str, Any], cell: Cell) -> tuple[int, ...]:
     return Protocol(k_spacing=attributes["k_spacing_per_bohr"]).mesh(cell)
 
 
-def _label_problems(record: Record, labels: Labels, structure: Structure) -> Iterator[str]:
+def _label_problems(record: Record, attributes: dict[str, Any], structure: Structure) -> Iterator[str]:
     numbers = ("energy", "free_energy", "entropy_term", "forces", "stress", "density")
-    unfinite = [name for name in numbers if not np.isfinite(record[name]).all()]
+    unfinite = [name for name in numbers if name in record and not np.isfinite(record[name]).all()]
     if unfinite:
         yield f"{', '.join(unfinite)} not finite"
         return
     shape = tuple(record["grid_shape"].tolist())
-    if shape != structure.cell.grid_shape(labels.attributes["grid_spacing_bohr"]) or np.prod(shape) != len(
-        record["elf"]
-    ):
+    if shape != structure.cell.grid_shape(attributes["grid_spacing_bohr"]) or np.prod(shape) != len(record["elf"]):
         yield f"a grid of {shape} with {len(record['elf'])} points"
         return
-    if tuple(record["k_mesh"].tolist()) != _expected_mesh(labels.attributes, structure.cell):
+    if tuple(record["k_mesh"].tolist()) != _expected_mesh(attributes, structure.cell):
         yield f"a k-mesh of {record['k_mesh'].tolist()}"
-    if abs(_electrons(record) - structure.n_atoms) > ELECTRONS:
-        yield f"{_electrons(record):.5f} electrons for {structure.n_atoms} atoms"
+    if abs(_electron_error(record)) > ELECTRONS:
+        yield f"{structure.n_atoms + _electron_error(record):.5f} electrons for {structure.n_atoms} atoms"
     if np.abs(record["forces"].sum(axis=0)).max() > NET_FORCE:
         yield f"a net force of {record['forces'].sum(axis=0).tolist()}"
     if abs(record["energy"] - record["entropy_term"] - record["free_energy"]) > 1e-9:
@@ -168,7 +214,7 @@ class _Entry:
         ideal = n_atoms * kelvin_to_hartree(max(kelvin, 0.0)) / Cell(record["cell"]).volume
         pressure = float(-np.trace(record["stress"]) / 3 + ideal)
         net_force = float(np.abs(record["forces"].sum(axis=0)).max())
-        return cls(name, key, group, reason, pressure, abs(_electrons(record) - n_atoms), net_force)
+        return cls(name, key, group, reason, pressure, abs(_electron_error(record)), net_force)
 
 
 def _states(rows: list[_Entry]) -> Iterator[StateRow]:

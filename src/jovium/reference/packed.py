@@ -10,6 +10,7 @@ import json
 import lzma
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,32 +41,36 @@ def pack(path: Path, folder: Path) -> list[Path]:
         return [_pack_group(labels, group, folder) for group in groups]
 
 
+def packed_files(path: Path) -> list[Path]:
+    """A packed file itself, or the packed files of a folder by name. Raises InputError when there are none."""
+    files = sorted(path.glob("*" + SUFFIX)) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"no files *{SUFFIX} in {path}", "packed labels", "pack some: jovium reference pack")
+    return files
+
+
 def read_packed(path: Path) -> list[Label]:
     """The labels of a packed file, or of all packed files in a folder, by name of the file; their density is None.
 
     Raises InputError when there are none, FormatError for a damaged file.
     """
-    if path.is_dir():
-        files = sorted(path.glob("*" + SUFFIX))
-        if not files:
-            raise InputError(f"no files *{SUFFIX} in {path}", "packed labels", "pack some: jovium reference pack")
-        return [label for file in files for label in read_packed(file)]
+    return [label_of(record) for file in packed_files(path) for record in read_records(file)[1]]
+
+
+def read_records(path: Path) -> tuple[dict[str, Any], list[Record]]:
+    """Protocol (`LabelProtocol.attributes`) and records, without density, of one packed file.
+
+    Raises InputError when it is not there, FormatError when it is damaged.
+    """
     try:
         content = lzma.decompress(path.read_bytes())
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return _unpacked(dict(arrays))
+            return json.loads(str(arrays["protocol"])), _unpacked(dict(arrays))
     except FileNotFoundError as error:
         raise InputError(f"{path} is not there", "a packed file of labels", "check the path") from error
     except (lzma.LZMAError, zipfile.BadZipFile, OSError, ValueError, KeyError, EOFError, IndexError) as error:
-        raise FormatError(
-            f"{path}: {error}", f"packed labels (*{SUFFIX})", "copy the file again, or pack it again"
-        ) from (error)
-
-
-def packed_attributes(path: Path) -> dict[str, object]:
-    """Protocol of the labels in a packed file, see `LabelProtocol.attributes`."""
-    with np.load(io.BytesIO(lzma.decompress(path.read_bytes())), allow_pickle=False) as arrays:
-        return json.loads(str(arrays["protocol"]))
+        expected = f"packed labels (*{SUFFIX})"
+        raise FormatError(f"{path}: {error}", expected, "copy the file again, or pack it again") from error
 
 
 def _pack_group(labels: Labels, group: str, folder: Path) -> Path:
@@ -90,9 +95,9 @@ def _pack_group(labels: Labels, group: str, folder: Path) -> Path:
     return path
 
 
-def _unpacked(arrays: dict[str, np.ndarray]) -> list[Label]:
+def _unpacked(arrays: dict[str, np.ndarray]) -> list[Record]:
     differences = arrays["elf_low"] + (arrays["elf_high"].astype(np.uint16) << 8)
-    labels = []
+    records = []
     for i in range(len(arrays["step"])):
         record: Record = {}
         for column in COLUMNS:
@@ -104,8 +109,8 @@ def _unpacked(arrays: dict[str, np.ndarray]) -> list[Label]:
         if elf.max() > 1:
             raise ValueError("an ELF above 1")
         record["elf"] = np.round(ELF_SCALE * elf).astype("<u2").ravel()
-        labels.append(label_of(record))
-    return labels
+        records.append(record)
+    return records
 
 
 def _quantised(record: Record) -> np.ndarray:

@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from jovium.base.files import replacing
 from jovium.base.statistics import Estimate
-from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
+from jovium.base.units import PRESSURE_GPA
 from jovium.observe.pair_correlation import PairCorrelation
-
-if TYPE_CHECKING:
-    from jovium.reference.trajectory import Trajectory
 
 SPLIT_COLOURS = {"train": "#4c72b0", "validation": "#dd8452", "test": "#c44e52"}
 OTHER_COLOUR = "#55a868"
@@ -38,19 +35,29 @@ class LabelPoint:
     phi_star: float
 
 
-def draw_pair_correlations(fluids: list[tuple["Trajectory", PairCorrelation]], path: Path) -> None:
+@dataclass(frozen=True)
+class StateCorrelation:
+    """g(r) at a state (rs in bohr, temperature in kelvin) in a cell of n_atoms."""
+
+    rs: float
+    kelvin: float
+    n_atoms: int
+    correlation: PairCorrelation
+
+
+def draw_pair_correlations(fluids: list[StateCorrelation], path: Path) -> None:
     """g(r) with error bands, one panel per (rs, T), cell sizes over each other."""
-    states = sorted({(round(fluid.rs, 4), round(hartree_to_kelvin(fluid.kT))) for fluid, _ in fluids})
+    states = sorted({(fluid.rs, fluid.kelvin) for fluid in fluids})
     columns = min(5, max(1, len(states)))
-    rows = -(-max(1, len(states)) // columns)
-    figure, axes = _panels(rows, columns, 2.5, 1.9)
-    for ax, state in zip(axes.flat, states, strict=False):
-        for fluid, g in fluids:
-            if (round(fluid.rs, 4), round(hartree_to_kelvin(fluid.kT))) == state:
-                ax.plot(g.r, g.g, lw=1.2, label=f"N = {fluid.structures[0].n_atoms}")
+    figure, axes = _panels(-(-max(1, len(states)) // columns), columns, 2.5, 1.9)
+    for ax, (rs, kelvin) in zip(axes.flat, states, strict=False):
+        for fluid in fluids:
+            if (fluid.rs, fluid.kelvin) == (rs, kelvin):
+                g = fluid.correlation
+                ax.plot(g.r, g.g, lw=1.2, label=f"N = {fluid.n_atoms}")
                 ax.fill_between(g.r, g.g - g.error, g.g + g.error, alpha=0.3, lw=0)
         ax.axhline(1.0, color="0.7", lw=0.6, zorder=0)
-        ax.set_title(f"rs {state[0]:g}, {state[1]} K", fontsize=8)
+        ax.set_title(f"rs {rs:g}, {kelvin:g} K", fontsize=8)
         ax.legend(fontsize=6, frameon=False, loc="lower right")
         ax.set(xlim=(0, 5), ylim=(0, None))
     for ax in axes.flat[len(states) :]:

@@ -10,12 +10,18 @@ import numpy as np
 from jovium.base.files import existing_folder, write_lines
 from jovium.base.statistics import Estimate, mean_with_error
 from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin, kelvin_to_hartree
-from jovium.observe.pair_correlation import PairCorrelation, pair_correlation
+from jovium.observe.pair_correlation import pair_correlation
 from jovium.reference.label_record import Label
 from jovium.reference.labels import Labels
 from jovium.reference.packed import read_packed
 from jovium.reference.trajectory import Trajectory
-from jovium.report.data_figures import LabelPoint, draw_pair_correlations, draw_pairs, draw_pressures
+from jovium.report.data_figures import (
+    LabelPoint,
+    StateCorrelation,
+    draw_pair_correlations,
+    draw_pairs,
+    draw_pressures,
+)
 from jovium.runs.fluid_frames import PlannedRun, Summary, found_trajectories, read_plan, summary
 from jovium.topology.network import hydrogen_network
 
@@ -110,15 +116,16 @@ def write_data_card(plan: Path, folder: Path, labels: list[Path], out: Path) -> 
     existing_folder(out)
     files = [out / name for name in ("states.md", "pair_correlation.png", "pressure.png", "pairs.png")]
     write_lines(files[0], [line + "\n" for line in tables(cards, groups)])
-    draw_pair_correlations([(fluid, correlation_of(fluid)) for _, fluid in pairs], files[1])
+    draw_pair_correlations([state_correlation(run, fluid) for run, fluid in pairs], files[1])
     draw_pressures([card_point(card) for card in cards if card.pressure is not None], files[2])
     draw_pairs(points, files[3])
     return files
 
 
-def correlation_of(fluid: Trajectory) -> PairCorrelation:
+def state_correlation(run: PlannedRun, fluid: Trajectory) -> StateCorrelation:
     """g(r) of the frames in equilibrium."""
-    return pair_correlation(fluid.structures[fluid.start :], n_bins=40)
+    g = pair_correlation(fluid.structures[fluid.start :], n_bins=40)
+    return StateCorrelation(run.rs, run.kelvin, run.n_atoms, g)
 
 
 def card_point(card: StateCard) -> tuple[float, float, Estimate]:
