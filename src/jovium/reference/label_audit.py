@@ -103,9 +103,7 @@ def _rows(labels: Labels) -> Iterator[_Row]:
         try:
             record = labels.record(row)
             matches = record_sha256(record).encode() == labels.columns["sha256"][row]
-            yield _Row(
-                name, record, "" if matches else "does not match its sha256", row in {*labels.ok, *labels.failed}
-            )
+            yield _Row(name, record, "" if matches else "does not match its sha256", row in counted)
         except JoviumError as error:
             yield _Row(name, None, str(error))
 
