@@ -84,10 +84,7 @@ def comparison(field: GridField, other: GridField, structure: Structure) -> dict
     return {
         "rmse": float(np.sqrt(np.mean(difference**2))),
         "largest": float(np.abs(difference).max()),
-        **{
-            name: float(np.sqrt(power[band].sum()))
-            for name, band in zip(("long", "middle", "short"), bands, strict=True)
-        },
+        **{name: float(np.sqrt(power[inside].sum())) for name, inside in bands.items()},
         "phi": networks[0].phi_3d.value - networks[1].phi_3d.value,
         "phi_star": networks[0].phi_star.value - networks[1].phi_star.value,
     }
