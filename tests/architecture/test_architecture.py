@@ -19,10 +19,11 @@ ALLOWED = {
     "crystals": {"base"},
     "reference": {"base"},
     "observe": {"base"},
+    "elf": {"base"},
     "report": {"base", "observe", "topology", "superconductivity"},
-    "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "report"},
+    "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "elf", "report"},
     # The command line is wiring: physics only behind a lazy import inside a function.
-    "cli": {"base", "formats", "crystals", "reference", "observe", "report", "runs"},
+    "cli": {"base", "formats", "crystals", "reference", "observe", "elf", "report", "runs"},
 }
 
 

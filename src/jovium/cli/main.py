@@ -9,12 +9,13 @@ from contextlib import contextmanager
 
 from jovium import __version__
 from jovium.base.errors import JoviumError
-from jovium.cli import analyse, cite, convert, crystal, doctor, reference
+from jovium.cli import analyse, cite, convert, crystal, doctor, elf, reference
 
 COMMANDS = {
     "analyse": analyse,
     "convert": convert,
     "crystal": crystal,
+    "elf": elf,
     "reference": reference,
     "doctor": doctor,
     "cite": cite,

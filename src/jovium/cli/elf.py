@@ -1,0 +1,91 @@
+"""`jovium elf`: train and judge the network that gives the ELF straight from atomic positions."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+HELP = "train and judge the network that gives the ELF straight from atomic positions"
+DESCRIPTION = "The electron localization function by a neural network."
+
+TRAIN = """Train on the split train of the labels, judge on validation; RUN holds the state and a line per report in
+metrics.jsonl. Repeat the command to continue after a kill."""
+
+EVALUATE = """Errors of a trained network on labels of one split: of the ELF, of phi and of phi*, altogether and by
+state."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command and its subcommands."""
+    commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
+    train = commands.add_parser("train", help="train a network on labels", description=TRAIN)
+    train.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
+    train.add_argument("--out", metavar="RUN", type=Path, required=True, help="run directory")
+    train.add_argument("--steps", type=int, default=20000, help="structures shown (default 20000)")
+    train.add_argument("--learning-rate", type=float, default=3e-3)
+    train.add_argument("--channels", type=int, default=24, help="hidden fields (default 24)")
+    train.add_argument("--hidden", type=int, default=48, help="width of the pointwise networks (default 48)")
+    train.add_argument("--layers", type=int, default=2, help="convolutions (default 2)")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--every", type=int, default=500, help="steps per report and save (default 500)")
+    train.add_argument("--json", action="store_true", help="one JSON line per report")
+    train.set_defaults(run=run_train)
+    evaluate = commands.add_parser("evaluate", help="errors of a network on labels", description=EVALUATE)
+    evaluate.add_argument("run_folder", metavar="RUN", type=Path)
+    evaluate.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
+    evaluate.add_argument("--split", default="test", help="which labels (default: test and everything test-...)")
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+    evaluate.set_defaults(run=run_evaluate)
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Train or continue, one line per report."""
+    from dataclasses import asdict
+
+    from jovium.elf.training import Recipe
+    from jovium.runs.elf_training import read_samples, train_run
+
+    recipe = Recipe(
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+        n_channels=options.channels,
+        n_hidden=options.hidden,
+        n_layers=options.layers,
+    )
+    for progress in train_run(options.out, read_samples(options.labels), recipe, options.every):
+        line = f"step {progress.step}  rmse {progress.rmse:.4f}  validation {progress.validation_rmse:.4f}"
+        print(json.dumps(asdict(progress)) if options.json else f"{line}  {progress.seconds:.0f} s", flush=True)
+    return 0
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Print the errors of a network."""
+    from jovium.base.errors import InputError
+    from jovium.runs.elf_training import evaluate_run, read_samples
+
+    samples = read_samples(options.labels)
+    chosen = [s for s in samples if s.split == options.split or s.split.startswith(options.split + "-")]
+    if not chosen:
+        known = ", ".join(sorted({sample.split for sample in samples}))
+        raise InputError(f"no labels of split '{options.split}'", f"one of: {known}", "choose one of them")
+    found = evaluate_run(options.run_folder, chosen)
+    if options.json:
+        print(json.dumps(found))
+    else:
+        print_evaluation(found)
+    return 0
+
+
+def print_evaluation(found: dict[str, Any]) -> None:
+    """The errors as a table."""
+    print("| structures | n | R^2 | RMSE | MAE | phi: median | 90 % <= 0.025 | phi: largest | phi*: median |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    rows = [("all", found), *((row["group"], row) for row in [*found["by_state"], *found["crystals"]])]
+    for name, row in rows:
+        phi, phi_star = row["phi"], row["phi_star"]
+        print(
+            f"| {name} | {row['structures']} | {row['r2']:.4f} | {row['rmse']:.4f} | {row['mae']:.4f} | "
+            f"{phi['median_abs_error']:.4f} | {phi['within_0.025']:.2f} | {phi['max_abs_error']:.4f} | "
+            f"{phi_star['median_abs_error']:.4f} |"
+        )

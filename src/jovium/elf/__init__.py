@@ -1,0 +1,1 @@
+"""The electron localization function straight from atomic positions."""

@@ -1,0 +1,68 @@
+"""Models and training states as safetensors files: arrays by their path in the tree, facts as JSON in the header."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jovium.base.errors import FormatError, InputError
+from jovium.base.files import replacing
+
+Tree = TypeVar("Tree")
+
+
+def save(path: Path, tree: Any, facts: dict[str, Any]) -> None:
+    """Write every array of `tree` and the facts, as a whole or not at all. Raises OutputError."""
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.asarray(leaf) for name, leaf in _named(tree)}
+    with replacing(path) as part:
+        save_file(arrays, part, metadata={"facts": json.dumps(facts)})
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The facts of a file. Raises InputError when it is not there, FormatError when it is something else."""
+    return _opened(path)[1]
+
+
+def load(path: Path, like: Tree) -> Tree:
+    """The tree of a file in the form of `like`, whose arrays have the same names, shapes and types.
+
+    Raises InputError when the file is not there, FormatError when it is damaged or of another form.
+    """
+    arrays, _ = _opened(path)
+    expected = dict(_named(like))
+    wrong = [name for name in {*arrays, *expected} if not _same(arrays.get(name), expected.get(name))]
+    if wrong:
+        raise FormatError(
+            f"{path}: {', '.join(sorted(wrong)[:3])} does not fit",
+            "a file of this model",
+            "give the file it was saved to",
+        )
+    leaves, form = jax.tree.flatten(like)
+    assert len(leaves) == len(expected)
+    return jax.tree.unflatten(form, [jnp.asarray(arrays[name]) for name in expected])
+
+
+def _named(tree: Any) -> list[tuple[str, Any]]:
+    return [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]]
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is not None and other is not None and one.shape == other.shape and one.dtype == other.dtype
+
+
+def _opened(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = json.loads((file.metadata() or {})["facts"])
+            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 (no mapping)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there", "a model file (.safetensors)", "check the path") from error
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise FormatError(f"{path}: {error}", "a model file (.safetensors) of jovium", "check the path") from error

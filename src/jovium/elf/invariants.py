@@ -1,0 +1,77 @@
+"""What a point of the fluid sees of the atoms around it: rotation-invariant numbers of smoothed atoms.
+
+Atoms are spread to Gaussians of several widths, n_w(r) = sum_a exp(-|r - R_a|^2 / 2 w^2) / (2 pi w^2)^(3/2). Of each
+n_w, its gradient and its Hessian H come the numbers that enter gradient expansions of the kinetic-energy density,
+reduced by powers of the density so that they have no dimension (n^(1/3) sets the length):
+
+    log n,  s2 = |grad n|^2 / (4 C n^(8/3)),  q = tr H / (4 C n^(5/3)),  C = (3 pi^2)^(2/3),
+
+for the narrower widths also grad n . H . grad n / |grad n|^2 and tr H^2 in the same units, and between neighbouring
+widths grad n_v . grad n_w. Logarithms and inverse hyperbolic sines keep all of them of order one.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float
+
+WIDTHS = (0.35, 0.55, 0.85, 1.4, 2.3)
+"""Gaussian widths, bohr: from the ELF's finest structure to beyond the second shell of neighbours."""
+
+N_WITH_HESSIAN = 3
+"""The narrower widths, of which the whole Hessian is used."""
+
+FLOOR = 1e-4
+"""Added to every n_w (1/bohr^3), so that nothing is divided by zero far from all atoms."""
+
+N_INVARIANTS = 3 * len(WIDTHS) + 2 * N_WITH_HESSIAN + len(WIDTHS) - 1
+
+REDUCED = 4 * (3 * np.pi**2) ** (2 / 3)
+"""4 C: |grad n|^2 / (REDUCED n^(8/3)) is the square of the reduced density gradient s."""
+
+PAIRS = ((0, 0), (1, 1), (0, 1), (0, 2), (1, 2))
+"""Components of the Hessian besides zz, which is the trace minus the first two."""
+
+
+def derivative_series(
+    structure_factor: Complex[Array, "*g"], waves: Float[Array, "*g 3"], volume: Float[Array, ""], index: int
+) -> Complex[Array, "m *g"]:
+    """Coefficients of n_w, its gradient, its Laplacian and, for the narrower widths, xx, yy, xy, xz, yz."""
+    width = WIDTHS[index]
+    square = jnp.sum(waves**2, axis=-1)
+    series = structure_factor * jnp.exp(-0.5 * width**2 * square) / volume
+    parts = [series, *(1j * waves[..., i] * series for i in range(3)), -square * series]
+    if index < N_WITH_HESSIAN:
+        parts += [-waves[..., i] * waves[..., j] * series for i, j in PAIRS]
+    return jnp.stack(parts)
+
+
+def invariants(derivatives: list[Float[Array, "m *p"]]) -> Float[Array, "f *p"]:
+    """The numbers of the module's first lines from value, gradient, Laplacian and Hessian of every width."""
+    found, gradients, densities = [], [], []
+    for index, parts in enumerate(derivatives):
+        density, gradient, laplacian = jnp.maximum(parts[0], 0.0) + FLOOR, parts[1:4], parts[4]
+        square = jnp.sum(gradient**2, axis=0)
+        slope = REDUCED * density ** (8 / 3)
+        curvature = REDUCED * density ** (5 / 3)
+        found += [jnp.log(density), jnp.log1p(square / slope), jnp.arcsinh(laplacian / curvature)]
+        if index < N_WITH_HESSIAN:
+            along, norm = _hessian_numbers(gradient, laplacian, parts[5:])
+            found.append(jnp.arcsinh(along / (square + 1e-12) / curvature))
+            found.append(jnp.log1p(norm / curvature**2))
+        gradients.append(gradient)
+        densities.append(density)
+    for i in range(len(derivatives) - 1):
+        product = jnp.sum(gradients[i] * gradients[i + 1], axis=0)
+        found.append(jnp.arcsinh(product / (REDUCED * (densities[i] * densities[i + 1]) ** (4 / 3))))
+    return jnp.stack(found)
+
+
+def _hessian_numbers(
+    gradient: Float[Array, "3 *p"], laplacian: Float[Array, "*p"], parts: Float[Array, "5 *p"]
+) -> tuple[Float[Array, "*p"], Float[Array, "*p"]]:
+    """grad n . H . grad n and tr H^2."""
+    x, y, z = gradient
+    xx, yy, xy, xz, yz = parts
+    zz = laplacian - xx - yy
+    along = x**2 * xx + y**2 * yy + z**2 * zz + 2 * (x * y * xy + x * z * xz + y * z * yz)
+    return along, xx**2 + yy**2 + zz**2 + 2 * (xy**2 + xz**2 + yz**2)

@@ -1,0 +1,143 @@
+"""The field network: atoms -> invariants -> (pointwise network, isotropic convolution) twice -> ELF.
+
+The convolutions are filters W(|G|) on the Fourier series of the hidden fields, so nothing cuts the reach of the model
+off and long waves are as natural to it as short ones (a Fourier neural operator, Li et al., arXiv:2010.08895, with
+rotation-invariant filters and invariant fields). Filters end at |G| = 9 / bohr: hidden fields are smooth and have
+values, gradients and Hessians anywhere.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float, PRNGKeyArray
+
+from jovium.elf.invariants import N_INVARIANTS, WIDTHS, derivative_series, invariants
+from jovium.elf.spectrum import Shape, at_points, of_grid, on_grid, structure_factor, wave_vectors
+
+N_RADIAL = 12
+LARGEST_WAVE = 8.0
+"""Filters are sums of N_RADIAL Gaussians in |G| between 0 and LARGEST_WAVE (1/bohr)."""
+
+
+class Atoms(NamedTuple):
+    """A structure as the network takes it: fractional positions, reciprocal vectors (rows, with 2 pi), volume."""
+
+    fractional_positions: Float[Array, "n 3"]
+    reciprocal: Float[Array, "3 3"]
+    volume: Float[Array, ""]
+
+
+class Series(NamedTuple):
+    """Fourier series on the half spectrum of `shape` from which the field follows at any point: structure factor and
+    hidden fields."""
+
+    structure_factor: Complex[Array, "nx ny nh"]
+    hidden: Complex[Array, "c nx ny nh"]
+
+
+class Pointwise(eqx.Module):
+    """A small network applied at every point, channels first."""
+
+    weights: list[Float[Array, "o i"]]
+    biases: list[Float[Array, "o"]]
+
+    def __init__(self, sizes: list[int], *, key: PRNGKeyArray):
+        keys = jax.random.split(key, len(sizes) - 1)
+        pairs = list(pairwise(sizes))
+        self.weights = [jax.random.normal(k, (o, i)) / np.sqrt(i) for k, (i, o) in zip(keys, pairs, strict=True)]
+        self.biases = [jnp.zeros(o) for o in sizes[1:]]
+
+    def __call__(self, x: Float[Array, "i *p"]) -> Float[Array, "o *p"]:
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = jnp.tensordot(weight, x, axes=1) + bias.reshape(-1, *([1] * (x.ndim - 1)))
+            if layer < len(self.weights) - 1:
+                x = jax.nn.silu(x)
+        return x
+
+
+class FieldNetwork(eqx.Module):
+    """ELF of hydrogen at any point of a periodic structure.
+
+    centre, scale: of the invariants over the training data. mixers: pointwise networks before each convolution.
+    filters: coefficients of W(|G|) per channel. head: from invariants and hidden fields to softplus^-1(chi).
+    """
+
+    centre: Float[Array, "f"]
+    scale: Float[Array, "f"]
+    mixers: list[Pointwise]
+    filters: list[Float[Array, "c r"]]
+    head: Pointwise
+
+    def __init__(
+        self,
+        centre: Float[Array, "f"],
+        scale: Float[Array, "f"],
+        *,
+        n_channels: int = 24,
+        n_hidden: int = 48,
+        n_layers: int = 2,
+        key: PRNGKeyArray,
+    ):
+        keys = jax.random.split(key, 2 * n_layers + 1)
+        self.centre, self.scale = centre, scale
+        self.mixers = [
+            Pointwise([N_INVARIANTS + (n_channels if layer else 0), n_hidden, n_channels], key=keys[layer])
+            for layer in range(n_layers)
+        ]
+        self.filters = [0.3 * jax.random.normal(k, (n_channels, N_RADIAL)) for k in keys[n_layers:-1]]
+        self.head = Pointwise([N_INVARIANTS + n_layers * n_channels, n_hidden, n_hidden, 1], key=keys[-1])
+
+    def series(self, atoms: Atoms, shape: Shape) -> Series:
+        """Everything that is known of the field, on the half spectrum of a grid of `shape`."""
+        factor = structure_factor(atoms.fractional_positions, shape)
+        waves = wave_vectors(atoms.reciprocal, shape)
+        x = self._inputs([on_grid(d, shape) for d in _derivatives(factor, waves, atoms.volume)])
+        basis = radial_basis(jnp.sqrt(jnp.sum(waves**2, axis=-1) + 1e-12))
+        fields, hidden = [], None
+        for mixer, coefficients in zip(self.mixers, self.filters, strict=True):
+            mixed = mixer(x if hidden is None else jnp.concatenate([x, hidden]))
+            fields.append(of_grid(mixed) * jnp.moveaxis(basis @ coefficients.T, -1, 0))
+            hidden = on_grid(fields[-1], shape)
+        return Series(factor, jnp.concatenate(fields))
+
+    def grid(self, atoms: Atoms, shape: Shape) -> Float[Array, "nx ny nz"]:
+        """ELF on a grid."""
+        series = self.series(atoms, shape)
+        waves = wave_vectors(atoms.reciprocal, shape)
+        x = self._inputs([on_grid(d, shape) for d in _derivatives(series.structure_factor, waves, atoms.volume)])
+        return self._elf(x, on_grid(series.hidden, shape))
+
+    def points(
+        self, series: Series, atoms: Atoms, shape: Shape, fractional_points: Float[Array, "p 3"]
+    ) -> Float[Array, "p"]:
+        """ELF at any points, from the series on the half spectrum of `shape`."""
+        waves = wave_vectors(atoms.reciprocal, shape)
+        derivatives = _derivatives(series.structure_factor, waves, atoms.volume)
+        x = self._inputs([at_points(d, fractional_points, shape) for d in derivatives])
+        return self._elf(x, at_points(series.hidden, fractional_points, shape))
+
+    def _inputs(self, derivatives: list[Float[Array, "m *p"]]) -> Float[Array, "f *p"]:
+        found = invariants(derivatives)
+        ones = [1] * (found.ndim - 1)
+        return (found - self.centre.reshape(-1, *ones)) / self.scale.reshape(-1, *ones)
+
+    def _elf(self, x: Float[Array, "f *p"], hidden: Float[Array, "c *p"]) -> Float[Array, "*p"]:
+        chi = jax.nn.softplus(self.head(jnp.concatenate([x, hidden]))[0])
+        return 1 / (1 + chi**2)
+
+
+def radial_basis(length: Float[Array, "*g"]) -> Float[Array, "*g r"]:
+    """Gaussians in |G| of which filters are made."""
+    centres = jnp.linspace(0.0, LARGEST_WAVE, N_RADIAL, dtype=length.dtype)
+    width = LARGEST_WAVE / (N_RADIAL - 1)
+    return jnp.exp(-0.5 * ((length[..., None] - centres) / width) ** 2)
+
+
+def _derivatives(
+    factor: Complex[Array, "nx ny nh"], waves: Float[Array, "nx ny nh 3"], volume: Float[Array, ""]
+) -> list[Complex[Array, "m nx ny nh"]]:
+    return [derivative_series(factor, waves, volume, index) for index in range(len(WIDTHS))]

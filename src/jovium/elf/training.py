@@ -1,0 +1,156 @@
+"""Teaching the field network: least squares on the ELF of one structure after the other."""
+
+import functools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from jovium.base.errors import InputError
+from jovium.elf import checkpoint
+from jovium.elf.invariants import N_INVARIANTS, WIDTHS, derivative_series, invariants
+from jovium.elf.network import Atoms, FieldNetwork
+from jovium.elf.samples import Sample
+from jovium.elf.spectrum import Shape, on_grid, structure_factor, wave_vectors
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained. steps: structures shown, one per step; learning_rate: of Adam, falling to zero along a
+    cosine; average: share of the running mean of the weights kept per step, the mean is what is evaluated."""
+
+    steps: int = 20000
+    learning_rate: float = 3e-3
+    average: float = 0.999
+    seed: int = 0
+    n_channels: int = 24
+    n_hidden: int = 48
+    n_layers: int = 2
+
+    def __post_init__(self):
+        if min(self.steps, self.n_channels, self.n_hidden, self.n_layers) < 1 or not 0 < self.learning_rate < 1:
+            raise InputError(f"{self}", "positive numbers, a learning rate below 1", "check the recipe")
+
+
+class State(NamedTuple):
+    """Everything training continues from."""
+
+    network: FieldNetwork
+    average: FieldNetwork
+    optimiser: Any
+    step: Array
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is: RMSE of the ELF over the structures since the last report, and over the validation set with
+    the averaged weights."""
+
+    step: int
+    rmse: float
+    validation_rmse: float
+    seconds: float
+
+
+def standardisation(samples: Sequence[Sample], every: int = 41) -> tuple[Float[Array, "f"], Float[Array, "f"]]:
+    """Mean and standard deviation of the invariants over some points of some samples."""
+    columns = []
+    for sample in samples[:: max(1, len(samples) // 40)]:
+        atoms, shape = sample.atoms, sample.shape
+        factor, waves = structure_factor(atoms.fractional_positions, shape), wave_vectors(atoms.reciprocal, shape)
+        series = [derivative_series(factor, waves, atoms.volume, index) for index in range(len(WIDTHS))]
+        found = invariants([on_grid(one, shape) for one in series])
+        columns.append(found.reshape(N_INVARIANTS, -1)[:, ::every])
+    values = jnp.concatenate(columns, axis=1)
+    return values.mean(axis=1), values.std(axis=1)
+
+
+def untrained(recipe: Recipe, centre: Float[Array, "f"] | None = None, scale: Float[Array, "f"] | None = None) -> State:
+    """The state before the first step; without the standardisation of the inputs it is a form to load a state into."""
+    network = FieldNetwork(
+        jnp.zeros(N_INVARIANTS) if centre is None else centre,
+        jnp.ones(N_INVARIANTS) if scale is None else scale,
+        n_channels=recipe.n_channels,
+        n_hidden=recipe.n_hidden,
+        n_layers=recipe.n_layers,
+        key=jax.random.key(recipe.seed),
+    )
+    return State(network, network, _optimiser(recipe).init(eqx.filter(network, eqx.is_array)), jnp.zeros((), jnp.int32))
+
+
+def train(
+    training: Sequence[Sample],
+    validation: Sequence[Sample],
+    recipe: Recipe,
+    path: Path,
+    *,
+    every: int = 500,
+) -> Iterator[Progress]:
+    """Train, or continue the training saved at `path`; one report, and one save, per `every` steps.
+
+    The order of the samples depends on the seed and the step alone, so a run that was killed and repeated is the run
+    that was not. Raises InputError without samples, FormatError when `path` holds another network.
+    """
+    if not training or not validation:
+        raise InputError("no samples", "at least one to train and one to validate with", "check the splits")
+    facts = {"recipe": asdict(recipe)}
+    if path.exists():
+        if checkpoint.read_facts(path)["recipe"] != facts["recipe"]:
+            raise InputError(f"{path} was trained by another recipe", "the same recipe", "give another folder")
+        state = checkpoint.load(path, untrained(recipe))
+    else:
+        state = untrained(recipe, *standardisation(training))
+    started, squares = time.monotonic(), []
+    while int(state.step) < recipe.steps:
+        sample = training[_order(len(training), recipe.seed, int(state.step))]
+        state, loss = _step(state, sample.atoms, jnp.asarray(sample.elf), sample.shape, recipe)
+        squares.append(loss)
+        step = int(state.step)
+        if step % every == 0 or step == recipe.steps:
+            checkpoint.save(path, state, facts)
+            rmse = float(np.sqrt(np.mean(np.array(squares))))
+            yield Progress(step, rmse, validation_rmse(state.average, validation), time.monotonic() - started)
+            squares = []
+
+
+def validation_rmse(network: FieldNetwork, samples: Sequence[Sample]) -> float:
+    """RMSE of the ELF over all grid points of the samples, every sample with the same weight."""
+    return float(np.sqrt(np.mean([_loss(network, s.atoms, jnp.asarray(s.elf), s.shape) for s in samples])))
+
+
+def _order(n: int, seed: int, step: int) -> int:
+    epoch, place = divmod(step, n)
+    return int(np.random.default_rng([seed, epoch]).permutation(n)[place])
+
+
+def _optimiser(recipe: Recipe) -> optax.GradientTransformation:
+    schedule = optax.cosine_decay_schedule(recipe.learning_rate, recipe.steps)
+    return optax.chain(optax.clip_by_global_norm(0.1), optax.adam(schedule))
+
+
+@functools.partial(jax.jit, static_argnames="shape")
+def _loss(network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape) -> Float[Array, ""]:
+    return jnp.mean((network.grid(atoms, shape) - elf) ** 2)
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "recipe"))
+def _step(
+    state: State, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape, recipe: Recipe
+) -> tuple[State, Float[Array, ""]]:
+    loss, gradient = jax.value_and_grad(_loss)(state.network, atoms, elf, shape)
+    # The standardisation of the inputs belongs to the data, not to what is learned.
+    frozen = jnp.zeros_like(gradient.centre)
+    gradient = eqx.tree_at(lambda g: (g.centre, g.scale), gradient, (frozen, frozen))
+    updates, optimiser = _optimiser(recipe).update(gradient, state.optimiser)
+    network = eqx.apply_updates(state.network, updates)
+    keep = jnp.minimum(recipe.average, (1 + state.step) / (10 + state.step))
+    average = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state.average, network)
+    return State(network, average, optimiser, state.step + 1), loss

@@ -1,0 +1,141 @@
+"""Laws of the field network: what must not change the ELF does not, on a triclinic cell."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jovium.base.cell import Cell
+from jovium.base.structure import Structure
+from jovium.elf.invariants import N_INVARIANTS, WIDTHS, derivative_series, invariants
+from jovium.elf.network import Atoms, FieldNetwork
+from jovium.elf.spectrum import on_grid, structure_factor, wave_vectors
+
+SHAPE = (20, 24, 25)
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def network():
+    with jax.enable_x64(True):
+        key = jax.random.key(3)
+        return FieldNetwork(jnp.zeros(N_INVARIANTS), jnp.ones(N_INVARIANTS), n_channels=4, n_hidden=8, key=key)
+
+
+def atoms(structure: Structure) -> Atoms:
+    cell = structure.cell
+    return Atoms(
+        jnp.asarray(cell.fractional(structure.positions)), jnp.asarray(cell.reciprocal), jnp.asarray(cell.volume)
+    )
+
+
+def moved(structure, positions):
+    return Structure(structure.cell, positions, structure.symbols)
+
+
+def test_elf_lies_between_nothing_and_one(network, odd_structure):
+    elf = network.grid(atoms(odd_structure), SHAPE)
+    assert 0 < elf.min() < elf.max() < 1
+    assert elf.std() > 0.01
+
+
+def test_order_and_images_of_the_atoms_do_not_matter(network, odd_structure):
+    expected = network.grid(atoms(odd_structure), SHAPE)
+    images = np.array([[1, 0, 0], [0, -1, 2], [0, 0, 0], [3, 0, 0], [0, 1, 1]])
+    shuffled = odd_structure.positions[[3, 0, 4, 1, 2]] + images @ odd_structure.cell.vectors
+    np.testing.assert_allclose(network.grid(atoms(moved(odd_structure, shuffled)), SHAPE), expected, atol=1e-10)
+
+
+def test_moving_all_atoms_by_a_grid_step_moves_the_field_by_a_grid_step(network, odd_structure):
+    step = odd_structure.cell.vectors[0] / SHAPE[0] + 2 * odd_structure.cell.vectors[2] / SHAPE[2]
+    expected = np.roll(network.grid(atoms(odd_structure), SHAPE), (1, 2), axis=(0, 2))
+    found = network.grid(atoms(moved(odd_structure, odd_structure.positions + step)), SHAPE)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_rotating_the_cell_with_its_atoms_changes_nothing(network, odd_structure):
+    rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    turned = Structure(
+        Cell(odd_structure.cell.vectors @ rotation), odd_structure.positions @ rotation, odd_structure.symbols
+    )
+    expected = network.grid(atoms(odd_structure), SHAPE)
+    np.testing.assert_allclose(network.grid(atoms(turned), SHAPE), expected, atol=1e-9)
+
+
+def test_supercell_has_the_field_repeated(network, odd_structure):
+    nx, ny, nz = SHAPE
+    found = network.grid(atoms(odd_structure.supercell((1, 2, 1))), (nx, 2 * ny, nz))
+    expected = np.tile(network.grid(atoms(odd_structure), SHAPE), (1, 2, 1))
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_another_cell_of_the_same_lattice_has_the_same_field(network, odd_structure):
+    skewed = Cell(np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1]]) @ odd_structure.cell.vectors)
+    same = Structure(skewed, odd_structure.positions, odd_structure.symbols)
+    point = np.array([[1.1, 0.7, 2.3], [0.2, 3.1, 4.0]])
+    values = []
+    for structure, shape in ((odd_structure, (27, 32, 36)), (same, (36, 36, 36))):
+        a = atoms(structure)
+        series = network.series(a, shape)
+        values.append(network.points(series, a, shape, jnp.asarray(structure.cell.fractional(point))))
+    np.testing.assert_allclose(values[0], values[1], atol=1e-4)
+
+
+def test_points_of_the_grid_have_the_values_of_the_grid(network, odd_structure):
+    a = atoms(odd_structure)
+    indices = np.array([[0, 0, 0], [3, 7, 11], [19, 1, 24]])
+    found = network.points(network.series(a, SHAPE), a, SHAPE, jnp.asarray(indices / np.array(SHAPE)))
+    np.testing.assert_allclose(found, network.grid(a, SHAPE)[tuple(indices.T)], atol=1e-9)
+
+
+def test_gradient_at_a_point_is_the_slope_of_the_field(network, odd_structure):
+    a = atoms(odd_structure)
+    series = network.series(a, SHAPE)
+
+    def value(s):
+        return network.points(series, a, SHAPE, s[None])[0]
+
+    point, h = jnp.array([0.21, 0.43, 0.66]), 1e-5
+    slope = [(value(point.at[i].add(h)) - value(point.at[i].add(-h))) / (2 * h) for i in range(3)]
+    np.testing.assert_allclose(jax.grad(value)(point), slope, atol=1e-7)
+    assert np.allclose(jax.hessian(value)(point), jax.hessian(value)(point).T)
+
+
+def test_invariants_of_one_atom_are_those_of_a_gaussian():
+    cell = Cell(np.array([[11.0, 0.3, -0.4], [1.2, 12.0, 0.7], [-0.9, 1.6, 12.5]]))
+    shape = (60, 60, 64)
+    factor = structure_factor(jnp.array([[0.5, 0.5, 0.5]]), shape)
+    waves = wave_vectors(jnp.asarray(cell.reciprocal), shape)
+    parts = [on_grid(derivative_series(factor, waves, jnp.asarray(cell.volume), i), shape) for i in range(len(WIDTHS))]
+    point = (33, 29, 34)
+    offset = cell.cartesian(np.array(point) / np.array(shape) - 0.5)
+    r2, w = float(offset @ offset), WIDTHS[1]
+    n = np.exp(-r2 / (2 * w**2)) / (2 * np.pi * w**2) ** 1.5
+    c = 4 * (3 * np.pi**2) ** (2 / 3)
+    gradient2, laplacian = n**2 * r2 / w**4, n * (r2 / w**4 - 3 / w**2)
+    along = n * (r2 / w**4 - 1 / w**2)
+    norm = along**2 + 2 * (n / w**2) ** 2
+    n += 1e-4
+    expected = [
+        np.log(n),
+        np.log1p(gradient2 / (c * n ** (8 / 3))),
+        np.arcsinh(laplacian / (c * n ** (5 / 3))),
+        np.arcsinh(along / (c * n ** (5 / 3))),
+        np.log1p(norm / (c * n ** (5 / 3)) ** 2),
+    ]
+    np.testing.assert_allclose(invariants(parts)[5:10, *point], expected, rtol=1e-5)
+
+
+def test_every_parameter_is_used(network, odd_structure):
+    def mean(net):
+        return jnp.mean(net.grid(atoms(odd_structure), (12, 15, 16)) ** 2)
+
+    gradients = eqx.filter_grad(mean)(network)
+    for leaf in jax.tree.leaves(gradients):
+        assert np.abs(leaf).max() > 0
