@@ -8,7 +8,7 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
-from jovium.elf.invariants import N_INVARIANTS, WIDTHS, derivative_series, invariants
+from jovium.elf.invariants import WIDTHS, derivative_series, invariants, n_invariants
 from jovium.elf.network import Atoms, FieldNetwork
 from jovium.elf.spectrum import on_grid, structure_factor, wave_vectors
 
@@ -21,11 +21,16 @@ def double_precision():
         yield
 
 
-@pytest.fixture
-def network():
+FORMS = {"long waves": {"n_layers": 2}, "local": {"n_layers": 0, "n_widths": 3}}
+"""Every law holds for every form of the network."""
+
+
+@pytest.fixture(params=FORMS)
+def network(request):
+    form = FORMS[request.param]
+    n = n_invariants(form.get("n_widths", len(WIDTHS)))
     with jax.enable_x64(True):
-        key = jax.random.key(3)
-        return FieldNetwork(jnp.zeros(N_INVARIANTS), jnp.ones(N_INVARIANTS), n_channels=4, n_hidden=8, key=key)
+        return FieldNetwork(jnp.zeros(n), jnp.ones(n), n_channels=4, n_hidden=8, key=jax.random.key(3), **form)
 
 
 def atoms(structure: Structure) -> Atoms:

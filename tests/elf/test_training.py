@@ -36,7 +36,7 @@ def weights(state):
 
 def test_training_lowers_the_error(tmp_path):
     shown, held_out = samples(6), samples(2, seed=1)
-    before = validation_rmse(untrained(RECIPE, *standardisation(shown)).network, held_out)
+    before = validation_rmse(untrained(RECIPE, *standardisation(shown, RECIPE.n_widths)).network, held_out)
     reports = list(train(shown, held_out, RECIPE, tmp_path / "state.safetensors", every=20))
     assert [report.step for report in reports] == [20, 40, 60]
     assert reports[-1].validation_rmse < 0.5 * before

@@ -25,7 +25,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--learning-rate", type=float, default=3e-3)
     train.add_argument("--channels", type=int, default=24, help="hidden fields (default 24)")
     train.add_argument("--hidden", type=int, default=48, help="width of the pointwise networks (default 48)")
-    train.add_argument("--layers", type=int, default=2, help="convolutions (default 2)")
+    train.add_argument("--layers", type=int, default=2, help="convolutions (default 2; 0: a local model)")
+    train.add_argument(
+        "--widths", type=int, default=5, help="Gaussian widths of the atoms, narrowest first (default 5)"
+    )
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--every", type=int, default=500, help="steps per report and save (default 500)")
     train.add_argument("--json", action="store_true", help="one JSON line per report")
@@ -52,6 +55,7 @@ def run_train(options: argparse.Namespace) -> int:
         n_channels=options.channels,
         n_hidden=options.hidden,
         n_layers=options.layers,
+        n_widths=options.widths,
     )
     for progress in train_run(options.out, read_samples(options.labels), recipe, options.every):
         line = f"step {progress.step}  rmse {progress.rmse:.4f}  validation {progress.validation_rmse:.4f}"

@@ -23,13 +23,16 @@ N_WITH_HESSIAN = 3
 FLOOR = 1e-4
 """Added to every n_w (1/bohr^3), so that nothing is divided by zero far from all atoms."""
 
-N_INVARIANTS = 3 * len(WIDTHS) + 2 * N_WITH_HESSIAN + len(WIDTHS) - 1
-
 REDUCED = 4 * (3 * np.pi**2) ** (2 / 3)
 """4 C: |grad n|^2 / (REDUCED n^(8/3)) is the square of the reduced density gradient s."""
 
 PAIRS = ((0, 0), (1, 1), (0, 1), (0, 2), (1, 2))
 """Components of the Hessian besides zz, which is the trace minus the first two."""
+
+
+def n_invariants(n_widths: int) -> int:
+    """How many numbers come from the first `n_widths` widths."""
+    return 3 * n_widths + 2 * min(n_widths, N_WITH_HESSIAN) + n_widths - 1
 
 
 def derivative_series(

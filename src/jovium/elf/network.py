@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
-from jovium.elf.invariants import N_INVARIANTS, WIDTHS, derivative_series, invariants
+from jovium.elf.invariants import WIDTHS, derivative_series, invariants, n_invariants
 from jovium.elf.spectrum import Shape, at_points, of_grid, on_grid, structure_factor, wave_vectors
 
 N_RADIAL = 12
@@ -63,7 +63,9 @@ class FieldNetwork(eqx.Module):
     """ELF of hydrogen at any point of a periodic structure.
 
     centre, scale: of the invariants over the training data. mixers: pointwise networks before each convolution.
-    filters: coefficients of W(|G|) per channel. head: from invariants and hidden fields to softplus^-1(chi).
+    filters: coefficients of W(|G|) per channel. head: from invariants and hidden fields to softplus^-1(chi). n_widths:
+    how many of the widths, narrowest first, make invariants. Without layers the model is local: a point sees the atoms
+    within about three times the largest width.
     """
 
     centre: Float[Array, "f"]
@@ -71,6 +73,7 @@ class FieldNetwork(eqx.Module):
     mixers: list[Pointwise]
     filters: list[Float[Array, "c r"]]
     head: Pointwise
+    n_widths: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -80,22 +83,26 @@ class FieldNetwork(eqx.Module):
         n_channels: int = 24,
         n_hidden: int = 48,
         n_layers: int = 2,
+        n_widths: int = len(WIDTHS),
         key: PRNGKeyArray,
     ):
         keys = jax.random.split(key, 2 * n_layers + 1)
-        self.centre, self.scale = centre, scale
+        self.centre, self.scale, self.n_widths = centre, scale, n_widths
+        inputs = n_invariants(n_widths)
         self.mixers = [
-            Pointwise([N_INVARIANTS + (n_channels if layer else 0), n_hidden, n_channels], key=keys[layer])
+            Pointwise([inputs + (n_channels if layer else 0), n_hidden, n_channels], key=keys[layer])
             for layer in range(n_layers)
         ]
         self.filters = [0.3 * jax.random.normal(k, (n_channels, N_RADIAL)) for k in keys[n_layers:-1]]
-        self.head = Pointwise([N_INVARIANTS + n_layers * n_channels, n_hidden, n_hidden, 1], key=keys[-1])
+        self.head = Pointwise([inputs + n_layers * n_channels, n_hidden, n_hidden, 1], key=keys[-1])
 
     def series(self, atoms: Atoms, shape: Shape) -> Series:
         """Everything that is known of the field, on the half spectrum of a grid of `shape`."""
         factor = structure_factor(atoms.fractional_positions, shape)
         waves = wave_vectors(atoms.reciprocal, shape)
-        x = self._inputs([on_grid(d, shape) for d in _derivatives(factor, waves, atoms.volume)])
+        if not self.mixers:
+            return Series(factor, jnp.zeros((0, *factor.shape), factor.dtype))
+        x = self._inputs([on_grid(d, shape) for d in self._derivatives(factor, waves, atoms.volume)])
         basis = radial_basis(jnp.sqrt(jnp.sum(waves**2, axis=-1) + 1e-12))
         fields, hidden = [], None
         for mixer, coefficients in zip(self.mixers, self.filters, strict=True):
@@ -108,7 +115,7 @@ class FieldNetwork(eqx.Module):
         """ELF on a grid."""
         series = self.series(atoms, shape)
         waves = wave_vectors(atoms.reciprocal, shape)
-        x = self._inputs([on_grid(d, shape) for d in _derivatives(series.structure_factor, waves, atoms.volume)])
+        x = self._inputs([on_grid(d, shape) for d in self._derivatives(series.structure_factor, waves, atoms.volume)])
         return self._elf(x, on_grid(series.hidden, shape))
 
     def points(
@@ -116,9 +123,14 @@ class FieldNetwork(eqx.Module):
     ) -> Float[Array, "p"]:
         """ELF at any points, from the series on the half spectrum of `shape`."""
         waves = wave_vectors(atoms.reciprocal, shape)
-        derivatives = _derivatives(series.structure_factor, waves, atoms.volume)
+        derivatives = self._derivatives(series.structure_factor, waves, atoms.volume)
         x = self._inputs([at_points(d, fractional_points, shape) for d in derivatives])
         return self._elf(x, at_points(series.hidden, fractional_points, shape))
+
+    def _derivatives(
+        self, factor: Complex[Array, "nx ny nh"], waves: Float[Array, "nx ny nh 3"], volume: Float[Array, ""]
+    ) -> list[Complex[Array, "m nx ny nh"]]:
+        return [derivative_series(factor, waves, volume, index) for index in range(self.n_widths)]
 
     def _inputs(self, derivatives: list[Float[Array, "m *p"]]) -> Float[Array, "f *p"]:
         found = invariants(derivatives)
@@ -135,9 +147,3 @@ def radial_basis(length: Float[Array, "*g"]) -> Float[Array, "*g r"]:
     centres = jnp.linspace(0.0, LARGEST_WAVE, N_RADIAL, dtype=length.dtype)
     width = LARGEST_WAVE / (N_RADIAL - 1)
     return jnp.exp(-0.5 * ((length[..., None] - centres) / width) ** 2)
-
-
-def _derivatives(
-    factor: Complex[Array, "nx ny nh"], waves: Float[Array, "nx ny nh 3"], volume: Float[Array, ""]
-) -> list[Complex[Array, "m nx ny nh"]]:
-    return [derivative_series(factor, waves, volume, index) for index in range(len(WIDTHS))]

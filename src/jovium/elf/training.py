@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from jovium.base.errors import InputError
 from jovium.elf import checkpoint
-from jovium.elf.invariants import N_INVARIANTS, WIDTHS, derivative_series, invariants
+from jovium.elf.invariants import WIDTHS, derivative_series, invariants, n_invariants
 from jovium.elf.network import Atoms, FieldNetwork
 from jovium.elf.samples import Sample
 from jovium.elf.spectrum import Shape, on_grid, structure_factor, wave_vectors
@@ -25,7 +25,8 @@ from jovium.elf.spectrum import Shape, on_grid, structure_factor, wave_vectors
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained. steps: structures shown, one per step; learning_rate: of Adam, falling to zero along a
-    cosine; average: share of the running mean of the weights kept per step, the mean is what is evaluated."""
+    cosine; average: share of the running mean of the weights kept per step, the mean is what is evaluated. The rest
+    is the form of the network, see `FieldNetwork`. Raises InputError for a form or rate that is none."""
 
     steps: int = 20000
     learning_rate: float = 3e-3
@@ -34,10 +35,13 @@ class Recipe:
     n_channels: int = 24
     n_hidden: int = 48
     n_layers: int = 2
+    n_widths: int = len(WIDTHS)
 
     def __post_init__(self):
-        if min(self.steps, self.n_channels, self.n_hidden, self.n_layers) < 1 or not 0 < self.learning_rate < 1:
-            raise InputError(f"{self}", "positive numbers, a learning rate below 1", "check the recipe")
+        positive = min(self.steps, self.n_channels, self.n_hidden, self.n_widths) >= 1 and self.n_layers >= 0
+        if not positive or self.n_widths > len(WIDTHS) or not 0 < self.learning_rate < 1:
+            widths = f"at most {len(WIDTHS)} widths"
+            raise InputError(f"{self}", f"positive numbers, {widths}, a learning rate below 1", "check the recipe")
 
 
 class State(NamedTuple):
@@ -60,15 +64,17 @@ class Progress:
     seconds: float
 
 
-def standardisation(samples: Sequence[Sample], every: int = 41) -> tuple[Float[Array, "f"], Float[Array, "f"]]:
+def standardisation(
+    samples: Sequence[Sample], n_widths: int, every: int = 41
+) -> tuple[Float[Array, "f"], Float[Array, "f"]]:
     """Mean and standard deviation of the invariants over some points of some samples."""
     columns = []
     for sample in samples[:: max(1, len(samples) // 40)]:
         atoms, shape = sample.atoms, sample.shape
         factor, waves = structure_factor(atoms.fractional_positions, shape), wave_vectors(atoms.reciprocal, shape)
-        series = [derivative_series(factor, waves, atoms.volume, index) for index in range(len(WIDTHS))]
+        series = [derivative_series(factor, waves, atoms.volume, index) for index in range(n_widths)]
         found = invariants([on_grid(one, shape) for one in series])
-        columns.append(found.reshape(N_INVARIANTS, -1)[:, ::every])
+        columns.append(found.reshape(len(found), -1)[:, ::every])
     values = jnp.concatenate(columns, axis=1)
     return values.mean(axis=1), values.std(axis=1)
 
@@ -76,11 +82,12 @@ def standardisation(samples: Sequence[Sample], every: int = 41) -> tuple[Float[A
 def untrained(recipe: Recipe, centre: Float[Array, "f"] | None = None, scale: Float[Array, "f"] | None = None) -> State:
     """The state before the first step; without the standardisation of the inputs it is a form to load a state into."""
     network = FieldNetwork(
-        jnp.zeros(N_INVARIANTS) if centre is None else centre,
-        jnp.ones(N_INVARIANTS) if scale is None else scale,
+        jnp.zeros(n_invariants(recipe.n_widths)) if centre is None else centre,
+        jnp.ones(n_invariants(recipe.n_widths)) if scale is None else scale,
         n_channels=recipe.n_channels,
         n_hidden=recipe.n_hidden,
         n_layers=recipe.n_layers,
+        n_widths=recipe.n_widths,
         key=jax.random.key(recipe.seed),
     )
     return State(network, network, _optimiser(recipe).init(eqx.filter(network, eqx.is_array)), jnp.zeros((), jnp.int32))
@@ -107,7 +114,7 @@ def train(
             raise InputError(f"{path} was trained by another recipe", "the same recipe", "give another folder")
         state = checkpoint.load(path, untrained(recipe))
     else:
-        state = untrained(recipe, *standardisation(training))
+        state = untrained(recipe, *standardisation(training, recipe.n_widths))
     started, squares = time.monotonic(), []
     while int(state.step) < recipe.steps:
         sample = training[_order(len(training), recipe.seed, int(state.step))]
