@@ -8,9 +8,11 @@ from known_labels import KNOWN, ClosedForm, candidates, unlucky
 
 from jovium.base.errors import FormatError, InputError
 from jovium.cli.main import main
+from jovium.reference.label_record import structure_sha256
 from jovium.reference.labelling import label
 from jovium.reference.labels import Labels
-from jovium.reference.packed import pack, read_packed, read_records
+from jovium.reference.packed import pack, packed_structures, read_packed, read_records
+from jovium.runs.fluid_frames import frame_lines
 
 
 @pytest.fixture
@@ -50,6 +52,41 @@ def test_order_of_the_work_does_not_change_the_packed_file(labelled, tmp_path):
     one, two = (read_packed(tmp_path / name / "a_1.labels.xz") for name in ("one", "two"))
     assert [label.step for label in one] == [label.step for label in two] == [0, 1, 2, 3, 4]
     assert read_records(tmp_path / "one" / "a_1.labels.xz")[0]["cutoff_hartree"] == KNOWN.protocol.cutoff
+
+
+def test_packing_adds_to_what_is_there(labelled, tmp_path):
+    pack(labelled, tmp_path)
+    before = [one.elf.values for one in read_packed(tmp_path / "a_1.labels.xz")]
+    more = tmp_path / "more.h5"
+    label(candidates(7, group="a/1")[4:], more, KNOWN, open_engine=ClosedForm)
+    pack(more, tmp_path)
+    after = read_packed(tmp_path / "a_1.labels.xz")
+    assert [one.step for one in after] == [0, 1, 2, 3, 4, 5, 6]
+    for one, other in zip(before, after, strict=False):
+        np.testing.assert_array_equal(one, other.elf.values)
+    other_protocol = tmp_path / "other.h5"
+    label(candidates(1, group="a/1"), other_protocol, replace(KNOWN, spacing=0.3), open_engine=ClosedForm)
+    with pytest.raises(InputError, match="another protocol"):
+        pack(other_protocol, tmp_path)
+
+
+def test_structures_of_packed_labels_are_known(labelled, tmp_path):
+    pack(labelled, tmp_path)
+    assert packed_structures(tmp_path) == {
+        structure_sha256(one.structure)
+        for one in [*candidates(5, group="a/1"), *candidates(3, split="test", group="b", seed=7)]
+    }
+
+
+def test_known_structures_are_not_labelled_again(labelled, tmp_path, capsys):
+    pack(labelled, tmp_path)
+    several = candidates(5, group="a/1")
+    source = tmp_path / "frames.extxyz"
+    source.write_text("".join(line for c in several for line in frame_lines(c.structure, {"group": "a/1"})))
+    command = ["reference", "label", str(source), str(tmp_path / "new.h5"), "--known", str(tmp_path)]
+    assert main(command) == 0
+    assert "every structure is labelled" in capsys.readouterr().out
+    assert not (tmp_path / "new.h5").exists()
 
 
 def test_differences_wrap_around_and_come_back():

@@ -16,7 +16,7 @@ group, temperature_kelvin and step come from the comment lines of an extended-XY
 MERGE = """Collect shards into OUT.h5, every structure once; an OUT.h5 that exists is kept and added to."""
 
 PACK = """Write the ok labels of FILE, without the density and with the ELF in 10 bits, to one small file per group in
-FOLDER: what is kept, shared and trained on. A file that is there already is replaced."""
+FOLDER: what is kept, shared and trained on. A file that is there already is added to."""
 
 VERIFY = """Check every row of a file of labels, or of a folder of packed ones, and print the table of its states. Exit
 code 1 when something is wrong; a failure recorded with its reason is not."""
@@ -32,6 +32,7 @@ def configure(commands: Any) -> None:
     label.add_argument("--workers", type=int, default=1, metavar="K", help="calculations at a time (default 1)")
     label.add_argument("--protocol", choices=["production", "cheap"], default="production")
     label.add_argument("--spacing", type=float, metavar="ANGSTROM", help="distance of grid points (default 0.13)")
+    label.add_argument("--known", metavar="PACKED", type=Path, help="leave out structures labelled in packed files")
     label.add_argument("--retry-failed", action="store_true", help="compute failed structures again")
     label.add_argument("--json", action="store_true", help="one JSON line per structure")
     label.set_defaults(run=run_label)
@@ -56,8 +57,9 @@ def run_label(options: argparse.Namespace) -> int:
     from jovium.base.errors import InputError
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.reference.espresso import espresso_version
-    from jovium.reference.label_record import DEFAULT_SPACING, LabelProtocol
+    from jovium.reference.label_record import DEFAULT_SPACING, LabelProtocol, structure_sha256
     from jovium.reference.labelling import label
+    from jovium.reference.packed import packed_structures
     from jovium.reference.protocol import PROTOCOLS
     from jovium.runs.label_input import read_candidates
     from jovium.runs.shard import shard
@@ -70,6 +72,13 @@ def run_label(options: argparse.Namespace) -> int:
     if options.shard:
         index, count = shard(options.shard)
         candidates, out = candidates[index::count], out.with_stem(f"{out.stem}-{index}-of-{count}")
+
+    if options.known is not None:
+        known = packed_structures(options.known)
+        candidates = [c for c in candidates if structure_sha256(c.structure) not in known]
+        if not candidates:
+            print(f"every structure is labelled in {options.known}")
+            return 0
 
     def show(progress: "Progress") -> None:
         facts = progress_facts(progress)

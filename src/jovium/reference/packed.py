@@ -31,8 +31,9 @@ LEFT_OUT = ("density", "elf")
 def pack(path: Path, folder: Path) -> list[Path]:
     """Pack the ok labels of the file `path` into one file per group in `folder`; the files, by name.
 
-    A file that exists is replaced as a whole. Raises FormatError for a damaged file of labels, InputError for labels
-    without a group or a file without labels, OutputError when the disk is full.
+    A packed file that is there already is added to, and replaced as a whole. Raises FormatError for a damaged file,
+    InputError for labels without a group, a file without labels, or packed labels of another protocol, OutputError when
+    the disk is full.
     """
     with Labels(path) as labels:
         groups = sorted({text(name) for name in labels.columns["group"][labels.ok]})
@@ -73,11 +74,31 @@ def read_records(path: Path) -> tuple[dict[str, Any], list[Record]]:
         raise FormatError(f"{path}: {error}", expected, "copy the file again, or pack it again") from error
 
 
+def packed_structures(path: Path) -> set[str]:
+    """Identities (`structure_sha256`) of the structures in a packed file or folder."""
+    return {text(record["structure_sha256"]) for file in packed_files(path) for record in read_records(file)[1]}
+
+
 def _pack_group(labels: Labels, group: str, folder: Path) -> Path:
-    rows = [int(labels.ok[index]) for index in labels.select(group=group)]
-    records = [labels.checked_record(row) for row in rows]
-    records.sort(key=lambda record: (int(record["step"]), text(record["structure_sha256"])))
-    arrays: dict[str, np.ndarray] = {"protocol": np.array(json.dumps(_plain(labels.protocol_attributes())))}
+    path = folder / (group.replace("/", "_") + SUFFIX)
+    protocol = _plain(labels.protocol_attributes())
+    there, records = read_records(path) if path.exists() else (protocol, [])
+    if there != protocol:
+        raise InputError(f"{path} holds labels of another protocol", "one protocol", "pack into another folder")
+    by_name = {text(record["structure_sha256"]): record for record in records}
+    for index in labels.select(group=group):
+        record = labels.checked_record(int(labels.ok[index]))
+        by_name[text(record["structure_sha256"])] = record
+    _write(path, protocol, sorted(by_name.values(), key=_place))
+    return path
+
+
+def _place(record: Record) -> tuple[int, str]:
+    return int(record["step"]), text(record["structure_sha256"])
+
+
+def _write(path: Path, protocol: dict[str, object], records: list[Record]) -> None:
+    arrays: dict[str, np.ndarray] = {"protocol": np.array(json.dumps(protocol))}
     for column in COLUMNS:
         if column.name not in LEFT_OUT:
             join = np.stack if column.per == "structure" else np.concatenate
@@ -89,10 +110,8 @@ def _pack_group(labels: Labels, group: str, folder: Path) -> Path:
     arrays["elf_high"] = (differences >> 8).astype(np.uint8)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    path = folder / (group.replace("/", "_") + SUFFIX)
     with replacing(path) as part:
         part.write_bytes(lzma.compress(buffer.getvalue(), preset=9))
-    return path
 
 
 def _unpacked(arrays: dict[str, np.ndarray]) -> list[Record]:

@@ -1,0 +1,72 @@
+"""What a network has to beat: two fits of a few numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import least_squares
+
+from jovium.base.cell import Cell
+from jovium.base.grid import GridField
+from jovium.base.localization import elf_from_chi
+from jovium.elf.samples import Sample
+
+REDUCED = 4 * (3 * np.pi**2) ** (2 / 3)
+
+
+@dataclass(frozen=True)
+class SuperposedAtoms:
+    """ELF of the superposed densities of free atoms, by a gradient expansion of D/D0 fitted to labels.
+
+    n(r) = sum_a exp(-2 |r - R_a|) / pi and chi = a + b s^2 + c q with the reduced gradient s and Laplacian q of n;
+    (1, -5/3, 20/9...) would be the gradient expansion of a slowly varying gas, here all three are fitted.
+    """
+
+    coefficients: tuple[float, float, float]
+
+    def __call__(self, sample: Sample) -> Float[np.ndarray, "nx ny nz"]:
+        chi = np.tensordot(self.coefficients, reduced_derivatives(sample), axes=1)
+        return elf_from_chi(np.maximum(chi, 0.0))
+
+
+def fitted_superposed_atoms(samples: Sequence[Sample], every: int = 101) -> SuperposedAtoms:
+    """Least squares in the ELF over every so many grid points of the samples."""
+    inputs = np.concatenate([reduced_derivatives(sample).reshape(3, -1)[:, ::every] for sample in samples], axis=1)
+    elf = np.concatenate([sample.elf.ravel()[::every] for sample in samples])
+
+    def residual(coefficients: Float[np.ndarray, "3"]) -> Float[np.ndarray, "p"]:
+        return elf_from_chi(np.maximum(coefficients @ inputs, 0.0)) - elf
+
+    a, b, c = least_squares(residual, [1.0, -0.5, 0.5]).x
+    return SuperposedAtoms((float(a), float(b), float(c)))
+
+
+def reduced_derivatives(sample: Sample) -> Float[np.ndarray, "3 nx ny nz"]:
+    """1, s^2 = |grad n|^2 / (4 C n^(8/3)) and q = Laplacian n / (4 C n^(5/3)) of the superposed atoms."""
+    density = superposed_density(sample.structure.cell, sample.structure.positions, sample.shape)
+    n = np.maximum(density.values, 1e-6)
+    laplacian = _laplacian(density)
+    s2 = np.sum(density.gradient() ** 2, axis=0) / (REDUCED * n ** (8 / 3))
+    return np.stack([np.ones_like(n), s2, laplacian / (REDUCED * n ** (5 / 3))])
+
+
+def superposed_density(cell: Cell, positions: Float[np.ndarray, "n 3"], shape: tuple[int, int, int]) -> GridField:
+    """sum_a exp(-2 |r - R_a|) / pi on a grid, from the form factor (1 + G^2/4)^-2 of the atom."""
+    waves = _waves(cell, shape)
+    fractional = cell.fractional(positions)
+    frequencies = [np.fft.fftfreq(n, 1 / n) for n in shape]
+    x, y, z = (np.exp(-2j * np.pi * fractional[:, i, None] * frequencies[i]) for i in range(3))
+    factor = np.einsum("ax,ay,az->xyz", x, y, z, optimize=True)
+    series = factor / (1 + np.sum(waves**2, -1) / 4) ** 2 / cell.volume
+    return GridField(np.fft.ifftn(series, norm="forward").real, cell)
+
+
+def _laplacian(field: GridField) -> Float[np.ndarray, "nx ny nz"]:
+    square = np.sum(_waves(field.cell, field.shape) ** 2, -1)
+    return np.fft.ifftn(-square * np.fft.fftn(field.values)).real
+
+
+def _waves(cell: Cell, shape: tuple[int, int, int]) -> Float[np.ndarray, "nx ny nz 3"]:
+    m = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij"), -1)
+    return m @ cell.reciprocal
