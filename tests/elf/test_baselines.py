@@ -1,0 +1,76 @@
+"""The baselines are what they say: superposed atoms, and long waves by isotropic filters."""
+
+import numpy as np
+import pytest
+
+from jovium.base.cell import Cell
+from jovium.base.errors import InputError
+from jovium.base.localization import elf_from_chi
+from jovium.elf.baselines import fitted_superposed_atoms, reduced_derivatives, superposed_density
+from jovium.elf.long_waves import Waves, filtered, fitted_long_waves, radial_functions
+from jovium.elf.samples import Sample
+
+SHAPE = (16, 18, 20)
+
+
+def sample(structure, elf=None):
+    elf = np.zeros(SHAPE, np.float32) if elf is None else elf
+    return Sample(structure, elf, "train", "a", 0, 3000.0)
+
+
+def test_superposed_atoms_are_a_sum_of_exponentials(odd_structure):
+    cell = odd_structure.cell
+    shape = (50, 60, 72)
+    density = superposed_density(cell, odd_structure.positions, shape)
+    assert density.integral() == pytest.approx(5.0, abs=1e-9)
+    images = np.stack(np.meshgrid(*[np.arange(-4, 5)] * 3, indexing="ij"), -1).reshape(-1, 3) @ cell.vectors
+    point = (31, 11, 40)
+    position = cell.cartesian(np.array(point) / np.array(shape))
+    distances = np.linalg.norm(position - odd_structure.positions[:, None] - images, axis=-1)
+    assert density.values[point] == pytest.approx(np.sum(np.exp(-2 * distances)) / np.pi, rel=1e-4)
+
+
+def test_fit_finds_the_expansion_the_labels_were_made_with(odd_structure):
+    chi = np.tensordot([1.1, -0.4, 0.3], reduced_derivatives(sample(odd_structure)), axes=1)
+    made = sample(odd_structure, elf_from_chi(np.maximum(chi, 0.0)).astype(np.float32))
+    model = fitted_superposed_atoms([made], every=7)
+    np.testing.assert_allclose(model.coefficients, [1.1, -0.4, 0.3], atol=2e-3)
+    np.testing.assert_allclose(model(made), made.elf, atol=2e-3)
+
+
+def channels(cell, seed):
+    rng = np.random.default_rng(seed)
+    return np.stack([filtered(rng.normal(size=SHAPE), cell, 4.0) for _ in range(2)])
+
+
+def test_filtered_field_keeps_long_waves_alone(odd_cell):
+    values = np.random.default_rng(0).normal(size=SHAPE)
+    kept = filtered(values, odd_cell, 2.5)
+    inside = Waves.of(odd_cell, SHAPE, 2.5).inside
+    spectrum, original = np.fft.fftn(kept), np.fft.fftn(values)
+    np.testing.assert_allclose(spectrum[inside], original[inside], atol=1e-9)
+    assert np.abs(spectrum[~inside]).max() < 1e-9
+    np.testing.assert_allclose(filtered(kept, odd_cell, 2.5), kept, atol=1e-12)
+
+
+def test_long_waves_made_by_filters_are_predicted(odd_cell):
+    largest = 3.0
+    cells = [odd_cell, Cell(1.15 * odd_cell.vectors[::-1] * [1, 1, 1])]
+    truth = np.random.default_rng(5).normal(size=(2, 6))
+
+    def residual(fields, cell):
+        waves = Waves.of(cell, SHAPE, largest)
+        spectrum = np.zeros(SHAPE, complex)
+        filters = truth @ radial_functions(waves.lengths, largest).T
+        spectrum[waves.inside] = sum(f * np.fft.fftn(x)[waves.inside] for f, x in zip(filters, fields, strict=True))
+        return np.fft.ifftn(spectrum).real
+
+    examples = [(channels(cell, seed), cell) for seed in range(3) for cell in cells]
+    fit = fitted_long_waves([(x, residual(x, cell), cell) for x, cell in examples], largest, ridge=1e-12)
+    x = channels(odd_cell, 77)
+    np.testing.assert_allclose(fit(x, odd_cell), residual(x, odd_cell), atol=1e-6)
+
+
+def test_nothing_to_fit_is_refused():
+    with pytest.raises(InputError, match="no examples"):
+        fitted_long_waves([], 2.0)
