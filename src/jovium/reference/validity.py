@@ -6,7 +6,7 @@ from jovium.base.units import BOHR_ANGSTROM
 
 SHORTEST_DISTANCE = 0.4
 """Two protons closer than this (bohr) are an error in the input: in the trajectories of `data/trajectories`,
-up to 8000 K and 900 GPa, none come below 0.94."""
+up to 10000 K and 900 GPa, none come below 0.90."""
 
 
 def require_hydrogen(structure: Structure) -> None:
