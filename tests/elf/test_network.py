@@ -8,7 +8,7 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
-from jovium.elf.invariants import WIDTHS, derivative_series, invariants, n_invariants
+from jovium.elf.invariants import FLOOR, WIDTHS, derivative_series, invariants, n_invariants
 from jovium.elf.network import Atoms, FieldNetwork
 from jovium.elf.spectrum import on_grid, structure_factor, wave_vectors
 
@@ -126,7 +126,7 @@ def test_invariants_of_one_atom_are_those_of_a_gaussian():
     gradient2, laplacian = n**2 * r2 / w**4, n * (r2 / w**4 - 3 / w**2)
     along = n * (r2 / w**4 - 1 / w**2)
     norm = along**2 + 2 * (n / w**2) ** 2
-    n += 1e-4
+    n += FLOOR
     expected = [
         np.log(n),
         np.log1p(gradient2 / (c * n ** (8 / 3))),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jovium.base.grid import GridField
-from jovium.elf.spectrum import at_points, of_grid, on_grid, resized, structure_factor, wave_vectors
+from jovium.elf.spectrum import at_points, of_grid, on_grid, on_planes, resized, structure_factor, wave_vectors
 
 SHAPES = [(8, 9, 10), (9, 10, 7)]
 
@@ -46,6 +46,15 @@ def test_points_of_the_grid_have_the_values_of_the_grid(shape):
     np.testing.assert_allclose(
         at_points(coefficients, jnp.asarray(points), shape), values[tuple(indices.T)], atol=1e-12
     )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_planes_of_a_finer_grid_are_those_of_the_field(odd_cell, shape):
+    values = smooth(shape)
+    target = (15, 12, 16)
+    expected = GridField(values, odd_cell).resampled(target).values[4:7]
+    found = on_planes(of_grid(jnp.asarray(values)), shape, jnp.arange(4, 7) / target[0], target[1:])
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("target", [(12, 15, 16), (5, 6, 6), (8, 15, 6)])

@@ -14,14 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-WIDTHS = (0.35, 0.55, 0.85, 1.4, 2.3)
-"""Gaussian widths, bohr: from the ELF's finest structure to beyond the second shell of neighbours."""
+WIDTHS = (0.45, 0.65, 0.95, 1.45, 2.3)
+"""Gaussian widths, bohr, to beyond the second shell of neighbours. The first is the narrowest that a grid of 0.25 bohr
+carries: the waves beyond that grid, exp(-(w G)^2 / 2) at G = 4 pi / bohr, are 1e-7 of the long ones."""
 
 N_WITH_HESSIAN = 3
 """The narrower widths, of which the whole Hessian is used."""
 
-FLOOR = 1e-4
-"""Added to every n_w (1/bohr^3), so that nothing is divided by zero far from all atoms."""
+FLOOR = 0.01
+"""Added to every n_w (1/bohr^3): far from all atoms the numbers fade away, where they would be ratios of nothing."""
 
 REDUCED = 4 * (3 * np.pi**2) ** (2 / 3)
 """4 C: |grad n|^2 / (REDUCED n^(8/3)) is the square of the reduced density gradient s."""

@@ -6,6 +6,7 @@ rotation-invariant filters and invariant fields). Filters end at |G| = 9 / bohr:
 values, gradients and Hessians anywhere.
 """
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
 from jovium.elf.invariants import WIDTHS, derivative_series, invariants, n_invariants
-from jovium.elf.spectrum import Shape, at_points, of_grid, on_grid, structure_factor, wave_vectors
+from jovium.elf.spectrum import Shape, at_points, of_grid, on_grid, on_planes, structure_factor, wave_vectors
 
 N_RADIAL = 12
 LARGEST_WAVE = 8.0
@@ -114,18 +115,28 @@ class FieldNetwork(eqx.Module):
     def grid(self, atoms: Atoms, shape: Shape) -> Float[Array, "nx ny nz"]:
         """ELF on a grid."""
         series = self.series(atoms, shape)
-        waves = wave_vectors(atoms.reciprocal, shape)
-        x = self._inputs([on_grid(d, shape) for d in self._derivatives(series.structure_factor, waves, atoms.volume)])
-        return self._elf(x, on_grid(series.hidden, shape))
+        return self._elf(series, atoms, shape, lambda field: on_grid(field, shape))
+
+    def planes(
+        self, series: Series, atoms: Atoms, shape: Shape, fractional_x: Float[Array, "s"], target: tuple[int, int]
+    ) -> Float[Array, "s ny nz"]:
+        """ELF on planes x = const, from the series on the half spectrum of `shape`; see `on_planes`."""
+        return self._elf(series, atoms, shape, lambda field: on_planes(field, shape, fractional_x, target))
 
     def points(
         self, series: Series, atoms: Atoms, shape: Shape, fractional_points: Float[Array, "p 3"]
     ) -> Float[Array, "p"]:
         """ELF at any points, from the series on the half spectrum of `shape`."""
+        return self._elf(series, atoms, shape, lambda field: at_points(field, fractional_points, shape))
+
+    def _elf(
+        self, series: Series, atoms: Atoms, shape: Shape, evaluated: Callable[[Array], Array]
+    ) -> Float[Array, "*p"]:
+        """ELF at the points where `evaluated` takes a Fourier series to values."""
         waves = wave_vectors(atoms.reciprocal, shape)
-        derivatives = self._derivatives(series.structure_factor, waves, atoms.volume)
-        x = self._inputs([at_points(d, fractional_points, shape) for d in derivatives])
-        return self._elf(x, at_points(series.hidden, fractional_points, shape))
+        x = self._inputs([evaluated(d) for d in self._derivatives(series.structure_factor, waves, atoms.volume)])
+        chi = jax.nn.softplus(self.head(jnp.concatenate([x, evaluated(series.hidden)]))[0])
+        return 1 / (1 + chi**2)
 
     def _derivatives(
         self, factor: Complex[Array, "nx ny nh"], waves: Float[Array, "nx ny nh 3"], volume: Float[Array, ""]
@@ -136,10 +147,6 @@ class FieldNetwork(eqx.Module):
         found = invariants(derivatives)
         ones = [1] * (found.ndim - 1)
         return (found - self.centre.reshape(-1, *ones)) / self.scale.reshape(-1, *ones)
-
-    def _elf(self, x: Float[Array, "f *p"], hidden: Float[Array, "c *p"]) -> Float[Array, "*p"]:
-        chi = jax.nn.softplus(self.head(jnp.concatenate([x, hidden]))[0])
-        return 1 / (1 + chi**2)
 
 
 def radial_basis(length: Float[Array, "*g"]) -> Float[Array, "*g r"]:

@@ -66,6 +66,20 @@ def resized(coefficients: HalfSpectrum, shape: Shape, target: Shape) -> HalfSpec
     return jnp.pad(kept, [(0, 0)] * (kept.ndim - 1) + [(0, want - kept.shape[-1])])
 
 
+def on_planes(
+    coefficients: HalfSpectrum, shape: Shape, fractional_x: Float[Array, "s"], target: tuple[int, int]
+) -> Float[Array, "*channels s ny nz"]:
+    """Values on the planes x = const of a grid with `target` points along y and z, finer than `shape` or as fine.
+
+    The sum along the first axis, then a two-dimensional transform: a large grid is made a few planes at a time.
+    """
+    ny, nz = target
+    x = jnp.asarray(frequencies(shape)[0], fractional_x.dtype)
+    phases = jnp.exp(2j * jnp.pi * fractional_x[:, None] * x)
+    planes = jnp.einsum("...xyz,sx->...syz", resized(coefficients, shape, (shape[0], ny, nz)), phases)
+    return jnp.fft.irfftn(planes, s=(ny, nz), axes=(-2, -1), norm="forward")
+
+
 def at_points(
     coefficients: HalfSpectrum, fractional_points: Float[Array, "p 3"], shape: Shape
 ) -> Float[Array, "*channels p"]:

@@ -1,0 +1,34 @@
+"""A prediction does not depend on the grid it is asked on, nor on how much of it is made at a time."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jovium.elf import prediction
+from jovium.elf.invariants import WIDTHS, n_invariants
+from jovium.elf.network import FieldNetwork
+from jovium.elf.prediction import inner_shape, predicted_field
+
+
+@pytest.fixture(scope="module")
+def network():
+    n = n_invariants(len(WIDTHS))
+    return FieldNetwork(jnp.zeros(n), jnp.ones(n), n_channels=3, n_hidden=6, n_layers=1, key=jax.random.key(1))
+
+
+def test_points_that_two_grids_share_have_one_value(network, odd_structure):
+    nx, ny, nz = inner_shape(odd_structure)
+    fine = predicted_field(network, odd_structure, (2 * nx, 2 * ny, 2 * nz)).values
+    same = predicted_field(network, odd_structure, (nx, ny, nz)).values
+    coarse = predicted_field(network, odd_structure, (8, 9, 10)).values
+    np.testing.assert_allclose(fine[::2, ::2, ::2], same, atol=2e-4)
+    shared = predicted_field(network, odd_structure, (16, 36, 40)).values[::2, ::4, ::4]
+    np.testing.assert_allclose(coarse, shared, atol=2e-4)
+
+
+def test_planes_at_a_time_make_no_difference(network, odd_structure, monkeypatch):
+    shape = (25, 30, 32)
+    whole = predicted_field(network, odd_structure, shape).values
+    monkeypatch.setattr(prediction, "POINTS_AT_ONCE", 7 * 30 * 32)
+    np.testing.assert_allclose(predicted_field(network, odd_structure, shape).values, whole, atol=1e-6)
