@@ -40,27 +40,30 @@ def atoms(structure: Structure) -> Atoms:
     )
 
 
+grid = eqx.filter_jit(FieldNetwork.grid)
+
+
 def moved(structure, positions):
     return Structure(structure.cell, positions, structure.symbols)
 
 
 def test_elf_lies_between_nothing_and_one(network, odd_structure):
-    elf = network.grid(atoms(odd_structure), SHAPE)
+    elf = grid(network, atoms(odd_structure), SHAPE).elf
     assert 0 < elf.min() < elf.max() < 1
     assert elf.std() > 0.01
 
 
 def test_order_and_images_of_the_atoms_do_not_matter(network, odd_structure):
-    expected = network.grid(atoms(odd_structure), SHAPE)
+    expected = grid(network, atoms(odd_structure), SHAPE).elf
     images = np.array([[1, 0, 0], [0, -1, 2], [0, 0, 0], [3, 0, 0], [0, 1, 1]])
     shuffled = odd_structure.positions[[3, 0, 4, 1, 2]] + images @ odd_structure.cell.vectors
-    np.testing.assert_allclose(network.grid(atoms(moved(odd_structure, shuffled)), SHAPE), expected, atol=1e-10)
+    np.testing.assert_allclose(grid(network, atoms(moved(odd_structure, shuffled)), SHAPE).elf, expected, atol=1e-10)
 
 
 def test_moving_all_atoms_by_a_grid_step_moves_the_field_by_a_grid_step(network, odd_structure):
     step = odd_structure.cell.vectors[0] / SHAPE[0] + 2 * odd_structure.cell.vectors[2] / SHAPE[2]
-    expected = np.roll(network.grid(atoms(odd_structure), SHAPE), (1, 2), axis=(0, 2))
-    found = network.grid(atoms(moved(odd_structure, odd_structure.positions + step)), SHAPE)
+    expected = np.roll(grid(network, atoms(odd_structure), SHAPE).elf, (1, 2), axis=(0, 2))
+    found = grid(network, atoms(moved(odd_structure, odd_structure.positions + step)), SHAPE).elf
     np.testing.assert_allclose(found, expected, atol=1e-10)
 
 
@@ -69,14 +72,14 @@ def test_rotating_the_cell_with_its_atoms_changes_nothing(network, odd_structure
     turned = Structure(
         Cell(odd_structure.cell.vectors @ rotation), odd_structure.positions @ rotation, odd_structure.symbols
     )
-    expected = network.grid(atoms(odd_structure), SHAPE)
-    np.testing.assert_allclose(network.grid(atoms(turned), SHAPE), expected, atol=1e-9)
+    expected = grid(network, atoms(odd_structure), SHAPE).elf
+    np.testing.assert_allclose(grid(network, atoms(turned), SHAPE).elf, expected, atol=1e-9)
 
 
 def test_supercell_has_the_field_repeated(network, odd_structure):
     nx, ny, nz = SHAPE
-    found = network.grid(atoms(odd_structure.supercell((1, 2, 1))), (nx, 2 * ny, nz))
-    expected = np.tile(network.grid(atoms(odd_structure), SHAPE), (1, 2, 1))
+    found = grid(network, atoms(odd_structure.supercell((1, 2, 1))), (nx, 2 * ny, nz)).elf
+    expected = np.tile(grid(network, atoms(odd_structure), SHAPE).elf, (1, 2, 1))
     np.testing.assert_allclose(found, expected, atol=1e-10)
 
 
@@ -88,15 +91,15 @@ def test_another_cell_of_the_same_lattice_has_the_same_field(network, odd_struct
     for structure, shape in ((odd_structure, (27, 32, 36)), (same, (36, 36, 36))):
         a = atoms(structure)
         series = network.series(a, shape)
-        values.append(network.points(series, a, shape, jnp.asarray(structure.cell.fractional(point))))
+        values.append(network.points(series, a, shape, jnp.asarray(structure.cell.fractional(point))).elf)
     np.testing.assert_allclose(values[0], values[1], atol=1e-4)
 
 
 def test_points_of_the_grid_have_the_values_of_the_grid(network, odd_structure):
     a = atoms(odd_structure)
     indices = np.array([[0, 0, 0], [3, 7, 11], [19, 1, 24]])
-    found = network.points(network.series(a, SHAPE), a, SHAPE, jnp.asarray(indices / np.array(SHAPE)))
-    np.testing.assert_allclose(found, network.grid(a, SHAPE)[tuple(indices.T)], atol=1e-9)
+    found = network.points(network.series(a, SHAPE), a, SHAPE, jnp.asarray(indices / np.array(SHAPE))).elf
+    np.testing.assert_allclose(found, grid(network, a, SHAPE).elf[tuple(indices.T)], atol=1e-9)
 
 
 def test_gradient_at_a_point_is_the_slope_of_the_field(network, odd_structure):
@@ -104,7 +107,7 @@ def test_gradient_at_a_point_is_the_slope_of_the_field(network, odd_structure):
     series = network.series(a, SHAPE)
 
     def value(s):
-        return network.points(series, a, SHAPE, s[None])[0]
+        return network.points(series, a, SHAPE, s[None]).elf[0]
 
     point, h = jnp.array([0.21, 0.43, 0.66]), 1e-5
     slope = [(value(point.at[i].add(h)) - value(point.at[i].add(-h))) / (2 * h) for i in range(3)]
@@ -139,8 +142,16 @@ def test_invariants_of_one_atom_are_those_of_a_gaussian():
 
 def test_every_parameter_is_used(network, odd_structure):
     def mean(net):
-        return jnp.mean(net.grid(atoms(odd_structure), (12, 15, 16)) ** 2)
+        predicted = net.grid(atoms(odd_structure), (12, 15, 16))
+        return jnp.mean(predicted.elf**2) + jnp.mean(predicted.spread)
 
     gradients = eqx.filter_grad(mean)(network)
     for leaf in jax.tree.leaves(gradients):
         assert np.abs(leaf).max() > 0
+
+
+def test_learning_the_spread_leaves_the_elf_alone(network, odd_structure):
+    gradient = eqx.filter_grad(lambda net: jnp.mean(net.grid(atoms(odd_structure), (12, 15, 16)).spread))(network)
+    for name in ("mixers", "filters", "head", "centre", "scale"):
+        for leaf in jax.tree.leaves(getattr(gradient, name)):
+            assert np.abs(leaf).max() == 0

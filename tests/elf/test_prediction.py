@@ -8,7 +8,7 @@ import pytest
 from jovium.elf import prediction
 from jovium.elf.invariants import WIDTHS, n_invariants
 from jovium.elf.network import FieldNetwork
-from jovium.elf.prediction import inner_shape, predicted_field
+from jovium.elf.prediction import inner_shape, predicted_fields
 
 
 @pytest.fixture(scope="module")
@@ -19,16 +19,16 @@ def network():
 
 def test_points_that_two_grids_share_have_one_value(network, odd_structure):
     nx, ny, nz = inner_shape(odd_structure)
-    fine = predicted_field(network, odd_structure, (2 * nx, 2 * ny, 2 * nz)).values
-    same = predicted_field(network, odd_structure, (nx, ny, nz)).values
-    coarse = predicted_field(network, odd_structure, (8, 9, 10)).values
+    fine = predicted_fields(network, odd_structure, (2 * nx, 2 * ny, 2 * nz))[0].values
+    same = predicted_fields(network, odd_structure, (nx, ny, nz))[0].values
+    coarse = predicted_fields(network, odd_structure, (8, 9, 10))[0].values
     np.testing.assert_allclose(fine[::2, ::2, ::2], same, atol=2e-4)
-    shared = predicted_field(network, odd_structure, (16, 36, 40)).values[::2, ::4, ::4]
+    shared = predicted_fields(network, odd_structure, (16, 36, 40))[0].values[::2, ::4, ::4]
     np.testing.assert_allclose(coarse, shared, atol=2e-4)
 
 
 def test_planes_at_a_time_make_no_difference(network, odd_structure, monkeypatch):
     shape = (25, 30, 32)
-    whole = predicted_field(network, odd_structure, shape).values
+    whole = predicted_fields(network, odd_structure, shape)[0].values
     monkeypatch.setattr(prediction, "POINTS_AT_ONCE", 7 * 30 * 32)
-    np.testing.assert_allclose(predicted_field(network, odd_structure, shape).values, whole, atol=1e-6)
+    np.testing.assert_allclose(predicted_fields(network, odd_structure, shape)[0].values, whole, atol=1e-6)

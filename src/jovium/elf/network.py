@@ -53,11 +53,28 @@ class Pointwise(eqx.Module):
         self.biases = [jnp.zeros(o) for o in sizes[1:]]
 
     def __call__(self, x: Float[Array, "i *p"]) -> Float[Array, "o *p"]:
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = jnp.tensordot(weight, x, axes=1) + bias.reshape(-1, *([1] * (x.ndim - 1)))
-            if layer < len(self.weights) - 1:
-                x = jax.nn.silu(x)
+        return self.last(self.hidden(x))
+
+    def hidden(self, x: Float[Array, "i *p"]) -> Float[Array, "h *p"]:
+        """What enters the last layer."""
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = jax.nn.silu(_affine(weight, bias, x))
         return x
+
+    def last(self, hidden: Float[Array, "h *p"]) -> Float[Array, "o *p"]:
+        """The last layer, which is linear."""
+        return _affine(self.weights[-1], self.biases[-1], hidden)
+
+
+def _affine(weight: Float[Array, "o i"], bias: Float[Array, "o"], x: Float[Array, "i *p"]) -> Float[Array, "o *p"]:
+    return jnp.tensordot(weight, x, axes=1) + bias.reshape(-1, *([1] * (x.ndim - 1)))
+
+
+class Prediction(NamedTuple):
+    """ELF and the size of its error to expect, the scale of a Laplace distribution; both in [0, 1] units of the ELF."""
+
+    elf: Float[Array, "*p"]
+    spread: Float[Array, "*p"]
 
 
 class FieldNetwork(eqx.Module):
@@ -65,8 +82,9 @@ class FieldNetwork(eqx.Module):
 
     centre, scale: of the invariants over the training data. mixers: pointwise networks before each convolution.
     filters: coefficients of W(|G|) per channel. head: from invariants and hidden fields to softplus^-1(chi). n_widths:
-    how many of the widths, narrowest first, make invariants. Without layers the model is local: a point sees the atoms
-    within about three times the largest width.
+    how many of the widths, narrowest first, make invariants. spread: from what enters the last layer of the head to the
+    logarithm of the expected error; nothing else is trained through it. Without layers the model is local: a point sees
+    the atoms within about three times the largest width.
     """
 
     centre: Float[Array, "f"]
@@ -74,6 +92,7 @@ class FieldNetwork(eqx.Module):
     mixers: list[Pointwise]
     filters: list[Float[Array, "c r"]]
     head: Pointwise
+    spread: Pointwise
     n_widths: int = eqx.field(static=True)
 
     def __init__(
@@ -87,15 +106,16 @@ class FieldNetwork(eqx.Module):
         n_widths: int = len(WIDTHS),
         key: PRNGKeyArray,
     ):
-        keys = jax.random.split(key, 2 * n_layers + 1)
+        keys = jax.random.split(key, 2 * n_layers + 2)
         self.centre, self.scale, self.n_widths = centre, scale, n_widths
         inputs = n_invariants(n_widths)
         self.mixers = [
             Pointwise([inputs + (n_channels if layer else 0), n_hidden, n_channels], key=keys[layer])
             for layer in range(n_layers)
         ]
-        self.filters = [0.3 * jax.random.normal(k, (n_channels, N_RADIAL)) for k in keys[n_layers:-1]]
-        self.head = Pointwise([inputs + n_layers * n_channels, n_hidden, n_hidden, 1], key=keys[-1])
+        self.filters = [0.3 * jax.random.normal(k, (n_channels, N_RADIAL)) for k in keys[n_layers:-2]]
+        self.head = Pointwise([inputs + n_layers * n_channels, n_hidden, n_hidden, 1], key=keys[-2])
+        self.spread = Pointwise([n_hidden, 1], key=keys[-1])
 
     def series(self, atoms: Atoms, shape: Shape) -> Series:
         """Everything that is known of the field, on the half spectrum of a grid of `shape`."""
@@ -112,31 +132,29 @@ class FieldNetwork(eqx.Module):
             hidden = on_grid(fields[-1], shape)
         return Series(factor, jnp.concatenate(fields))
 
-    def grid(self, atoms: Atoms, shape: Shape) -> Float[Array, "nx ny nz"]:
+    def grid(self, atoms: Atoms, shape: Shape) -> Prediction:
         """ELF on a grid."""
         series = self.series(atoms, shape)
         return self._elf(series, atoms, shape, lambda field: on_grid(field, shape))
 
     def planes(
         self, series: Series, atoms: Atoms, shape: Shape, fractional_x: Float[Array, "s"], target: tuple[int, int]
-    ) -> Float[Array, "s ny nz"]:
+    ) -> Prediction:
         """ELF on planes x = const, from the series on the half spectrum of `shape`; see `on_planes`."""
         return self._elf(series, atoms, shape, lambda field: on_planes(field, shape, fractional_x, target))
 
-    def points(
-        self, series: Series, atoms: Atoms, shape: Shape, fractional_points: Float[Array, "p 3"]
-    ) -> Float[Array, "p"]:
+    def points(self, series: Series, atoms: Atoms, shape: Shape, fractional_points: Float[Array, "p 3"]) -> Prediction:
         """ELF at any points, from the series on the half spectrum of `shape`."""
         return self._elf(series, atoms, shape, lambda field: at_points(field, fractional_points, shape))
 
-    def _elf(
-        self, series: Series, atoms: Atoms, shape: Shape, evaluated: Callable[[Array], Array]
-    ) -> Float[Array, "*p"]:
-        """ELF at the points where `evaluated` takes a Fourier series to values."""
+    def _elf(self, series: Series, atoms: Atoms, shape: Shape, evaluated: Callable[[Array], Array]) -> Prediction:
+        """ELF and spread at the points where `evaluated` takes a Fourier series to values."""
         waves = wave_vectors(atoms.reciprocal, shape)
         x = self._inputs([evaluated(d) for d in self._derivatives(series.structure_factor, waves, atoms.volume)])
-        chi = jax.nn.softplus(self.head(jnp.concatenate([x, evaluated(series.hidden)]))[0])
-        return 1 / (1 + chi**2)
+        hidden = self.head.hidden(jnp.concatenate([x, evaluated(series.hidden)]))
+        chi = jax.nn.softplus(self.head.last(hidden)[0])
+        spread = jnp.exp(self.spread(jax.lax.stop_gradient(hidden))[0] - 4)
+        return Prediction(1 / (1 + chi**2), spread)
 
     def _derivatives(
         self, factor: Complex[Array, "nx ny nh"], waves: Float[Array, "nx ny nh 3"], volume: Float[Array, ""]

@@ -21,6 +21,9 @@ from jovium.elf.network import Atoms, FieldNetwork
 from jovium.elf.samples import Sample
 from jovium.elf.spectrum import Shape, on_grid, structure_factor, wave_vectors
 
+SPREAD_WEIGHT = 1e-3
+"""Weight of the likelihood of the spread: small beside the square error where gradients are clipped together."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -118,8 +121,8 @@ def train(
     started, squares = time.monotonic(), []
     while int(state.step) < recipe.steps:
         sample = training[_order(len(training), recipe.seed, int(state.step))]
-        state, loss = _step(state, sample.atoms, jnp.asarray(sample.elf), sample.shape, recipe)
-        squares.append(loss)
+        state, square = _step(state, sample.atoms, jnp.asarray(sample.elf), sample.shape, recipe)
+        squares.append(square)
         step = int(state.step)
         if step % every == 0 or step == recipe.steps:
             checkpoint.save(path, state, facts)
@@ -130,7 +133,8 @@ def train(
 
 def validation_rmse(network: FieldNetwork, samples: Sequence[Sample]) -> float:
     """RMSE of the ELF over all grid points of the samples, every sample with the same weight."""
-    return float(np.sqrt(np.mean([_loss(network, s.atoms, jnp.asarray(s.elf), s.shape) for s in samples])))
+    squares = [_square_error(network, s.atoms, jnp.asarray(s.elf), s.shape) for s in samples]
+    return float(np.sqrt(np.mean(squares)))
 
 
 def _order(n: int, seed: int, step: int) -> int:
@@ -144,15 +148,26 @@ def _optimiser(recipe: Recipe) -> optax.GradientTransformation:
 
 
 @functools.partial(jax.jit, static_argnames="shape")
-def _loss(network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape) -> Float[Array, ""]:
-    return jnp.mean((network.grid(atoms, shape) - elf) ** 2)
+def _square_error(network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape) -> Float[Array, ""]:
+    return jnp.mean((network.grid(atoms, shape).elf - elf) ** 2)
+
+
+def _loss(
+    network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Mean square error, and with it, of no influence on anything else, the Laplace likelihood of the spread."""
+    predicted = network.grid(atoms, shape)
+    error = predicted.elf - elf
+    likelihood = jnp.mean(jnp.log(predicted.spread) + jnp.abs(jax.lax.stop_gradient(error)) / predicted.spread)
+    square = jnp.mean(error**2)
+    return square + SPREAD_WEIGHT * likelihood, square
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "recipe"))
 def _step(
     state: State, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape, recipe: Recipe
 ) -> tuple[State, Float[Array, ""]]:
-    loss, gradient = jax.value_and_grad(_loss)(state.network, atoms, elf, shape)
+    (_, square), gradient = jax.value_and_grad(_loss, has_aux=True)(state.network, atoms, elf, shape)
     # The standardisation of the inputs belongs to the data, not to what is learned.
     frozen = jnp.zeros_like(gradient.centre)
     gradient = eqx.tree_at(lambda g: (g.centre, g.scale), gradient, (frozen, frozen))
@@ -160,4 +175,4 @@ def _step(
     network = eqx.apply_updates(state.network, updates)
     keep = jnp.minimum(recipe.average, (1 + state.step) / (10 + state.step))
     average = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state.average, network)
-    return State(network, average, optimiser, state.step + 1), loss
+    return State(network, average, optimiser, state.step + 1), square

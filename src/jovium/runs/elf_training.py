@@ -71,7 +71,7 @@ def evaluate_run(folder: Path, samples: Sequence[Sample]) -> dict[str, Any]:
     """`evaluation` of the network in a run directory."""
     network = trained_network(folder)
     grid = eqx.filter_jit(FieldNetwork.grid)
-    return evaluation(samples, lambda sample: np.asarray(grid(network, sample.atoms, sample.shape)))
+    return evaluation(samples, lambda sample: np.asarray(grid(network, sample.atoms, sample.shape).elf))
 
 
 @dataclass(frozen=True)
