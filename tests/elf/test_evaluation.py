@@ -9,6 +9,10 @@ from known_labels import KNOWN, ClosedForm, candidates
 from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.elf.metrics import accuracy
+from jovium.elf.model import Domain, ElfModel
+from jovium.elf.training import Recipe, untrained
+from jovium.formats.fields import read_field
+from jovium.formats.structures import write_structure
 from jovium.reference.label_record import Candidate
 from jovium.reference.labelling import label
 from jovium.reference.packed import pack
@@ -57,10 +61,28 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [3, 6]
     assert main(["elf", "train", str(folder), "--out", run, *small]) == 0
-    assert main(["elf", "evaluate", run, str(labelled), "--json"]) == 0
+    model = str(tmp_path / "model.safetensors")
+    assert main(["elf", "export", run, str(folder), "--out", model]) == 0
+    assert '"structures": 4' in capsys.readouterr().out
+    assert main(["elf", "evaluate", model, str(labelled), "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["structures"] == 2
+    assert 0 < found["band_coverage"] <= 1
     assert [row["group"] for row in found["crystals"]] == ["odd"]
-    assert main(["elf", "evaluate", run, str(labelled)]) == 0
+    assert main(["elf", "evaluate", model, str(labelled)]) == 0
     assert "| odd | 1 |" in capsys.readouterr().out
-    assert main(["elf", "evaluate", run, str(labelled), "--split", "exam"]) == InputError.exit_code
+    assert main(["elf", "evaluate", model, str(labelled), "--split", "exam"]) == InputError.exit_code
+
+
+def test_predicted_field_is_a_file_other_tools_read(labelled, tmp_path, capsys, odd_structure):
+    network = untrained(Recipe(n_channels=2, n_hidden=4, n_layers=1)).network
+    ElfModel(network, Recipe(n_channels=2, n_hidden=4, n_layers=1), Domain(1.0, 1.5, 1.0), 2.0, {}).save(tmp_path / "m")
+    write_structure(tmp_path / "odd.vasp", odd_structure)
+    command = ["elf", "predict", str(tmp_path / "odd.vasp"), "--model", str(tmp_path / "m")]
+    assert main([*command, "--out", str(tmp_path / "odd.cube"), "--grid", "10", "12", "14"]) == 0
+    said = capsys.readouterr()
+    assert "grid 10 x 12 x 14" in said.out
+    assert "the model was trained from" in said.err
+    field = read_field(tmp_path / "odd.cube").field
+    assert field.shape == (10, 12, 14)
+    assert 0 <= field.values.min() < field.values.max() <= 1

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,15 @@ DESCRIPTION = "The electron localization function by a neural network."
 TRAIN = """Train on the split train of the labels, judge on validation; RUN holds the state and a line per report in
 metrics.jsonl. Repeat the command to continue after a kill."""
 
-EVALUATE = """Errors of a trained network on labels of one split: of the ELF, of phi and of phi*, altogether and by
-state."""
+EXPORT = """Make a model file of a run: the averaged weights, the range of the training data, and the band that covers
+90 % of the errors on the split validation, with a card that says all that."""
+
+EVALUATE = """Errors of a model on labels of one split: of the ELF, of phi and of phi*, altogether and by state, and the
+share of the grid points inside the band."""
+
+PREDICT = (
+    """The ELF of a structure (the last one of a trajectory) by a model, as a field file that VESTA and ASE read."""
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,12 +41,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--every", type=int, default=500, help="steps per report and save (default 500)")
     train.add_argument("--json", action="store_true", help="one JSON line per report")
     train.set_defaults(run=run_train)
-    evaluate = commands.add_parser("evaluate", help="errors of a network on labels", description=EVALUATE)
-    evaluate.add_argument("run_folder", metavar="RUN", type=Path)
+    export = commands.add_parser("export", help="a model file of a run", description=EXPORT)
+    export.add_argument("run_folder", metavar="RUN", type=Path)
+    export.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="the labels of the run")
+    export.add_argument("--out", metavar="MODEL.safetensors", type=Path, required=True)
+    export.set_defaults(run=run_export)
+    evaluate = commands.add_parser("evaluate", help="errors of a model on labels", description=EVALUATE)
+    evaluate.add_argument("model", metavar="MODEL.safetensors", type=Path)
     evaluate.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
     evaluate.add_argument("--split", default="test", help="which labels (default: test and everything test-...)")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.set_defaults(run=run_evaluate)
+    predict = commands.add_parser("predict", help="the ELF of a structure by a model", description=PREDICT)
+    predict.add_argument("file", metavar="FILE", type=Path)
+    predict.add_argument("--model", metavar="MODEL.safetensors", type=Path, required=True)
+    predict.add_argument("--out", metavar="FIELD", type=Path, required=True, help="cube, ELFCAR or XSF")
+    grid = predict.add_mutually_exclusive_group()
+    grid.add_argument("--spacing", type=float, default=0.1, metavar="ANGSTROM", help="of the grid points (default 0.1)")
+    grid.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="the grid itself")
+    predict.set_defaults(run=run_predict)
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -63,21 +84,49 @@ def run_train(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_export(options: argparse.Namespace) -> int:
+    """Write the model file and print its card."""
+    from jovium.runs.elf_training import finished_model, label_protocol, read_samples
+
+    model = finished_model(options.run_folder, read_samples(options.labels), label_protocol(options.labels[0]))
+    model.save(options.out)
+    print(json.dumps({"band_factor": model.band_factor, **model.card}, indent=2))
+    return 0
+
+
 def run_evaluate(options: argparse.Namespace) -> int:
-    """Print the errors of a network."""
+    """Print the errors of a model."""
     from jovium.base.errors import InputError
-    from jovium.runs.elf_training import evaluate_run, read_samples
+    from jovium.elf.model import ElfModel
+    from jovium.runs.elf_training import evaluate_model, read_samples
 
     samples = read_samples(options.labels)
     chosen = [s for s in samples if s.split == options.split or s.split.startswith(options.split + "-")]
     if not chosen:
         known = ", ".join(sorted({sample.split for sample in samples}))
         raise InputError(f"no labels of split '{options.split}'", f"one of: {known}", "choose one of them")
-    found = evaluate_run(options.run_folder, chosen)
+    found = evaluate_model(ElfModel.load(options.model), chosen)
     if options.json:
         print(json.dumps(found))
     else:
         print_evaluation(found)
+    return 0
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    """Write the predicted field; warnings go to standard error."""
+    from jovium.base.units import BOHR_ANGSTROM
+    from jovium.elf.model import ElfModel
+    from jovium.formats.fields import write_field
+    from jovium.formats.structures import read_structure
+
+    structure = read_structure(options.file)
+    shape = tuple(options.grid) if options.grid else structure.cell.grid_shape(options.spacing / BOHR_ANGSTROM)
+    predicted = ElfModel.load(options.model).predict(structure, shape)
+    write_field(options.out, structure, predicted.elf, comment=f"ELF of {options.file.stem} by a network")
+    print(f"{options.out}: grid {' x '.join(map(str, shape))}, band +- {predicted.band.mean():.3f} on average")
+    for warning in predicted.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     return 0
 
 
@@ -93,3 +142,4 @@ def print_evaluation(found: dict[str, Any]) -> None:
             f"{phi['median_abs_error']:.4f} | {phi['within_0.025']:.2f} | {phi['max_abs_error']:.4f} | "
             f"{phi_star['median_abs_error']:.4f} |"
         )
+    print(f"{100 * found['band_coverage']:.1f} % of the grid points lie inside the band of 90 %")

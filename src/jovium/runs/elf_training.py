@@ -7,19 +7,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import numpy as np
 
+from jovium import __version__
 from jovium.base.files import append_durably, existing_folder, sole_writer
 from jovium.base.grid import GridField
 from jovium.elf import checkpoint
 from jovium.elf.metrics import Accuracy, accuracy
+from jovium.elf.model import Domain, ElfModel, band_factor
 from jovium.elf.network import FieldNetwork
 from jovium.elf.samples import Sample
-from jovium.elf.training import Progress, Recipe, train, untrained
+from jovium.elf.training import Progress, Recipe, train, untrained, validation_rmse
 from jovium.reference.label_record import Label
 from jovium.reference.labels import Labels
-from jovium.reference.packed import read_packed
+from jovium.reference.packed import packed_files, read_packed, read_records
 from jovium.topology.network import hydrogen_network
 
 STATE = "state.safetensors"
@@ -38,6 +39,14 @@ def read_samples(paths: Iterable[Path]) -> list[Sample]:
             with Labels(path) as labels:
                 samples += map(sample_of, labels)
     return samples
+
+
+def label_protocol(path: Path) -> dict[str, Any]:
+    """The protocol of a file of labels, or of the first packed file in a folder."""
+    if path.is_dir() or path.suffix == ".xz":
+        return read_records(packed_files(path)[0])[0]
+    with Labels(path) as labels:
+        return labels.protocol_attributes()
 
 
 def sample_of(label: Label) -> Sample:
@@ -67,11 +76,34 @@ def trained_network(folder: Path) -> FieldNetwork:
     return checkpoint.load(folder / STATE, untrained(recipe)).average
 
 
-def evaluate_run(folder: Path, samples: Sequence[Sample]) -> dict[str, Any]:
-    """`evaluation` of the network in a run directory."""
-    network = trained_network(folder)
-    grid = eqx.filter_jit(FieldNetwork.grid)
-    return evaluation(samples, lambda sample: np.asarray(grid(network, sample.atoms, sample.shape).elf))
+def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, Any]) -> ElfModel:
+    """The model of a run directory: its domain from the split train, its band from the split validation.
+
+    samples: the labels of the run; protocol: of those labels, for the card.
+    """
+    network, training, validation = trained_network(folder), of_split(samples, "train"), of_split(samples, "validation")
+    recipe = Recipe(**checkpoint.read_facts(folder / STATE)["recipe"])
+    card = {
+        "jovium_version": __version__,
+        "trained_on": {"structures": len(training), "groups": sorted({sample.group for sample in training})},
+        "validation_rmse": validation_rmse(network, validation),
+        "labels": protocol,
+    }
+    return ElfModel(network, recipe, Domain.of(training), band_factor(network, validation), card)
+
+
+def evaluate_model(model: ElfModel, samples: Sequence[Sample]) -> dict[str, Any]:
+    """`evaluation` of a model, and the share of the grid points whose error lies inside the band."""
+    inside, points = 0, 0
+
+    def predict(sample: Sample) -> np.ndarray:
+        nonlocal inside, points
+        found = model.predict(sample.structure, sample.shape)
+        inside += int(np.count_nonzero(np.abs(found.elf.values - sample.elf) <= found.band.values))
+        points += sample.elf.size
+        return found.elf.values
+
+    return {**evaluation(samples, predict), "band_coverage": inside / points}
 
 
 @dataclass(frozen=True)

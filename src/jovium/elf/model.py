@@ -1,0 +1,130 @@
+"""A finished model: the network, what it was trained on, and how far its errors reach."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+
+from jovium.base.errors import InputError, StructureError
+from jovium.base.grid import GridField
+from jovium.base.structure import Structure
+from jovium.base.units import BOHR_ANGSTROM
+from jovium.elf import checkpoint
+from jovium.elf.network import FieldNetwork
+from jovium.elf.prediction import predicted_fields
+from jovium.elf.samples import Sample
+from jovium.elf.training import Recipe, untrained
+
+COVERAGE = 0.9
+"""Share of the grid points whose error is to lie inside the band."""
+
+WIDE_BAND = 0.3
+"""Half width of the band where the model knows nothing: outside its domain it is at least this."""
+
+SLACK = 0.02
+"""How far beyond the range of the training data a structure still counts as inside, as a share of the limit."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where the training data lie: Wigner-Seitz radii and the shortest distance of two protons, bohr."""
+
+    smallest_rs: float
+    largest_rs: float
+    shortest_distance: float
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> "Domain":
+        """The domain of training data. Raises InputError for none."""
+        if not samples:
+            raise InputError("no samples", "the structures a model was trained on", "check the splits")
+        radii = [sample.structure.rs for sample in samples]
+        shortest = min(sample.structure.shortest_distance() for sample in samples)
+        return cls(min(radii), max(radii), shortest)
+
+    def reasons(self, structure: Structure) -> tuple[str, ...]:
+        """Why a structure lies outside, in sentences; none when it does not."""
+        found = []
+        if not self.smallest_rs * (1 - SLACK) <= structure.rs <= self.largest_rs * (1 + SLACK):
+            known = f"{self.smallest_rs:.2f} to {self.largest_rs:.2f}"
+            found.append(f"rs {structure.rs:.3f} bohr: the model was trained from {known}")
+        distance = structure.shortest_distance()
+        if distance < self.shortest_distance * (1 - SLACK):
+            known = self.shortest_distance * BOHR_ANGSTROM
+            found.append(f"two protons {distance * BOHR_ANGSTROM:.3f} angstrom apart: trained down to {known:.3f}")
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """ELF with a band: the computed ELF lies within elf +- band at COVERAGE of the points. warnings: why it may not."""
+
+    elf: GridField
+    band: GridField
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ElfModel:
+    """A trained network with its domain and the factor that makes its expected errors a band."""
+
+    network: FieldNetwork
+    recipe: Recipe
+    domain: Domain
+    band_factor: float
+    card: dict[str, Any]
+
+    def predict(self, structure: Structure, shape: tuple[int, int, int]) -> Predicted:
+        """ELF of a structure on a grid. Raises StructureError for anything but hydrogen."""
+        if not structure.is_pure_hydrogen:
+            others = ", ".join(sorted(set(structure.symbols) - {"H", "D", "T"}))
+            raise StructureError(
+                f"a structure with {others}",
+                "hydrogen only: the model was trained on fluid hydrogen",
+                "give the ELF of a hydride as a field file (cube, ELFCAR, XSF) computed with your own code",
+            )
+        elf, spread = predicted_fields(self.network, structure, shape)
+        warnings = self.domain.reasons(structure)
+        band = self.band_factor * spread.values
+        if warnings:
+            band = np.maximum(band, WIDE_BAND)
+        return Predicted(elf, GridField(np.minimum(band, 1.0), structure.cell), warnings)
+
+    def save(self, path: Path) -> None:
+        """Write the model to one safetensors file, its card in the header. Raises OutputError."""
+        facts = {
+            "recipe": asdict(self.recipe),
+            "domain": asdict(self.domain),
+            "band_factor": self.band_factor,
+            "card": self.card,
+        }
+        checkpoint.save(path, self.network, facts)
+
+    @classmethod
+    def load(cls, path: Path) -> "ElfModel":
+        """A model from its file. Raises InputError when it is not there, FormatError when it is something else."""
+        facts = checkpoint.read_facts(path)
+        recipe = Recipe(**facts["recipe"])
+        network = checkpoint.load(path, untrained(recipe).network)
+        return cls(network, recipe, Domain(**facts["domain"]), facts["band_factor"], facts["card"])
+
+
+def band_factor(network: FieldNetwork, samples: Sequence[Sample], coverage: float = COVERAGE) -> float:
+    """The factor on the expected error that covers this share of the errors on samples never trained on.
+
+    The quantile of |error| / spread over their grid points (split conformal prediction: Papadopoulos et al., Lect.
+    Notes Comput. Sci. 2430, 345 (2002)), every sample with the same weight. Raises InputError for no samples.
+    """
+    if not samples:
+        raise InputError("no samples", "labels that were not trained on", "check the splits")
+    grid = eqx.filter_jit(FieldNetwork.grid)
+    rng = np.random.default_rng(0)
+    ratios = []
+    for sample in samples:
+        predicted = grid(network, sample.atoms, sample.shape)
+        ratio = np.abs(np.asarray(predicted.elf) - sample.elf) / np.asarray(predicted.spread)
+        ratios.append(rng.choice(ratio.ravel(), size=min(ratio.size, 4000), replace=False))
+    return float(np.quantile(np.concatenate(ratios), coverage))

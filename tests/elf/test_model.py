@@ -1,0 +1,92 @@
+"""A model says how far it can be trusted, and where it cannot."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jovium.base.cell import Cell
+from jovium.base.errors import FormatError, InputError, StructureError
+from jovium.base.structure import Structure
+from jovium.elf.model import WIDE_BAND, Domain, ElfModel, band_factor
+from jovium.elf.samples import Sample
+from jovium.elf.training import Recipe, untrained
+
+RECIPE = Recipe(n_channels=2, n_hidden=4, n_layers=1)
+SHAPE = (12, 15, 16)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return untrained(RECIPE).network
+
+
+@pytest.fixture
+def model(network, odd_structure):
+    domain = Domain(odd_structure.rs - 0.1, odd_structure.rs + 0.1, odd_structure.shortest_distance())
+    return ElfModel(network, RECIPE, domain, 2.5, {"trained_on": "nothing"})
+
+
+def scaled(structure, factor):
+    cell = Cell(factor * structure.cell.vectors)
+    return Structure(cell, factor * structure.positions, structure.symbols)
+
+
+def test_inside_its_domain_a_model_gives_its_own_band(model, odd_structure):
+    found = model.predict(odd_structure, SHAPE)
+    assert found.warnings == ()
+    assert found.elf.shape == found.band.shape == SHAPE
+    assert found.band.values.max() < WIDE_BAND
+
+
+def test_outside_its_domain_it_warns_and_widens_the_band(model, odd_structure):
+    thin = model.predict(scaled(odd_structure, 1.2), SHAPE)
+    assert "rs" in thin.warnings[0]
+    assert thin.band.values.min() >= WIDE_BAND
+    positions = odd_structure.positions.copy()
+    positions[1] = positions[0] + [0.5, 0.0, 0.0]
+    close = model.predict(Structure(odd_structure.cell, positions, odd_structure.symbols), SHAPE)
+    assert "apart" in close.warnings[0]
+
+
+def test_hydrides_are_refused_with_what_to_do(model, odd_structure):
+    hydride = Structure(odd_structure.cell, odd_structure.positions, ("La", *odd_structure.symbols[1:]))
+    with pytest.raises(StructureError, match="field file"):
+        model.predict(hydride, SHAPE)
+
+
+def test_saved_model_is_the_model(model, odd_structure, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    again = ElfModel.load(path)
+    assert (again.recipe, again.domain, again.card) == (model.recipe, model.domain, model.card)
+    one, other = model.predict(odd_structure, SHAPE), again.predict(odd_structure, SHAPE)
+    np.testing.assert_array_equal(one.elf.values, other.elf.values)
+    np.testing.assert_array_equal(one.band.values, other.band.values)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(FormatError):
+        ElfModel.load(path)
+
+
+def test_band_covers_the_share_it_is_asked_to(network, odd_structure):
+    sample = Sample(odd_structure, np.zeros(SHAPE, np.float32), "validation", "a", 0, 3000.0)
+    predicted = network.grid(sample.atoms, SHAPE)
+    noise = np.random.default_rng(0).laplace(size=SHAPE) * np.asarray(predicted.spread)
+    noisy = replace(sample, elf=np.asarray(predicted.elf) + noise)
+    # P(|x| < t) = 1 - exp(-t) for a Laplace distribution of scale 1
+    assert band_factor(network, [noisy]) == pytest.approx(np.log(10), rel=0.1)
+    assert band_factor(network, [noisy], coverage=0.5) == pytest.approx(np.log(2), rel=0.1)
+
+
+def test_domain_is_that_of_the_samples(odd_structure):
+    samples = [
+        Sample(structure, np.zeros(SHAPE, np.float32), "train", "a", 0, 3000.0)
+        for structure in (odd_structure, scaled(odd_structure, 1.1))
+    ]
+    found = Domain.of(samples)
+    assert found.largest_rs == pytest.approx(1.1 * found.smallest_rs)
+    assert found.shortest_distance == pytest.approx(odd_structure.shortest_distance())
+    with pytest.raises(InputError):
+        Domain.of([])
+    with pytest.raises(InputError):
+        band_factor(untrained(RECIPE).network, [])
