@@ -10,7 +10,7 @@ from jovium.reference.dynamics import force_protocol, sample
 from jovium.reference.label_record import Candidate
 from jovium.reference.labelling import label
 from jovium.reference.packed import pack
-from jovium.runs.data_card import read_label_points
+from jovium.runs.data_card import first_order, read_label_points
 from jovium.runs.fluid_frames import found_trajectories, read_plan
 
 STATIC = 0.01
@@ -73,3 +73,11 @@ def test_states_without_labels_are_shown_without_figures_of_labels(data, tmp_pat
     assert main(["reference", "card", str(plan), str(tmp_path), str(tmp_path / "labels.h5"), "--out", str(out)]) == 0
     cells = [cell.strip() for cell in (out / "states.md").read_text().splitlines()[3].split("|")[1:-1]]
     assert cells[4:7] == ["0", "-", "-"]
+
+
+def test_first_order_change_of_a_mean_is_that_of_reweighting():
+    """For a Gaussian x and work a x, exp(-a x) moves the mean of x by -a var(x)."""
+    x = np.random.default_rng(0).normal(scale=0.7, size=20000)
+    found = first_order(x, 0.3 * x)
+    assert found.value == pytest.approx(-0.3 * 0.49, abs=4 * found.error)
+    assert found.error < 0.005

@@ -18,8 +18,8 @@ OTHER_COLOUR = "#55a868"
 
 @dataclass(frozen=True)
 class LabelPoint:
-    """The numbers of one label, atomic units: pressure with the ideal-gas part, internal energy per atom, shortest
-    proton distance, cell average of the ELF, networking value and molecularity index."""
+    """The numbers of one label, atomic units: pressure with the ideal-gas part, internal and free energy per atom,
+    shortest proton distance, cell average of the ELF, networking value and molecularity index."""
 
     group: str
     split: str
@@ -29,6 +29,7 @@ class LabelPoint:
     kelvin: float
     pressure: float
     energy: float
+    free_energy: float
     shortest_distance: float
     mean_elf: float
     phi: float

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from jovium.base.files import existing_folder, write_lines
 from jovium.base.statistics import Estimate, mean_with_error
@@ -34,14 +35,19 @@ class StateCard:
     """One trajectory and its labels, atomic units.
 
     pressure: at the label protocol with the ideal-gas part; correction: that minus the pressure of the force protocol,
-    on the same frames; energy: internal energy per atom at the label protocol. phi, phi_star: means over labels;
-    phi_spread: standard deviation. Everything from labels is None without at least two of them.
+    on the same frames; spread: standard deviation over the frames of (F of the labels - F of the forces) / kT, how far
+    the ensemble of the forces is from that of the labels; ensemble: what that does to the pressure in first order,
+    -cov(P, (F - F_forces) / kT), not contained in `pressure`; energy: internal energy per atom at the label protocol.
+    phi, phi_star: means over labels; phi_spread: standard deviation. Everything from labels is None without at least
+    two of them.
     """
 
     summary: Summary
     n_labels: int
     pressure: Estimate | None
     correction: Estimate | None
+    spread: float | None
+    ensemble: Estimate | None
     energy: Estimate | None
     phi: Estimate | None
     phi_star: Estimate | None
@@ -72,6 +78,7 @@ def label_point(label: Label) -> LabelPoint:
         kelvin=kelvin,
         pressure=float(-np.trace(label.stress) / 3 + ideal),
         energy=label.energy / structure.n_atoms,
+        free_energy=label.free_energy / structure.n_atoms,
         shortest_distance=structure.shortest_distance(),
         mean_elf=label.elf.mean(),
         phi=network.phi_3d.value,
@@ -82,8 +89,11 @@ def label_point(label: Label) -> LabelPoint:
 def state_card(run: PlannedRun, fluid: Trajectory, points: list[LabelPoint]) -> StateCard:
     """The means over one trajectory and its labels."""
     points = sorted(points, key=lambda point: point.step)
-    force_pressure = dict(zip(fluid.steps.tolist(), fluid.pressure.tolist(), strict=True))
-    differences = [p.pressure - force_pressure[p.step] for p in points if p.step in force_pressure]
+    row = {step: i for i, step in enumerate(fluid.steps.tolist())}
+    paired = [(p, row[p.step]) for p in points if p.step in row]
+    differences = [p.pressure - fluid.pressure[i] for p, i in paired]
+    work = np.array([(p.free_energy - fluid.energy[i]) * p.n_atoms / fluid.kT for p, i in paired])
+    ensemble = first_order(np.array([p.pressure for p, _ in paired]), work) if len(paired) > 3 else None
 
     def mean(values: Iterable[float]) -> Estimate | None:
         series = np.array(list(values))
@@ -94,11 +104,23 @@ def state_card(run: PlannedRun, fluid: Trajectory, points: list[LabelPoint]) -> 
         len(points),
         mean(p.pressure for p in points),
         mean(differences),
+        float(work.std(ddof=1)) if len(work) > 1 else None,
+        ensemble,
         mean(p.energy for p in points),
         mean(p.phi for p in points),
         mean(p.phi_star for p in points),
         float(np.std([p.phi for p in points], ddof=1)) if len(points) > 1 else None,
     )
+
+
+def first_order(observable: Float[np.ndarray, "n"], work: Float[np.ndarray, "n"]) -> Estimate:
+    """Change of a mean when the potential energy changes by `work` (in kT), to first order: -cov(observable, work).
+
+    The error is that of a mean of independent products. Zwanzig, J. Chem. Phys. 22, 1420 (1954), expanded.
+    """
+    n = len(work)
+    products = -(observable - observable.mean()) * (work - work.mean()) * n / (n - 1)
+    return Estimate(float(products.mean()), float(products.std(ddof=1) / np.sqrt(n)), float(n))
 
 
 def write_data_card(plan: Path, folder: Path, labels: list[Path], out: Path) -> list[Path]:
@@ -137,14 +159,15 @@ def card_point(card: StateCard) -> tuple[float, float, Estimate]:
 def tables(cards: list[StateCard], others: dict[str, list[LabelPoint]]) -> Iterator[str]:
     """The Markdown tables of a data card."""
     yield (
-        "| trajectory | split | frames | equilibrium from | labels | P (GPa) | P - P(forces) (GPa) | T (K) "
-        "| E (Ha/atom) | phi | spread of phi | phi* |"
+        "| trajectory | split | frames | equilibrium from | labels | P (GPa) | P - P(forces) (GPa) | std of dF/kT "
+        "| ensemble dP (GPa) | T (K) | E (Ha/atom) | phi | spread of phi | phi* |"
     )
-    yield "|" + "---|" * 12
+    yield "|" + "---|" * 14
     for card in cards:
         s = card.summary
         cells = [s.run.name, s.run.split, s.n_frames, s.start, card.n_labels]
         cells += [_figure(card.pressure, PRESSURE_GPA, 1), _figure(card.correction, PRESSURE_GPA, 1)]
+        cells += ["-" if card.spread is None else f"{card.spread:.1f}", _figure(card.ensemble, PRESSURE_GPA, 1)]
         cells += [_figure(s.kinetic_temperature, hartree_to_kelvin(1.0), 0), _figure(card.energy, 1.0, 4)]
         cells += [_figure(card.phi, 1.0, 3)]
         cells += ["-" if card.phi_spread is None else f"{card.phi_spread:.3f}", _figure(card.phi_star, 1.0, 3)]
