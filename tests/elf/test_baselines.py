@@ -5,7 +5,8 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.localization import elf_from_chi
+from jovium.base.grid import GridField
+from jovium.base.localization import THOMAS_FERMI, electron_localization, elf_from_chi
 from jovium.elf.baselines import fitted_superposed_atoms, reduced_derivatives, superposed_density
 from jovium.elf.long_waves import Waves, filtered, fitted_long_waves, radial_functions
 from jovium.elf.samples import Sample
@@ -36,6 +37,22 @@ def test_fit_finds_the_expansion_the_labels_were_made_with(odd_structure):
     model = fitted_superposed_atoms([made], every=7)
     np.testing.assert_allclose(model.coefficients, [1.1, -0.4, 0.3], atol=2e-3)
     np.testing.assert_allclose(model(made), made.elf, atol=2e-3)
+
+
+def test_gradient_expansion_of_the_docstring_is_that_of_the_definition(odd_structure):
+    """D/D0 of tau = tau_TF + tau_W / 9 + Laplacian n / 6, by the one definition of the ELF."""
+    shape = (50, 60, 72)
+    one = sample(odd_structure, np.zeros(shape, np.float32))
+    density = superposed_density(odd_structure.cell, odd_structure.positions, shape)
+    n = density.values
+    m = np.stack(np.meshgrid(*(np.fft.fftfreq(k, 1 / k) for k in shape), indexing="ij"), -1)
+    waves = np.sum((m @ odd_structure.cell.reciprocal) ** 2, -1)
+    laplacian = np.fft.ifftn(-waves * np.fft.fftn(n)).real
+    tau = THOMAS_FERMI * n ** (5 / 3) + np.sum(density.gradient() ** 2, 0) / (72 * n) + laplacian / 6
+    expected = electron_localization(density, GridField(tau, density.cell)).elf.values
+    chi = np.tensordot([1, -40 / 27, 20 / 9], reduced_derivatives(one), axes=1)
+    smooth = n > 0.01
+    np.testing.assert_allclose(elf_from_chi(np.maximum(chi, 0))[smooth], expected[smooth], atol=2e-3)
 
 
 def channels(cell, seed):

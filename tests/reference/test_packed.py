@@ -120,6 +120,7 @@ def test_verify_takes_packed_labels(labelled, tmp_path, capsys):
     assert main(["reference", "verify", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "8 labels, 0 failed" in out
+    assert "electron number unknown (packed)" in out
     assert "all checks passed" in out
 
 

@@ -18,6 +18,7 @@ def test_the_kept_labels_verify_and_hold_every_split():
     found = audit(TINY)
     assert found.problems == found.failures == ()
     assert {state.split for state in found.states} == {"train", "validation", "test"}
+    assert found.largest_electron_error is not None
     assert found.largest_electron_error < 1e-4
 
 

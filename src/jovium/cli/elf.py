@@ -132,7 +132,7 @@ def run_predict(options: argparse.Namespace) -> int:
 
 def print_evaluation(found: dict[str, Any]) -> None:
     """The errors as a table."""
-    print("| structures | n | R^2 | RMSE | MAE | phi: median | 90 % <= 0.025 | phi: largest | phi*: median |")
+    print("| structures | n | R^2 | RMSE | MAE | phi: median | share within 0.025 | phi: largest | phi*: median |")
     print("|---|---|---|---|---|---|---|---|---|")
     rows = [("all", found), *((row["group"], row) for row in [*found["by_state"], *found["crystals"]])]
     for name, row in rows:

@@ -183,9 +183,10 @@ def print_audit(found: "Audit") -> None:
         pressure = "-" if state["pressure_gpa"] is None else f"{state['pressure_gpa']:.1f}"
         counts = f"{state['trajectories']} | {state['structures']} | {state['failed']}"
         print(f"| {state['rs']:.3f} | {kelvin} | {state['n_atoms']} | {state['split']} | {counts} | {pressure} |")
+    electrons = found.largest_electron_error
     print(
         f"{found.labels} labels, {len(found.failures)} failed; largest error of the electron number "
-        f"{found.largest_electron_error:.1e}, largest net force {found.largest_net_force:.1e} hartree/bohr"
+        f"{'unknown (packed)' if electrons is None else f'{electrons:.1e}'}, largest net force {found.largest_net_force:.1e} hartree/bohr"
     )
     for failure in found.failures:
         print(f"failed: {failure}")

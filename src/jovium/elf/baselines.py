@@ -10,9 +10,8 @@ from scipy.optimize import least_squares
 from jovium.base.cell import Cell
 from jovium.base.grid import GridField
 from jovium.base.localization import elf_from_chi
+from jovium.elf.invariants import REDUCED
 from jovium.elf.samples import Sample
-
-REDUCED = 4 * (3 * np.pi**2) ** (2 / 3)
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,8 @@ class SuperposedAtoms:
     """ELF of the superposed densities of free atoms, by a gradient expansion of D/D0 fitted to labels.
 
     n(r) = sum_a exp(-2 |r - R_a|) / pi and chi = a + b s^2 + c q with the reduced gradient s and Laplacian q of n;
-    (1, -5/3, 20/9...) would be the gradient expansion of a slowly varying gas, here all three are fitted.
+    (1, -40/27, 20/9) is the second-order gradient expansion, tau = tau_TF + tau_W / 9 + Laplacian n / 6; here all three
+    are fitted.
     """
 
     coefficients: tuple[float, float, float]

@@ -45,7 +45,7 @@ class StateRow:
 class Audit:
     """Everything found in a file of labels: what is wrong (nothing in a good file), the failures, the states.
 
-    largest_electron_error: of the integrated density; largest_net_force: hartree/bohr.
+    largest_electron_error: of the integrated density, None where packing left it out; largest_net_force: hartree/bohr.
     """
 
     attributes: dict[str, Any]
@@ -53,7 +53,7 @@ class Audit:
     problems: tuple[str, ...]
     failures: tuple[str, ...]
     states: tuple[StateRow, ...]
-    largest_electron_error: float
+    largest_electron_error: float | None
     largest_net_force: float
 
 
@@ -93,7 +93,7 @@ def _audit_packed(folder: Path) -> Audit:
         for record in records:
             identities.append(tuple(text(record[name]) for name in ("structure_sha256", "group", "split")))
             rows.append(_Row(f"{file.name} (step {int(record['step'])})", record))
-    return _audit(attributes, len(rows), split_conflicts(identities) + problems, rows)
+    return _audit(attributes, len(rows), split_conflicts(identities) + problems, rows, packed=True)
 
 
 def _rows(labels: Labels) -> Iterator[_Row]:
@@ -108,7 +108,9 @@ def _rows(labels: Labels) -> Iterator[_Row]:
             yield _Row(name, None, str(error))
 
 
-def _audit(attributes: dict[str, Any], n_labels: int, problems: list[str], rows: Iterable[_Row]) -> Audit:
+def _audit(
+    attributes: dict[str, Any], n_labels: int, problems: list[str], rows: Iterable[_Row], packed: bool = False
+) -> Audit:
     problems, entries = list(problems), []
     for row in rows:
         try:
@@ -128,7 +130,7 @@ def _audit(attributes: dict[str, Any], n_labels: int, problems: list[str], rows:
         tuple(problems),
         tuple(f"{entry.name}: {entry.reason}" for entry in entries if entry.pressure is None),
         tuple(_states(entries)),
-        max((entry.electron_error for entry in entries), default=0.0),
+        None if packed else max((entry.electron_error for entry in entries), default=0.0),
         max((entry.net_force for entry in entries), default=0.0),
     )
 

@@ -24,10 +24,7 @@ from jovium.report.data_figures import (
     draw_pressures,
 )
 from jovium.runs.fluid_frames import PlannedRun, Summary, found_trajectories, read_plan, summary
-from jovium.topology.network import hydrogen_network
-
-PHI_SPACING = 0.15
-"""Grid (bohr) to which an ELF is splined before its thresholds are taken."""
+from jovium.runs.thresholds import thresholds
 
 
 @dataclass(frozen=True)
@@ -65,9 +62,7 @@ def read_label_points(path: Path) -> list[LabelPoint]:
 def label_point(label: Label) -> LabelPoint:
     """Pressure (with the ideal-gas part where there is a temperature), energy and network of one label."""
     structure, kelvin = label.structure, label.temperature_kelvin
-    elf = label.elf.splined(structure.cell.grid_shape(PHI_SPACING))
-    network = hydrogen_network(elf, structure.positions)
-    assert network.phi_star is not None
+    phi, phi_star = thresholds(label.elf, structure.positions)
     ideal = 0.0 if np.isnan(kelvin) else structure.n_atoms * kelvin_to_hartree(kelvin) / structure.cell.volume
     return LabelPoint(
         group=label.group,
@@ -81,8 +76,8 @@ def label_point(label: Label) -> LabelPoint:
         free_energy=label.free_energy / structure.n_atoms,
         shortest_distance=structure.shortest_distance(),
         mean_elf=label.elf.mean(),
-        phi=network.phi_3d.value,
-        phi_star=network.phi_star.value,
+        phi=phi,
+        phi_star=phi_star,
     )
 
 
@@ -173,7 +168,8 @@ def tables(cards: list[StateCard], others: dict[str, list[LabelPoint]]) -> Itera
         cells += ["-" if card.phi_spread is None else f"{card.phi_spread:.3f}", _figure(card.phi_star, 1.0, 3)]
         yield "| " + " | ".join(map(str, cells)) + " |"
     yield ""
-    yield f"{sum(card.n_labels for card in cards)} labels of {len(cards)} trajectories."
+    labelled = sum(card.n_labels > 0 for card in cards)
+    yield f"{sum(card.n_labels for card in cards)} labels of {labelled} of {len(cards)} trajectories."
     if others:
         yield ""
         yield "| other structures | split | labels | N | rs (bohr) | static P (GPa) | phi | phi* |"

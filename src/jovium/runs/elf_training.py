@@ -21,12 +21,10 @@ from jovium.elf.training import Progress, Recipe, train, untrained, validation_r
 from jovium.reference.label_record import Label
 from jovium.reference.labels import Labels
 from jovium.reference.packed import packed_files, read_packed, read_records
-from jovium.topology.network import hydrogen_network
+from jovium.runs.thresholds import thresholds
 
 STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
-PHI_SPACING = 0.15
-"""Grid (bohr) to which fields are splined before their thresholds are taken."""
 
 
 def read_samples(paths: Iterable[Path]) -> list[Sample]:
@@ -118,13 +116,8 @@ class Judgement:
 
 def judge(sample: Sample, predicted: np.ndarray) -> Judgement:
     """Thresholds of the predicted and of the computed field on the same grid."""
-    found = []
-    for values in (predicted, sample.elf):
-        cell = sample.structure.cell
-        field = GridField(np.asarray(values, float), cell).splined(cell.grid_shape(PHI_SPACING))
-        network = hydrogen_network(field, sample.structure.positions)
-        assert network.phi_star is not None
-        found.append((network.phi_3d.value, network.phi_star.value))
+    cell, positions = sample.structure.cell, sample.structure.positions
+    found = [thresholds(GridField(np.asarray(values, float), cell), positions) for values in (predicted, sample.elf)]
     return Judgement(sample, np.asarray(predicted), (found[0][0], found[1][0]), (found[0][1], found[1][1]))
 
 

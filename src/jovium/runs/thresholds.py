@@ -1,0 +1,17 @@
+"""phi and phi* of an ELF on the grid of a label."""
+
+from jaxtyping import Float
+from numpy import ndarray
+
+from jovium.base.grid import GridField
+from jovium.topology.network import hydrogen_network
+
+PHI_SPACING = 0.15
+"""Grid (bohr) to which an ELF is splined before its thresholds are taken."""
+
+
+def thresholds(elf: GridField, positions: Float[ndarray, "n 3"]) -> tuple[float, float]:
+    """Networking value phi and molecularity index phi* of an ELF with protons at `positions` (bohr)."""
+    network = hydrogen_network(elf.splined(elf.cell.grid_shape(PHI_SPACING)), positions)
+    assert network.phi_star is not None
+    return network.phi_3d.value, network.phi_star.value
