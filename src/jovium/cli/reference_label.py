@@ -184,9 +184,10 @@ def print_audit(found: "Audit") -> None:
         counts = f"{state['trajectories']} | {state['structures']} | {state['failed']}"
         print(f"| {state['rs']:.3f} | {kelvin} | {state['n_atoms']} | {state['split']} | {counts} | {pressure} |")
     electrons = found.largest_electron_error
+    error = "unknown (packed)" if electrons is None else f"{electrons:.1e}"
     print(
-        f"{found.labels} labels, {len(found.failures)} failed; largest error of the electron number "
-        f"{'unknown (packed)' if electrons is None else f'{electrons:.1e}'}, largest net force {found.largest_net_force:.1e} hartree/bohr"
+        f"{found.labels} labels, {len(found.failures)} failed; largest error of the electron number {error}, "
+        f"largest net force {found.largest_net_force:.1e} hartree/bohr"
     )
     for failure in found.failures:
         print(f"failed: {failure}")
