@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     train.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
     train.add_argument("--out", metavar="RUN", type=Path, required=True, help="run directory")
     train.add_argument("--steps", type=int, default=20000, help="structures shown (default 20000)")
-    train.add_argument("--learning-rate", type=float, default=3e-3)
+    train.add_argument("--learning-rate", type=float, default=1e-2)
     train.add_argument("--channels", type=int, default=24, help="hidden fields (default 24)")
     train.add_argument("--hidden", type=int, default=48, help="width of the pointwise networks (default 48)")
     train.add_argument("--layers", type=int, default=2, help="convolutions (default 2; 0: a local model)")

@@ -19,6 +19,7 @@ from jovium.elf import checkpoint
 from jovium.elf.invariants import WIDTHS, derivative_series, invariants, n_invariants
 from jovium.elf.network import Atoms, FieldNetwork
 from jovium.elf.samples import Sample
+from jovium.elf.soap import scale_by_soap
 from jovium.elf.spectrum import Shape, on_grid, structure_factor, wave_vectors
 
 SPREAD_WEIGHT = 1e-3
@@ -27,12 +28,12 @@ SPREAD_WEIGHT = 1e-3
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained. steps: structures shown, one per step; learning_rate: of Adam, falling to zero along a
+    """How a network is trained. steps: structures shown, one per step; learning_rate: of SOAP, falling to zero along a
     cosine; average: share of the running mean of the weights kept per step, the mean is what is evaluated. The rest
     is the form of the network, see `FieldNetwork`. Raises InputError for a form or rate that is none."""
 
     steps: int = 20000
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-2
     average: float = 0.999
     seed: int = 0
     n_channels: int = 24
@@ -144,7 +145,7 @@ def _order(n: int, seed: int, step: int) -> int:
 
 def _optimiser(recipe: Recipe) -> optax.GradientTransformation:
     schedule = optax.cosine_decay_schedule(recipe.learning_rate, recipe.steps)
-    return optax.chain(optax.clip_by_global_norm(0.1), optax.adam(schedule))
+    return optax.chain(optax.clip_by_global_norm(0.1), scale_by_soap(), optax.scale_by_learning_rate(schedule))
 
 
 @functools.partial(jax.jit, static_argnames="shape")
