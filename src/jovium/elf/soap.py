@@ -43,12 +43,12 @@ class SoapState(NamedTuple):
 def scale_by_soap() -> optax.GradientTransformation:
     """The transformation; vectors and numbers are left to Adam with the same decay."""
 
-    def init(params: Any) -> SoapState:
+    def init(params: Any) -> Any:
         leaves = jax.tree.leaves(params)
         zeros = [jnp.zeros_like(leaf) for leaf in leaves]
         return SoapState(zeros, zeros, [_basis(leaf) for leaf in leaves], jnp.zeros((), jnp.int32))
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, SoapState]:
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         leaves, form = jax.tree.flatten(updates)
         count = state.count + 1
         found = [
