@@ -7,8 +7,9 @@ from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.grid import GridField
 from jovium.base.localization import THOMAS_FERMI, electron_localization, elf_from_chi
-from jovium.elf.baselines import fitted_superposed_atoms, reduced_derivatives, superposed_density
+from jovium.elf.baselines import fitted_linear_model, fitted_superposed_atoms, reduced_derivatives, superposed_density
 from jovium.elf.long_waves import Waves, filtered, fitted_long_waves, radial_functions
+from jovium.elf.network import grid_invariants
 from jovium.elf.samples import Sample
 
 SHAPE = (16, 18, 20)
@@ -37,6 +38,17 @@ def test_fit_finds_the_expansion_the_labels_were_made_with(odd_structure):
     model = fitted_superposed_atoms([made], every=7)
     np.testing.assert_allclose(model.coefficients, [1.1, -0.4, 0.3], atol=2e-3)
     np.testing.assert_allclose(model(made), made.elf, atol=2e-3)
+
+
+def test_linear_model_finds_the_coefficients_the_labels_were_made_with(odd_structure):
+    shape = (16, 18, 20)
+    fields = np.asarray(grid_invariants(sample(odd_structure).atoms, shape, 2), float)
+    truth = np.random.default_rng(3).normal(size=len(fields)) * 0.02
+    made = sample(odd_structure, (0.5 + np.tensordot(truth, fields, axes=1)).astype(np.float32))
+    assert 0 < made.elf.min() < made.elf.max() < 1
+    model = fitted_linear_model([made], n_widths=2, every=3)
+    np.testing.assert_allclose(model(made), made.elf, atol=1e-4)
+    assert model.constant == pytest.approx(0.5, abs=1e-2)
 
 
 def test_gradient_expansion_of_the_docstring_is_that_of_the_definition(odd_structure):

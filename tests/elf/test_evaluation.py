@@ -16,7 +16,8 @@ from jovium.formats.structures import write_structure
 from jovium.reference.label_record import Candidate
 from jovium.reference.labelling import label
 from jovium.reference.packed import pack
-from jovium.runs.elf_training import evaluation, read_samples
+from jovium.runs.elf_accuracy import Truth, evaluation, judgements
+from jovium.runs.elf_training import read_samples
 
 
 def test_errors_are_those_of_their_definitions():
@@ -40,10 +41,13 @@ def labelled(tmp_path, odd_structure):
 
 def test_perfect_and_shifted_predictions(labelled):
     samples = read_samples([labelled])
-    perfect = evaluation(samples, lambda sample: sample.elf)
+    truths = [Truth.of(sample) for sample in samples]
+    perfect = evaluation(list(judgements(truths, lambda sample: sample.elf)))
     assert (perfect["rmse"], perfect["r2"]) == (0.0, 1.0)
     assert perfect["phi"]["max_abs_error"] == 0.0
-    shifted = evaluation(samples, lambda sample: 0.9 * sample.elf)
+    assert perfect["all_crystals"]["critical_points_matched"] == 1.0
+    assert max(perfect["crystals"][0]["events"].values()) == 0.0
+    shifted = evaluation(list(judgements(truths, lambda sample: 0.9 * sample.elf)))
     assert [row["group"] for row in shifted["by_state"]] == ["a", "b", "c"]
     assert [row["group"] for row in shifted["crystals"]] == ["odd"]
     truth = np.concatenate([s.elf.ravel() for s in samples if np.isfinite(s.kelvin)])
@@ -64,14 +68,33 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
     model = str(tmp_path / "model.safetensors")
     assert main(["elf", "export", run, str(folder), "--out", model]) == 0
     assert '"structures": 4' in capsys.readouterr().out
-    assert main(["elf", "evaluate", model, str(labelled), "--json"]) == 0
+    assert main(["elf", "evaluate", "--model", model, str(labelled), "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["structures"] == 2
     assert 0 < found["band_coverage"] <= 1
     assert [row["group"] for row in found["crystals"]] == ["odd"]
-    assert main(["elf", "evaluate", model, str(labelled)]) == 0
+    assert main(["elf", "evaluate", "--model", model, str(labelled)]) == 0
     assert "| odd | 1 |" in capsys.readouterr().out
-    assert main(["elf", "evaluate", model, str(labelled), "--split", "exam"]) == InputError.exit_code
+    assert main(["elf", "evaluate", "--model", model, str(labelled), "--split", "exam"]) == InputError.exit_code
+
+
+def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
+    """The long waves of the answer lower any error; figures and numbers are written."""
+    recipe = Recipe(n_channels=2, n_hidden=4, n_layers=0, n_widths=4)
+    ElfModel(untrained(recipe).network, recipe, Domain(1.0, 1.5, 1.0), 2.0, {}).save(tmp_path / "m")
+    command = ["elf", "evaluate", "--model", str(tmp_path / "m"), "--local", str(tmp_path / "m"), str(labelled)]
+    assert main([*command, "--baselines", "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert {"evaluation.json", "parity.png", "phi.png", "residuals.png"} == {
+        f.name for f in (tmp_path / "out").iterdir()
+    }
+    errors = {name: row["rmse"] for name, row in found["baselines"].items()}
+    assert errors["local model"] == found["rmse"]
+    assert errors["local + long waves of the answer"] < 0.9 * found["rmse"]
+    assert errors["local + predicted long waves"] < found["rmse"]
+    for name in errors:
+        assert f"| {name} | 2 |" in printed
 
 
 def test_predicted_field_is_a_file_other_tools_read(labelled, tmp_path, capsys, odd_structure):

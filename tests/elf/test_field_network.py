@@ -120,7 +120,8 @@ def test_invariants_of_one_atom_are_those_of_a_gaussian():
     shape = (60, 60, 64)
     factor = structure_factor(jnp.array([[0.5, 0.5, 0.5]]), shape)
     waves = wave_vectors(jnp.asarray(cell.reciprocal), shape)
-    parts = [on_grid(derivative_series(factor, waves, jnp.asarray(cell.volume), i), shape) for i in range(len(WIDTHS))]
+    series = derivative_series(factor, waves, jnp.asarray(cell.volume), len(WIDTHS))
+    parts = [on_grid(one, shape) for one in series]
     point = (33, 29, 34)
     offset = cell.cartesian(np.array(point) / np.array(shape) - 0.5)
     r2, w = float(offset @ offset), WIDTHS[1]

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ EXPORT = """Make a model file of a run: the averaged weights, the range of the t
 90 % of the errors on the split validation, with a card that says all that."""
 
 EVALUATE = """Errors of a model on labels of one split: of the ELF, of phi and of phi*, altogether and by state, and the
-share of the grid points inside the band."""
+share of the grid points inside the band. With --baselines also those of a local model, without and with corrections of
+its long waves, of a linear model and of superposed atoms; these are fitted to the labels of the split train."""
 
 PREDICT = (
     """The ELF of a structure (the last one of a trajectory) by a model, as a field file that VESTA and ASE read."""
@@ -47,14 +49,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--out", metavar="MODEL.safetensors", type=Path, required=True)
     export.set_defaults(run=run_export)
     evaluate = commands.add_parser("evaluate", help="errors of a model on labels", description=EVALUATE)
-    evaluate.add_argument("model", metavar="MODEL.safetensors", type=Path)
+    evaluate.add_argument("--model", metavar="MODEL.safetensors", type=Path, help="default: the one of the package")
     evaluate.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
     evaluate.add_argument("--split", default="test", help="which labels (default: test and everything test-...)")
+    evaluate.add_argument("--baselines", action="store_true", help="also what a network has to beat")
+    evaluate.add_argument("--local", metavar="MODEL.safetensors", type=Path, help="another local model to compare with")
+    evaluate.add_argument("--out", metavar="FOLDER", type=Path, help="write evaluation.json and figures there")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.set_defaults(run=run_evaluate)
     predict = commands.add_parser("predict", help="the ELF of a structure by a model", description=PREDICT)
     predict.add_argument("file", metavar="FILE", type=Path)
-    predict.add_argument("--model", metavar="MODEL.safetensors", type=Path, required=True)
+    predict.add_argument("--model", metavar="MODEL.safetensors", type=Path, help="default: the one of the package")
     predict.add_argument("--out", metavar="FIELD", type=Path, required=True, help="cube, ELFCAR or XSF")
     grid = predict.add_mutually_exclusive_group()
     grid.add_argument("--spacing", type=float, default=0.1, metavar="ANGSTROM", help="of the grid points (default 0.1)")
@@ -95,17 +100,39 @@ def run_export(options: argparse.Namespace) -> int:
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    """Print the errors of a model."""
+    """Print the errors of a model and of what it has to beat."""
     from jovium.base.errors import InputError
-    from jovium.elf.model import ElfModel
-    from jovium.runs.elf_training import evaluate_model, read_samples
+    from jovium.base.files import existing_folder, write_json
+    from jovium.elf.model import ElfModel, shipped_local_model, shipped_model
+    from jovium.runs.elf_accuracy import (
+        Truth,
+        band_coverage,
+        baselines,
+        draw,
+        evaluation,
+        judgements,
+        network_predictor,
+    )
+    from jovium.runs.elf_training import of_split, read_samples
 
     samples = read_samples(options.labels)
     chosen = [s for s in samples if s.split == options.split or s.split.startswith(options.split + "-")]
     if not chosen:
         known = ", ".join(sorted({sample.split for sample in samples}))
         raise InputError(f"no labels of split '{options.split}'", f"one of: {known}", "choose one of them")
-    found = evaluate_model(ElfModel.load(options.model), chosen)
+    model = ElfModel.load(options.model) if options.model else shipped_model()
+    predictors = {"field network": network_predictor(model)}
+    if options.baselines:
+        local = ElfModel.load(options.local) if options.local else shipped_local_model()
+        predictors |= baselines(local, of_split(samples, "train"))
+    truths = [Truth.of(sample) for sample in progress(chosen, "topology of the labels")]
+    judged = {name: list(judgements(progress(truths, name), predict)) for name, predict in predictors.items()}
+    evaluations = {name: evaluation(found) for name, found in judged.items()}
+    found = {**evaluations.pop("field network"), "band_coverage": band_coverage(model, chosen)}
+    found |= {"baselines": evaluations} if evaluations else {}
+    if options.out:
+        write_json(existing_folder(options.out) / "evaluation.json", found)
+        draw(judged, options.out)
     if options.json:
         print(json.dumps(found))
     else:
@@ -116,13 +143,14 @@ def run_evaluate(options: argparse.Namespace) -> int:
 def run_predict(options: argparse.Namespace) -> int:
     """Write the predicted field; warnings go to standard error."""
     from jovium.base.units import BOHR_ANGSTROM
-    from jovium.elf.model import ElfModel
+    from jovium.elf.model import ElfModel, shipped_model
     from jovium.formats.fields import write_field
     from jovium.formats.structures import read_structure
 
     structure = read_structure(options.file)
     shape = tuple(options.grid) if options.grid else structure.cell.grid_shape(options.spacing / BOHR_ANGSTROM)
-    predicted = ElfModel.load(options.model).predict(structure, shape)
+    model = ElfModel.load(options.model) if options.model else shipped_model()
+    predicted = model.predict(structure, shape)
     write_field(options.out, structure, predicted.elf, comment=f"ELF of {options.file.stem} by a network")
     print(f"{options.out}: grid {' x '.join(map(str, shape))}, band +- {predicted.band.mean():.3f} on average")
     for warning in predicted.warnings:
@@ -130,11 +158,35 @@ def run_predict(options: argparse.Namespace) -> int:
     return 0
 
 
+def progress(items: Sequence[Any], title: str) -> Iterator[Any]:
+    """The items, with a bar on standard error when somebody watches."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(items, title, console=console, disable=not console.is_terminal, transient=True)
+
+
 def print_evaluation(found: dict[str, Any]) -> None:
-    """The errors as a table."""
-    print("| structures | n | R^2 | RMSE | MAE | phi: median | share within 0.025 | phi: largest | phi*: median |")
+    """The errors as tables: every predictor altogether, then the network by state and crystal."""
+    print_rows("predictor", [("field network", found), *found.get("baselines", {}).items()])
+    print()
+    print_rows("state", [(row["group"], row) for row in found["by_state"]])
+    if found["all_crystals"]:
+        print()
+        crystals = [(name, one["all_crystals"]) for name, one in found.get("baselines", {}).items()]
+        print_rows("all crystals", [("field network", found["all_crystals"]), *crystals])
+        print()
+        print_rows("crystal", [(row["group"], row) for row in found["crystals"]])
+        share = 100 * found["all_crystals"]["critical_points_matched"]
+        print(f"\n{share:.1f} % of the critical points of the crystals are found within 0.1 angstrom")
+    print(f"\n{100 * found['band_coverage']:.1f} % of the grid points lie inside the band of 90 %")
+
+
+def print_rows(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """One table of errors."""
+    print(f"| {title} | n | R^2 | RMSE | MAE | phi: median | share within 0.025 | phi: largest | phi*: median |")
     print("|---|---|---|---|---|---|---|---|---|")
-    rows = [("all", found), *((row["group"], row) for row in [*found["by_state"], *found["crystals"]])]
     for name, row in rows:
         phi, phi_star = row["phi"], row["phi_star"]
         print(
@@ -142,4 +194,3 @@ def print_evaluation(found: dict[str, Any]) -> None:
             f"{phi['median_abs_error']:.4f} | {phi['within_0.025']:.2f} | {phi['max_abs_error']:.4f} | "
             f"{phi_star['median_abs_error']:.4f} |"
         )
-    print(f"{100 * found['band_coverage']:.1f} % of the grid points lie inside the band of 90 %")

@@ -1,4 +1,4 @@
-"""What a network has to beat: two fits of a few numbers."""
+"""What a network has to beat: fits of a few numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from scipy.optimize import least_squares
 from jovium.base.cell import Cell
 from jovium.base.grid import GridField
 from jovium.base.localization import elf_from_chi
-from jovium.elf.invariants import REDUCED
+from jovium.elf.invariants import REDUCED, WIDTHS
+from jovium.elf.network import grid_invariants
 from jovium.elf.samples import Sample
 
 
@@ -28,6 +29,28 @@ class SuperposedAtoms:
     def __call__(self, sample: Sample) -> Float[np.ndarray, "nx ny nz"]:
         chi = np.tensordot(self.coefficients, reduced_derivatives(sample), axes=1)
         return elf_from_chi(np.maximum(chi, 0.0))
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """ELF as a linear function of the invariants a field network is given, cut off at 0 and 1."""
+
+    coefficients: Float[np.ndarray, "f"]
+    constant: float
+    n_widths: int
+
+    def __call__(self, sample: Sample) -> Float[np.ndarray, "nx ny nz"]:
+        fields = np.asarray(grid_invariants(sample.atoms, sample.shape, self.n_widths))
+        return np.clip(np.tensordot(self.coefficients, fields, axes=1) + self.constant, 0.0, 1.0)
+
+
+def fitted_linear_model(samples: Sequence[Sample], n_widths: int = len(WIDTHS), every: int = 41) -> LinearModel:
+    """Least squares in the ELF over every so many grid points of the samples."""
+    fields = [grid_invariants(sample.atoms, sample.shape, n_widths) for sample in samples]
+    inputs = np.concatenate([np.asarray(field).reshape(len(field), -1)[:, ::every] for field in fields], axis=1)
+    elf = np.concatenate([sample.elf.ravel()[::every] for sample in samples])
+    found = np.linalg.lstsq(np.vstack([inputs, np.ones_like(elf)]).T.astype(float), elf, rcond=None)[0]
+    return LinearModel(found[:-1], float(found[-1]), n_widths)
 
 
 def fitted_superposed_atoms(samples: Sequence[Sample], every: int = 101) -> SuperposedAtoms:

@@ -37,16 +37,19 @@ def n_invariants(n_widths: int) -> int:
 
 
 def derivative_series(
-    structure_factor: Complex[Array, "*g"], waves: Float[Array, "*g 3"], volume: Float[Array, ""], index: int
-) -> Complex[Array, "m *g"]:
-    """Coefficients of n_w, its gradient, its Laplacian and, for the narrower widths, xx, yy, xy, xz, yz."""
-    width = WIDTHS[index]
+    structure_factor: Complex[Array, "*g"], waves: Float[Array, "*g 3"], volume: Float[Array, ""], n_widths: int
+) -> list[Complex[Array, "m *g"]]:
+    """For every width the coefficients of n_w, its gradient, its Laplacian and, for the narrower ones, xx, yy, xy, xz,
+    yz."""
     square = jnp.sum(waves**2, axis=-1)
-    series = structure_factor * jnp.exp(-0.5 * width**2 * square) / volume
-    parts = [series, *(1j * waves[..., i] * series for i in range(3)), -square * series]
-    if index < N_WITH_HESSIAN:
-        parts += [-waves[..., i] * waves[..., j] * series for i, j in PAIRS]
-    return jnp.stack(parts)
+    found = []
+    for index, width in enumerate(WIDTHS[:n_widths]):
+        series = structure_factor * jnp.exp(-0.5 * width**2 * square) / volume
+        parts = [series, *(1j * waves[..., i] * series for i in range(3)), -square * series]
+        if index < N_WITH_HESSIAN:
+            parts += [-waves[..., i] * waves[..., j] * series for i, j in PAIRS]
+        found.append(jnp.stack(parts))
+    return found
 
 
 def invariants(derivatives: list[Float[Array, "m *p"]]) -> Float[Array, "f *p"]:

@@ -21,6 +21,9 @@ from jovium.elf.training import Recipe, untrained
 COVERAGE = 0.9
 """Share of the grid points whose error is to lie inside the band."""
 
+WEIGHTS = Path(__file__).parent / "weights"
+"""Where the models that come with the package are."""
+
 WIDE_BAND = 0.3
 """Half width of the band where the model knows nothing: outside its domain it is at least this."""
 
@@ -110,6 +113,16 @@ class ElfModel:
         recipe = Recipe(**facts["recipe"])
         network = checkpoint.load(path, untrained(recipe).network)
         return cls(network, recipe, Domain(**facts["domain"]), facts["band_factor"], facts["card"])
+
+
+def shipped_model() -> ElfModel:
+    """The model that comes with the package."""
+    return ElfModel.load(WEIGHTS / "field_network.safetensors")
+
+
+def shipped_local_model() -> ElfModel:
+    """The local model that comes with the package, to compare with."""
+    return ElfModel.load(WEIGHTS / "local_model.safetensors")
 
 
 def band_factor(network: FieldNetwork, samples: Sequence[Sample], coverage: float = COVERAGE) -> float:

@@ -32,6 +32,13 @@ class Atoms(NamedTuple):
     volume: Float[Array, ""]
 
 
+def grid_invariants(atoms: Atoms, shape: Shape, n_widths: int) -> Float[Array, "f nx ny nz"]:
+    """The invariants of a structure on a grid."""
+    factor = structure_factor(atoms.fractional_positions, shape)
+    parts = derivative_series(factor, wave_vectors(atoms.reciprocal, shape), atoms.volume, n_widths)
+    return invariants([on_grid(part, shape) for part in parts])
+
+
 class Series(NamedTuple):
     """Fourier series on the half spectrum of `shape` from which the field follows at any point: structure factor and
     hidden fields."""
@@ -123,7 +130,7 @@ class FieldNetwork(eqx.Module):
         waves = wave_vectors(atoms.reciprocal, shape)
         if not self.mixers:
             return Series(factor, jnp.zeros((0, *factor.shape), factor.dtype))
-        x = self._inputs([on_grid(d, shape) for d in self._derivatives(factor, waves, atoms.volume)])
+        x = self._standardised(grid_invariants(atoms, shape, self.n_widths))
         basis = radial_basis(jnp.sqrt(jnp.sum(waves**2, axis=-1) + 1e-12))
         fields, hidden = [], None
         for mixer, coefficients in zip(self.mixers, self.filters, strict=True):
@@ -150,19 +157,14 @@ class FieldNetwork(eqx.Module):
     def _elf(self, series: Series, atoms: Atoms, shape: Shape, evaluated: Callable[[Array], Array]) -> Prediction:
         """ELF and spread at the points where `evaluated` takes a Fourier series to values."""
         waves = wave_vectors(atoms.reciprocal, shape)
-        x = self._inputs([evaluated(d) for d in self._derivatives(series.structure_factor, waves, atoms.volume)])
+        parts = derivative_series(series.structure_factor, waves, atoms.volume, self.n_widths)
+        x = self._standardised(invariants([evaluated(part) for part in parts]))
         hidden = self.head.hidden(jnp.concatenate([x, evaluated(series.hidden)]))
         chi = jax.nn.softplus(self.head.last(hidden)[0])
         spread = jnp.exp(self.spread(jax.lax.stop_gradient(hidden))[0] - 4)
         return Prediction(1 / (1 + chi**2), spread)
 
-    def _derivatives(
-        self, factor: Complex[Array, "nx ny nh"], waves: Float[Array, "nx ny nh 3"], volume: Float[Array, ""]
-    ) -> list[Complex[Array, "m nx ny nh"]]:
-        return [derivative_series(factor, waves, volume, index) for index in range(self.n_widths)]
-
-    def _inputs(self, derivatives: list[Float[Array, "m *p"]]) -> Float[Array, "f *p"]:
-        found = invariants(derivatives)
+    def _standardised(self, found: Float[Array, "f *p"]) -> Float[Array, "f *p"]:
         ones = [1] * (found.ndim - 1)
         return (found - self.centre.reshape(-1, *ones)) / self.scale.reshape(-1, *ones)
 

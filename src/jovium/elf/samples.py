@@ -14,7 +14,8 @@ from jovium.elf.spectrum import Shape
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled structure. group: trajectory or family; kelvin: NaN when it has no temperature."""
+    """One labelled structure. group: trajectory or family; kelvin: NaN when it has no temperature; pressure: of
+    the label, hartree/bohr^3."""
 
     structure: Structure
     elf: Float[np.ndarray, "nx ny nz"]
@@ -22,6 +23,7 @@ class Sample:
     group: str
     step: int
     kelvin: float
+    pressure: float = float("nan")
 
     @property
     def shape(self) -> Shape:

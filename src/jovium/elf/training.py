@@ -16,11 +16,11 @@ from jaxtyping import Array, Float
 
 from jovium.base.errors import InputError
 from jovium.elf import checkpoint
-from jovium.elf.invariants import WIDTHS, derivative_series, invariants, n_invariants
-from jovium.elf.network import Atoms, FieldNetwork
+from jovium.elf.invariants import WIDTHS, n_invariants
+from jovium.elf.network import Atoms, FieldNetwork, grid_invariants
 from jovium.elf.samples import Sample
 from jovium.elf.soap import scale_by_soap
-from jovium.elf.spectrum import Shape, on_grid, structure_factor, wave_vectors
+from jovium.elf.spectrum import Shape
 
 SPREAD_WEIGHT = 1e-3
 """Weight of the likelihood of the spread: small beside the square error where gradients are clipped together."""
@@ -74,10 +74,7 @@ def standardisation(
     """Mean and standard deviation of the invariants over some points of some samples."""
     columns = []
     for sample in samples[:: max(1, len(samples) // 40)]:
-        atoms, shape = sample.atoms, sample.shape
-        factor, waves = structure_factor(atoms.fractional_positions, shape), wave_vectors(atoms.reciprocal, shape)
-        series = [derivative_series(factor, waves, atoms.volume, index) for index in range(n_widths)]
-        found = invariants([on_grid(one, shape) for one in series])
+        found = grid_invariants(sample.atoms, sample.shape, n_widths)
         columns.append(found.reshape(len(found), -1)[:, ::every])
     values = jnp.concatenate(columns, axis=1)
     return values.mean(axis=1), values.std(axis=1)

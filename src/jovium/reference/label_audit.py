@@ -10,8 +10,7 @@ import numpy as np
 from jovium.base.cell import Cell
 from jovium.base.errors import JoviumError
 from jovium.base.structure import Structure
-from jovium.base.units import kelvin_to_hartree
-from jovium.reference.label_record import SPLIT, Record, record_sha256, structure_sha256, text
+from jovium.reference.label_record import SPLIT, Record, record_sha256, structure_sha256, text, total_pressure
 from jovium.reference.labels import Labels, split_conflicts
 from jovium.reference.packed import packed_files, read_records
 from jovium.reference.protocol import Protocol
@@ -211,8 +210,7 @@ class _Entry:
         group, reason = text(record["group"]), text(record["reason"])
         if text(record["status"]) == "failed":
             return cls(name, key, group, reason, None)
-        ideal = n_atoms * kelvin_to_hartree(max(kelvin, 0.0)) / Cell(record["cell"]).volume
-        pressure = float(-np.trace(record["stress"]) / 3 + ideal)
+        pressure = total_pressure(record["stress"], n_atoms, max(kelvin, 0.0), Cell(record["cell"]))
         net_force = float(np.abs(record["forces"].sum(axis=0)).max())
         return cls(name, key, group, reason, pressure, abs(_electron_error(record)), net_force)
 

@@ -15,7 +15,7 @@ from jovium.base.cell import Cell
 from jovium.base.errors import EngineError, InputError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
-from jovium.base.units import BOHR_ANGSTROM
+from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
 from jovium.reference.protocol import Protocol
 from jovium.reference.state import GroundState
 
@@ -149,6 +149,17 @@ class Label:
     temperature_kelvin: float
     step: int
     k_mesh: tuple[int, int, int]
+
+    @property
+    def pressure(self) -> float:
+        """-tr(stress)/3, with the ideal-gas part n kT where there is a temperature (hartree/bohr^3)."""
+        kelvin = 0.0 if np.isnan(self.temperature_kelvin) else self.temperature_kelvin
+        return total_pressure(self.stress, self.structure.n_atoms, kelvin, self.structure.cell)
+
+
+def total_pressure(stress: Float[np.ndarray, "3 3"], n_atoms: int, kelvin: float, cell: Cell) -> float:
+    """-tr(stress)/3 + n kT of protons at a temperature in kelvin (hartree/bohr^3)."""
+    return float(-np.trace(stress) / 3 + n_atoms * kelvin_to_hartree(kelvin) / cell.volume)
 
 
 def structure_sha256(structure: Structure) -> str:

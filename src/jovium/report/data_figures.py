@@ -50,7 +50,7 @@ def draw_pair_correlations(fluids: list[StateCorrelation], path: Path) -> None:
     """g(r) with error bands, one panel per (rs, T), cell sizes over each other."""
     states = sorted({(fluid.rs, fluid.kelvin) for fluid in fluids})
     columns = min(5, max(1, len(states)))
-    figure, axes = _panels(-(-max(1, len(states)) // columns), columns, 2.5, 1.9)
+    figure, axes = panels(-(-max(1, len(states)) // columns), columns, 2.5, 1.9)
     for ax, (rs, kelvin) in zip(axes.flat, states, strict=False):
         for fluid in fluids:
             if (fluid.rs, fluid.kelvin) == (rs, kelvin):
@@ -65,12 +65,12 @@ def draw_pair_correlations(fluids: list[StateCorrelation], path: Path) -> None:
         ax.set_visible(False)
     figure.supxlabel("r (bohr)", fontsize=9)
     figure.supylabel("g(r)", fontsize=9)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_pressures(points: list[tuple[float, float, Estimate]], path: Path) -> None:
     """Pressure with error bars against density, coloured by temperature."""
-    figure, axes = _panels(1, 1, 5.0, 3.6)
+    figure, axes = panels(1, 1, 5.0, 3.6)
     ax = axes.flat[0]
     rs = np.array([point[0] for point in points])
     kelvin = np.array([point[1] for point in points])
@@ -80,7 +80,7 @@ def draw_pressures(points: list[tuple[float, float, Estimate]], path: Path) -> N
     shown = ax.scatter(rs, pressure, c=kelvin, cmap="plasma", s=26, zorder=2)
     figure.colorbar(shown, label="T (K)")
     ax.set(yscale="log", xlabel="rs (bohr)", ylabel="P (GPa), static + ideal")
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_pairs(points: list[LabelPoint], path: Path) -> None:
@@ -98,7 +98,7 @@ def draw_pairs(points: list[LabelPoint], path: Path) -> None:
     names, values = list(columns), np.array(list(columns.values()))
     kinds = np.array([p.split if p.split in SPLIT_COLOURS else "crystals" for p in points])
     colours = {**SPLIT_COLOURS, "crystals": OTHER_COLOUR}
-    figure, axes = _panels(len(names), len(names), 1.35, 1.2)
+    figure, axes = panels(len(names), len(names), 1.35, 1.2)
     for i, row in enumerate(axes):
         for j, ax in enumerate(row):
             edges = np.linspace(np.nanmin(values[j]), np.nanmax(values[j]) + 1e-9, 25)
@@ -122,16 +122,18 @@ def draw_pairs(points: list[LabelPoint], path: Path) -> None:
         axes[-1][j].set_xlabel(name, fontsize=6)
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=7, frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _panels(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+def panels(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    """A figure of rows by columns of axes, each of this size in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _save(figure: Any, path: Path) -> None:
+def save(figure: Any, path: Path) -> None:
+    """Write a figure as PNG, as a whole or not at all."""
     with replacing(path) as part:
         figure.savefig(part, format="png", dpi=130)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from jovium.base.files import existing_folder, write_lines
 from jovium.base.statistics import Estimate, mean_with_error
-from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin, kelvin_to_hartree
+from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.reference.label_record import Label
 from jovium.reference.labels import Labels
@@ -63,7 +63,6 @@ def label_point(label: Label) -> LabelPoint:
     """Pressure (with the ideal-gas part where there is a temperature), energy and network of one label."""
     structure, kelvin = label.structure, label.temperature_kelvin
     phi, phi_star = thresholds(label.elf, structure.positions)
-    ideal = 0.0 if np.isnan(kelvin) else structure.n_atoms * kelvin_to_hartree(kelvin) / structure.cell.volume
     return LabelPoint(
         group=label.group,
         split=label.split,
@@ -71,7 +70,7 @@ def label_point(label: Label) -> LabelPoint:
         n_atoms=structure.n_atoms,
         rs=structure.rs,
         kelvin=kelvin,
-        pressure=float(-np.trace(label.stress) / 3 + ideal),
+        pressure=label.pressure,
         energy=label.energy / structure.n_atoms,
         free_energy=label.free_energy / structure.n_atoms,
         shortest_distance=structure.shortest_distance(),

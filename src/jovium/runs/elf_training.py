@@ -1,9 +1,8 @@
 """Training and judging the field network on files of labels."""
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,7 @@ import numpy as np
 
 from jovium import __version__
 from jovium.base.files import append_durably, existing_folder, sole_writer
-from jovium.base.grid import GridField
 from jovium.elf import checkpoint
-from jovium.elf.metrics import Accuracy, accuracy
 from jovium.elf.model import Domain, ElfModel, band_factor
 from jovium.elf.network import FieldNetwork
 from jovium.elf.samples import Sample
@@ -21,7 +18,6 @@ from jovium.elf.training import Progress, Recipe, train, untrained, validation_r
 from jovium.reference.label_record import Label
 from jovium.reference.labels import Labels
 from jovium.reference.packed import packed_files, read_packed, read_records
-from jovium.runs.thresholds import thresholds
 
 STATE = "state.safetensors"
 METRICS = "metrics.jsonl"
@@ -50,7 +46,7 @@ def label_protocol(path: Path) -> dict[str, Any]:
 def sample_of(label: Label) -> Sample:
     """What the network needs of a label."""
     elf = label.elf.values.astype(np.float32)
-    return Sample(label.structure, elf, label.split, label.group, label.step, label.temperature_kelvin)
+    return Sample(label.structure, elf, label.split, label.group, label.step, label.temperature_kelvin, label.pressure)
 
 
 def of_split(samples: Sequence[Sample], split: str) -> list[Sample]:
@@ -88,71 +84,3 @@ def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, 
         "labels": protocol,
     }
     return ElfModel(network, recipe, Domain.of(training), band_factor(network, validation), card)
-
-
-def evaluate_model(model: ElfModel, samples: Sequence[Sample]) -> dict[str, Any]:
-    """`evaluation` of a model, and the share of the grid points whose error lies inside the band."""
-    inside, points = 0, 0
-
-    def predict(sample: Sample) -> np.ndarray:
-        nonlocal inside, points
-        found = model.predict(sample.structure, sample.shape)
-        inside += int(np.count_nonzero(np.abs(found.elf.values - sample.elf) <= found.band.values))
-        points += sample.elf.size
-        return found.elf.values
-
-    return {**evaluation(samples, predict), "band_coverage": inside / points}
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """One prediction beside the computed field: squares of errors come from `accuracy`, thresholds from both fields."""
-
-    sample: Sample
-    predicted: np.ndarray
-    phi: tuple[float, float]
-    phi_star: tuple[float, float]
-
-
-def judge(sample: Sample, predicted: np.ndarray) -> Judgement:
-    """Thresholds of the predicted and of the computed field on the same grid."""
-    cell, positions = sample.structure.cell, sample.structure.positions
-    found = [thresholds(GridField(np.asarray(values, float), cell), positions) for values in (predicted, sample.elf)]
-    return Judgement(sample, np.asarray(predicted), (found[0][0], found[1][0]), (found[0][1], found[1][1]))
-
-
-def evaluation(samples: Sequence[Sample], predict: Callable[[Sample], np.ndarray]) -> dict[str, Any]:
-    """The accuracy of a predictor over samples, altogether and by state: what `jovium elf evaluate --json` prints."""
-    judgements = [judge(sample, predict(sample)) for sample in samples]
-    fluid = [j for j in judgements if np.isfinite(j.sample.kelvin)]
-    states: dict[str, list[Judgement]] = defaultdict(list)
-    for j in fluid:
-        states[j.sample.group].append(j)
-    crystals = [j for j in judgements if not np.isfinite(j.sample.kelvin)]
-    return {
-        **_summary(fluid or crystals),
-        "by_state": [
-            {"group": group, "rs": round(members[0].sample.structure.rs, 4), "kelvin": members[0].sample.kelvin}
-            | _summary(members)
-            for group, members in sorted(states.items())
-        ],
-        "crystals": [{"group": j.sample.group, "split": j.sample.split} | _summary([j]) for j in crystals],
-    }
-
-
-def _summary(judgements: Sequence[Judgement]) -> dict[str, object]:
-    found: Accuracy = accuracy((j.predicted, j.sample.elf) for j in judgements)
-    return {
-        **asdict(found),
-        "phi": _threshold_errors([j.phi for j in judgements]),
-        "phi_star": _threshold_errors([j.phi_star for j in judgements]),
-    }
-
-
-def _threshold_errors(pairs: Sequence[tuple[float, float]]) -> dict[str, float]:
-    errors = np.abs([predicted - true for predicted, true in pairs])
-    return {
-        "median_abs_error": float(np.median(errors)),
-        "max_abs_error": float(errors.max()),
-        "within_0.025": float(np.mean(errors <= 0.025)),
-    }
