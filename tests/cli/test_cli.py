@@ -93,10 +93,39 @@ def test_analyse_a_field_prints_one_json_object(field_file, capsys, tmp_path):
     assert (tmp_path / "out" / "page.html").stat().st_size > 500_000
 
 
+def test_analyse_a_structure_asks_the_network(tmp_path, capsys):
+    """Every threshold lies inside its interval; nothing stands beside the prediction."""
+    write_structure(tmp_path / "fluid.vasp", crystal("cs-iv", 1.3).supercell((2, 2, 2)))
+    code, out, _ = output(capsys, "analyse", tmp_path / "fluid.vasp", "--json", "--out", tmp_path / "out")
+    facts = json.loads(out)
+    assert code == 0
+    assert facts["protocol"]["engine"] == "network"
+    for name in ("phi_1d", "phi_2d", "phi_3d", "phi_star"):
+        low, high = facts["intervals"][name]
+        assert low <= facts[name] <= high
+    page = (tmp_path / "out" / "page.html").read_text()
+    assert 'id="prediction-rows"' in page
+    assert 'id="comparison"' not in page
+
+
+def test_prediction_beside_first_principles(tmp_path, capsys):
+    path = tmp_path / "cs-iv.vasp"
+    write_structure(path, crystal("cs-iv", 1.3))
+    cheap = ["--compare", "--protocol", "cheap", "--out", tmp_path / "out"]
+    code, out, _ = output(capsys, "analyse", path, "--json", *cheap)
+    facts = json.loads(out)
+    assert code == 0
+    assert facts["computed"]["protocol"]["cutoff_hartree"] == 20
+    assert facts["computed"]["grid_shape"] == facts["grid_shape"]
+    assert 0 < facts["errors"]["mae"] <= facts["errors"]["rmse"] <= facts["errors"]["largest"]
+    assert 'id="comparison"' in (tmp_path / "out" / "page.html").read_text()
+    assert output(capsys, "analyse", path, "--no-files", *cheap)[1].count("computed") == 4
+
+
 def test_analyse_a_structure_runs_the_engine(tmp_path, capsys):
     path = tmp_path / "cs-iv.vasp"
     write_structure(path, crystal("cs-iv", 1.3))
-    cheap = ["--protocol", "cheap", "--cutoff", 15, "--electronic-kelvin", 2000]
+    cheap = ["--engine", "dft", "--protocol", "cheap", "--cutoff", 15, "--electronic-kelvin", 2000]
     code, out, err = output(capsys, "analyse", path, "--json", "--no-files", *cheap)
     facts = json.loads(out)
     assert code == 0
@@ -127,6 +156,8 @@ def test_every_option_of_the_engine_reaches_the_protocol():
     plain = question(parser().parse_args(["analyse", "x"]))
     for arguments in (
         ["--engine", "pyscf"],
+        ["--engine", "dft"],
+        ["--compare"],
         ["--protocol", "cheap"],
         ["--functional", "LDA"],
         ["--cutoff", "33"],
@@ -169,7 +200,7 @@ def test_tc_of_a_hydride_uses_its_share_of_hydrogen(field_file, capsys, tmp_path
 def test_an_insulator_gets_no_tc(tmp_path, capsys):
     """Molecular hydrogen has a gap: no states at the Fermi level, no superconductor."""
     write_structure(tmp_path / "h2.vasp", crystal("hcp-h2", 2.2))
-    cheap = ["--protocol", "cheap", "--no-files"]
+    cheap = ["--engine", "dft", "--protocol", "cheap", "--no-files"]
     _, out, _ = output(capsys, "analyse", tmp_path / "h2.vasp", "--json", *cheap)
     facts = json.loads(out)
     assert set(facts["tc_kelvin"].values()) == {None}
@@ -187,6 +218,13 @@ def test_settings_of_the_engine_are_refused_for_a_field(field_file, capsys):
     assert "--cutoff, --grid" in err
 
 
+def test_settings_of_a_calculation_are_refused_for_the_network(tmp_path, capsys):
+    write_structure(tmp_path / "x.vasp", crystal("bcc", 1.4))
+    code, _, err = output(capsys, "analyse", tmp_path / "x.vasp", "--no-files", "--k-mesh", 2, 2, 2)
+    assert code == 2
+    assert "--engine dft" in err
+
+
 def test_bad_settings_are_refused_before_the_engine_runs(tmp_path, capsys, monkeypatch):
     write_structure(tmp_path / "x.vasp", crystal("bcc", 1.4))
     monkeypatch.setattr("jovium.runs.analysis.open_engine", lambda name: pytest.fail("the engine was started"))
@@ -202,7 +240,7 @@ def test_a_terminated_analysis_leaves_no_scratch(tmp_path):
 
     path = tmp_path / "cs-iv.vasp"
     write_structure(path, crystal("cs-iv", 1.3))
-    command = [sys.executable, "-m", "jovium.cli.main", "analyse", str(path), "--no-files"]
+    command = [sys.executable, "-m", "jovium.cli.main", "analyse", str(path), "--no-files", "--engine", "dft"]
     process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("jovium-espresso-*")) and time.monotonic() < deadline:
@@ -314,11 +352,12 @@ def molecule_without_cell(path):
 )
 def test_bad_input_gives_a_message_and_no_number(tmp_path, capsys, name, write, code, message):
     write(tmp_path / name)
-    got, out, err = output(capsys, "analyse", tmp_path / name, "--json", "--no-files", "--protocol", "cheap")
-    assert got == code
-    assert out == ""
-    assert message in err
-    assert "do:" in err
+    for engine in ("network", "dft"):
+        got, out, err = output(capsys, "analyse", tmp_path / name, "--json", "--no-files", "--engine", engine)
+        assert got == code
+        assert out == ""
+        assert message in err
+        assert "do:" in err
 
 
 def test_unwritable_folder_is_an_output_error(field_file, capsys, tmp_path):

@@ -9,6 +9,7 @@ from jovium.elf import prediction
 from jovium.elf.invariants import WIDTHS, n_invariants
 from jovium.elf.network import FieldNetwork
 from jovium.elf.prediction import inner_shape, predicted_fields
+from jovium.elf.samples import network_atoms
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +28,24 @@ def test_points_that_two_grids_share_have_one_value(network, odd_structure):
     np.testing.assert_allclose(coarse, shared, atol=2e-4)
 
 
-def test_planes_at_a_time_make_no_difference(network, odd_structure, monkeypatch):
+@pytest.mark.parametrize("n_layers", [0, 2])
+def test_prediction_is_what_was_trained(odd_structure, n_layers):
+    """The transforms of NumPy around compiled points, and the whole compiled for one grid, are the same function."""
+    rng, n = np.random.default_rng(0), n_invariants(3)
+    centre, scale = jnp.asarray(rng.normal(size=n)), jnp.asarray(rng.uniform(0.5, 2, n))
+    network = FieldNetwork(centre, scale, n_layers=n_layers, n_widths=3, key=jax.random.key(2))
+    shape = inner_shape(odd_structure)
+    atoms = network_atoms(odd_structure.cell, odd_structure.positions)
+    compiled = jax.jit(FieldNetwork.grid, static_argnums=2)(network, atoms, shape)
+    elf, spread = predicted_fields(network, odd_structure, shape)
+    assert elf.values.std() > 0.01
+    np.testing.assert_allclose(elf.values, compiled.elf, atol=1e-4)
+    np.testing.assert_allclose(spread.values, compiled.spread, rtol=1e-3)
+
+
+def test_points_and_planes_at_a_time_make_no_difference(network, odd_structure, monkeypatch):
     shape = (25, 30, 32)
     whole = predicted_fields(network, odd_structure, shape)[0].values
-    monkeypatch.setattr(prediction, "POINTS_AT_ONCE", 7 * 30 * 32)
+    monkeypatch.setattr(prediction, "PLANES_POINTS", 7 * 30 * 32)
+    monkeypatch.setattr(prediction, "POINTS_AT_ONCE", 1000)
     np.testing.assert_allclose(predicted_fields(network, odd_structure, shape)[0].values, whole, atol=1e-6)

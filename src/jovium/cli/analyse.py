@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from jovium.runs.analysis import Question
 
 HELP = "ELF, networking value phi, critical points and Tc of a structure or an ELF field"
-DESCRIPTION = """Analyse FILE: a structure (POSCAR, CIF, extxyz, XSF, .res, ...) whose ELF is computed from first
-principles, or an ELF field (cube, ELFCAR, XSF) that is used as it is. Writes elf.cube, analysis.json and page.html."""
+DESCRIPTION = """Analyse FILE: a structure (POSCAR, CIF, extxyz, XSF, .res, ...) whose ELF a neural network predicts in
+seconds or, with --engine dft, is computed from first principles; or an ELF field (cube, ELFCAR, XSF) that is used as it
+is. Writes elf.cube, analysis.json and page.html."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +27,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--persistence", type=float, default=0.02, help="ignore critical points below it (default 0.02)"
     )
-    engine = parser.add_argument_group("first-principles calculation (structures)")
-    engine.add_argument("--engine", choices=["espresso", "pyscf"], default="espresso")
-    engine.add_argument("--protocol", choices=["production", "cheap"], default="production")
+    source = parser.add_argument_group("where the ELF of a structure comes from")
+    source.add_argument(
+        "--engine",
+        choices=["network", "dft", "espresso", "pyscf"],
+        default="network",
+        help="the network (default, hydrogen only), or first principles: dft is espresso",
+    )
+    source.add_argument(
+        "--compare", action="store_true", help="the network beside first principles, and the difference"
+    )
+    engine = parser.add_argument_group("first-principles calculation")
+    engine.add_argument("--protocol", choices=["production", "cheap"], help="default: production")
     engine.add_argument("--functional", choices=["PBE", "LDA"])
     engine.add_argument("--cutoff", type=float, metavar="HARTREE", help="plane-wave cutoff")
     engine.add_argument("--k-mesh", type=int, nargs=3, metavar=("N1", "N2", "N3"), help="k-points along each axis")
     engine.add_argument("--electronic-kelvin", type=float, metavar="T", help="temperature of the electrons")
-    grid = engine.add_mutually_exclusive_group()
+    grid = source.add_mutually_exclusive_group()
     grid.add_argument(
         "--spacing",
         type=float,
@@ -62,8 +72,8 @@ def run(options: argparse.Namespace) -> int:
 
     if not options.file.exists():
         raise InputError(f"no file {options.file}", "a structure or an ELF field file", "check the path")
+    refuse_settings_without_use(options)
     asked = question(options)
-    refuse_engine_options_for_a_field(options)
     folder = options.out or options.file.with_name(options.file.name + "-jovium")
     if not options.no_files:
         existing_folder(folder)
@@ -83,21 +93,30 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def refuse_engine_options_for_a_field(options: argparse.Namespace) -> None:
-    """Raise InputError when a setting of the engine or its grid is given for a file that holds the ELF already."""
+def refuse_settings_without_use(options: argparse.Namespace) -> None:
+    """Raise InputError when settings of the engine or the grid are given for a file that holds the ELF already, or
+    settings of a first-principles calculation for the network."""
     from jovium.formats.fields import is_field_file
 
-    given = [
-        "--" + name.replace("_", "-")
-        for name in ("functional", "cutoff", "k_mesh", "electronic_kelvin", "spacing", "grid")
-        if getattr(options, name) is not None
-    ]
-    if given and is_field_file(options.file):
+    physical = ("protocol", "functional", "cutoff", "k_mesh", "electronic_kelvin")
+    settings = given(options, (*physical, "spacing", "grid")) + ["--compare"] * options.compare
+    if settings and is_field_file(options.file):
         raise InputError(
-            f"{', '.join(given)} for {options.file}",
+            f"{', '.join(settings)} for {options.file}",
             "settings of the engine only with a structure",
             "leave them out, or give the structure instead of its ELF field",
         )
+    if given(options, physical) and options.engine == "network" and not options.compare:
+        raise InputError(
+            f"{', '.join(given(options, physical))} for the network",
+            "settings of a first-principles calculation only with one",
+            "add --engine dft, or --compare to see the network beside it",
+        )
+
+
+def given(options: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
+    """Those options among `names` that the command line holds, as they are written there."""
+    return ["--" + name.replace("_", "-") for name in names if getattr(options, name) is not None]
 
 
 def question(options: argparse.Namespace) -> "Question":
@@ -108,7 +127,7 @@ def question(options: argparse.Namespace) -> "Question":
     from jovium.reference.protocol import PROTOCOLS
     from jovium.runs.analysis import Question
 
-    protocol = PROTOCOLS[options.protocol]
+    protocol = PROTOCOLS[options.protocol or "production"]
     changes: dict[str, object] = {}
     if options.functional:
         changes["functional"] = options.functional
@@ -123,7 +142,8 @@ def question(options: argparse.Namespace) -> "Question":
     if options.grid and min(options.grid) < 4:
         raise InputError(f"--grid {options.grid}", "three numbers >= 4", "e.g. --grid 48 48 48")
     return Question(
-        engine=options.engine,
+        engine="espresso" if options.engine == "dft" else options.engine,
+        compare=options.compare,
         protocol=replace(protocol, **changes),
         spacing=options.spacing / BOHR_ANGSTROM if options.spacing else None,
         shape=tuple(options.grid) if options.grid else None,
@@ -154,8 +174,16 @@ def print_analysis(analysis: "Analysis") -> None:
         "phi_star": "first contact of two H: molecularity index phi*",
     }
     for key, meaning in meanings.items():
-        value = facts[key]
-        table.add_row(key, "-" if value is None else f"{value:.4f}", meaning)
+        value, interval = facts[key], (analysis.intervals or {}).get(key)
+        within = f"  [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+        table.add_row(key, "-" if value is None else f"{value:.4f}{within}", meaning)
+    if analysis.computed:
+        for key, point in analysis.computed.thresholds().items():
+            table.add_row(f"{key}, computed", "-" if point is None else f"{point.value:.4f}", "from first principles")
+        errors = analysis.errors()
+        table.add_row(
+            "RMSE of the ELF", f"{errors['rmse']:.4f}", f"R^2 {errors['r2']:.4f}, largest {errors['largest']:.3f}"
+        )
     points = facts["critical_points"]
     for kind in ("maxima", "bonds", "rings", "cages"):
         table.add_row(kind, str(points[kind]), f"Morse sum {points['morse_sum']}" if kind == "maxima" else "")

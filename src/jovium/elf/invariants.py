@@ -12,7 +12,9 @@ widths grad n_v . grad n_w. Logarithms and inverse hyperbolic sines keep all of 
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Complex, Float
+
+from jovium.elf.spectrum import Array
 
 WIDTHS = (0.45, 0.65, 0.95, 1.45, 2.3)
 """Gaussian widths, bohr, to beyond the second shell of neighbours. The first is the narrowest that a grid of 0.25 bohr
@@ -40,15 +42,16 @@ def derivative_series(
     structure_factor: Complex[Array, "*g"], waves: Float[Array, "*g 3"], volume: Float[Array, ""], n_widths: int
 ) -> list[Complex[Array, "m *g"]]:
     """For every width the coefficients of n_w, its gradient, its Laplacian and, for the narrower ones, xx, yy, xy, xz,
-    yz."""
-    square = jnp.sum(waves**2, axis=-1)
+    yz. Of NumPy or JAX, as the arguments are."""
+    xp = structure_factor.__array_namespace__()
+    square = xp.sum(waves**2, axis=-1)
     found = []
     for index, width in enumerate(WIDTHS[:n_widths]):
-        series = structure_factor * jnp.exp(-0.5 * width**2 * square) / volume
+        series = structure_factor * xp.exp(-0.5 * width**2 * square) / volume
         parts = [series, *(1j * waves[..., i] * series for i in range(3)), -square * series]
         if index < N_WITH_HESSIAN:
             parts += [-waves[..., i] * waves[..., j] * series for i, j in PAIRS]
-        found.append(jnp.stack(parts))
+        found.append(xp.stack(parts))
     return found
 
 

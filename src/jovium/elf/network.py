@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
 from jovium.elf.invariants import WIDTHS, derivative_series, invariants, n_invariants
-from jovium.elf.spectrum import Shape, at_points, of_grid, on_grid, on_planes, structure_factor, wave_vectors
+from jovium.elf.spectrum import Shape, at_points, of_grid, on_grid, structure_factor, wave_vectors
 
 N_RADIAL = 12
 LARGEST_WAVE = 8.0
@@ -124,49 +124,54 @@ class FieldNetwork(eqx.Module):
         self.head = Pointwise([inputs + n_layers * n_channels, n_hidden, n_hidden, 1], key=keys[-2])
         self.spread = Pointwise([n_hidden, 1], key=keys[-1])
 
+    def inputs(self, parts: list[Float[Array, "m *p"]]) -> Float[Array, "f *p"]:
+        """Standardised invariants from the derivatives of the smoothed atoms."""
+        found = invariants(parts)
+        ones = [1] * (found.ndim - 1)
+        return (found - self.centre.reshape(-1, *ones)) / self.scale.reshape(-1, *ones)
+
+    def mixed(self, layer: int, x: Float[Array, "f *p"], hidden: Float[Array, "h *p"]) -> Float[Array, "c *p"]:
+        """What the convolution of a layer is given; hidden: what the one before gave, nothing at first."""
+        return self.mixers[layer](jnp.concatenate([x, hidden]))
+
+    def filter(self, layer: int, lengths: Float[Array, "*g"]) -> Float[Array, "c *g"]:
+        """W(|G|) of a layer, for every channel."""
+        return jnp.moveaxis(radial_basis(lengths) @ self.filters[layer].T, -1, 0)
+
+    def prediction(self, x: Float[Array, "f *p"], hidden: Float[Array, "h *p"]) -> Prediction:
+        """ELF and spread from the invariants and the hidden fields of all layers."""
+        last = self.head.hidden(jnp.concatenate([x, hidden]))
+        chi = jax.nn.softplus(self.head.last(last)[0])
+        spread = jnp.exp(self.spread(jax.lax.stop_gradient(last))[0] - 4)
+        return Prediction(1 / (1 + chi**2), spread)
+
     def series(self, atoms: Atoms, shape: Shape) -> Series:
         """Everything that is known of the field, on the half spectrum of a grid of `shape`."""
         factor = structure_factor(atoms.fractional_positions, shape)
         waves = wave_vectors(atoms.reciprocal, shape)
-        if not self.mixers:
-            return Series(factor, jnp.zeros((0, *factor.shape), factor.dtype))
-        x = self._standardised(grid_invariants(atoms, shape, self.n_widths))
-        basis = radial_basis(jnp.sqrt(jnp.sum(waves**2, axis=-1) + 1e-12))
-        fields, hidden = [], None
-        for mixer, coefficients in zip(self.mixers, self.filters, strict=True):
-            mixed = mixer(x if hidden is None else jnp.concatenate([x, hidden]))
-            fields.append(of_grid(mixed) * jnp.moveaxis(basis @ coefficients.T, -1, 0))
+        parts = derivative_series(factor, waves, atoms.volume, self.n_widths)
+        x = self.inputs([on_grid(part, shape) for part in parts])
+        lengths = jnp.sqrt(jnp.sum(waves**2, axis=-1) + 1e-12)
+        fields, hidden = [jnp.zeros((0, *factor.shape), factor.dtype)], jnp.zeros((0, *shape), x.dtype)
+        for layer in range(len(self.mixers)):
+            fields.append(of_grid(self.mixed(layer, x, hidden)) * self.filter(layer, lengths))
             hidden = on_grid(fields[-1], shape)
         return Series(factor, jnp.concatenate(fields))
 
     def grid(self, atoms: Atoms, shape: Shape) -> Prediction:
         """ELF on a grid."""
         series = self.series(atoms, shape)
-        return self._elf(series, atoms, shape, lambda field: on_grid(field, shape))
-
-    def planes(
-        self, series: Series, atoms: Atoms, shape: Shape, fractional_x: Float[Array, "s"], target: tuple[int, int]
-    ) -> Prediction:
-        """ELF on planes x = const, from the series on the half spectrum of `shape`; see `on_planes`."""
-        return self._elf(series, atoms, shape, lambda field: on_planes(field, shape, fractional_x, target))
+        return self._evaluated(series, atoms, shape, lambda field: on_grid(field, shape))
 
     def points(self, series: Series, atoms: Atoms, shape: Shape, fractional_points: Float[Array, "p 3"]) -> Prediction:
-        """ELF at any points, from the series on the half spectrum of `shape`."""
-        return self._elf(series, atoms, shape, lambda field: at_points(field, fractional_points, shape))
+        """ELF at any points, from the series on the half spectrum of `shape`; differentiable in the points."""
+        return self._evaluated(series, atoms, shape, lambda field: at_points(field, fractional_points, shape))
 
-    def _elf(self, series: Series, atoms: Atoms, shape: Shape, evaluated: Callable[[Array], Array]) -> Prediction:
+    def _evaluated(self, series: Series, atoms: Atoms, shape: Shape, evaluated: Callable[[Array], Array]) -> Prediction:
         """ELF and spread at the points where `evaluated` takes a Fourier series to values."""
         waves = wave_vectors(atoms.reciprocal, shape)
         parts = derivative_series(series.structure_factor, waves, atoms.volume, self.n_widths)
-        x = self._standardised(invariants([evaluated(part) for part in parts]))
-        hidden = self.head.hidden(jnp.concatenate([x, evaluated(series.hidden)]))
-        chi = jax.nn.softplus(self.head.last(hidden)[0])
-        spread = jnp.exp(self.spread(jax.lax.stop_gradient(hidden))[0] - 4)
-        return Prediction(1 / (1 + chi**2), spread)
-
-    def _standardised(self, found: Float[Array, "f *p"]) -> Float[Array, "f *p"]:
-        ones = [1] * (found.ndim - 1)
-        return (found - self.centre.reshape(-1, *ones)) / self.scale.reshape(-1, *ones)
+        return self.prediction(self.inputs([evaluated(part) for part in parts]), evaluated(series.hidden))
 
 
 def radial_basis(length: Float[Array, "*g"]) -> Float[Array, "*g r"]:

@@ -1,42 +1,50 @@
-"""The ELF of a structure from a trained network: on any grid, a few planes at a time, and at any points."""
+"""The ELF of a structure from a trained network, on any grid.
+
+Every structure has another grid, and a compiled program fits one only. So the Fourier transforms are left to NumPy, and
+what happens at a point is compiled once, for a fixed number of points. Memory beyond the fields asked for depends on
+the structure alone.
+"""
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Complex, Float
 
+from jovium.base.cell import Cell
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
-from jovium.elf.network import Atoms, FieldNetwork, Prediction, Series
-from jovium.elf.samples import network_atoms
-from jovium.elf.spectrum import Shape
+from jovium.elf.invariants import derivative_series
+from jovium.elf.network import FieldNetwork
+from jovium.elf.spectrum import Shape, of_grid, on_grid, on_planes, structure_factor, wave_vectors
 
 INNER_SPACING = 0.25
 """Distance (bohr) of the grid on which the hidden fields are made; they are smooth and go from there to any grid."""
 
-POINTS_AT_ONCE = 2**16
+POINTS_AT_ONCE = 2**13
+"""Points of one call of the compiled network: its intermediate numbers, 20 MB, stay near the processor."""
+
+PLANES_POINTS = 2**16
 """Grid points whose inputs are held in memory together, some hundred bytes each."""
+
+Fields = Float[np.ndarray, "m *p"]
 
 
 def predicted_fields(network: FieldNetwork, structure: Structure, shape: Shape) -> tuple[GridField, GridField]:
-    """ELF and its expected error (`Prediction.spread`) on a grid of `shape`.
-
-    Memory beyond the fields themselves depends on the structure alone, not on the grid.
-    """
-    atoms, inner = network_atoms(structure.cell, structure.positions), inner_shape(structure)
-    series = _series(network, atoms, inner)
+    """ELF and its expected error (`Prediction.spread`) on a grid of `shape`."""
+    inner = inner_shape(structure)
+    parts, hidden = fourier_series(network, structure, inner)
     # A grid coarser than the inner one takes every m-th point of a finer one, on which no wave is lost.
     every_y, every_z = (-(-inner[axis] // shape[axis]) for axis in (1, 2))
     target = (shape[1] * every_y, shape[2] * every_z)
-    at_once = max(1, POINTS_AT_ONCE // (target[0] * target[1]))
+    at_once = max(1, PLANES_POINTS // (target[0] * target[1]))
     elf, spread = np.empty(shape, np.float32), np.empty(shape, np.float32)
     for start in range(0, shape[0], at_once):
-        x = jnp.arange(start, min(start + at_once, shape[0])) / shape[0]
-        planes = _planes(network, series, atoms, x, inner, target)
-        elf[start : start + at_once] = planes.elf[:, ::every_y, ::every_z]
-        spread[start : start + at_once] = planes.spread[:, ::every_y, ::every_z]
+        x = np.arange(start, min(start + at_once, shape[0]), dtype=np.float32) / np.float32(shape[0])
+        fields = [on_planes(series, inner, x, target)[..., ::every_y, ::every_z] for series in (parts, hidden)]
+        elf[start : start + at_once], spread[start : start + at_once] = _by_points(_prediction, network, *fields)
     return GridField(elf, structure.cell), GridField(spread, structure.cell)
 
 
@@ -45,13 +53,74 @@ def inner_shape(structure: Structure) -> Shape:
     return structure.cell.grid_shape(INNER_SPACING)
 
 
-@functools.partial(jax.jit, static_argnames="shape")
-def _series(network: FieldNetwork, atoms: Atoms, shape: Shape) -> Series:
-    return network.series(atoms, shape)
+def fourier_series(
+    network: FieldNetwork, structure: Structure, shape: Shape
+) -> tuple[Complex[np.ndarray, "m nx ny nh"], Complex[np.ndarray, "h nx ny nh"]]:
+    """Derivatives of the smoothed atoms, those of all widths one after the other, and hidden fields of all layers, as
+    series on the half spectrum of `shape`; `FieldNetwork.series` without compilation."""
+    cell = structure.cell
+    waves = wave_vectors(cell.reciprocal.astype(np.float32), shape)
+    factor = structure_factor(_wrapped(cell, structure.positions), shape).astype(np.complex64)
+    parts = np.concatenate(derivative_series(factor, waves, np.float32(cell.volume), network.n_widths))
+    fields = [np.zeros((0, *factor.shape), np.complex64)]
+    if network.mixers:
+        x = _by_points(_inputs, network, on_grid(parts, shape))
+        lengths = np.sqrt(np.sum(waves**2, axis=-1))
+        hidden = np.zeros((0, *shape), np.float32)
+        for layer in range(len(network.mixers)):
+            mixed = _by_points(functools.partial(_mixed, layer), network, x, hidden)
+            fields.append(of_grid(mixed) * _by_points(functools.partial(_filter, layer), network, lengths[None]))
+            hidden = on_grid(fields[-1], shape)
+    return parts, np.concatenate(fields)
 
 
-@functools.partial(jax.jit, static_argnames=("shape", "target"))
-def _planes(
-    network: FieldNetwork, series: Series, atoms: Atoms, x: Float[Array, "s"], shape: Shape, target: tuple[int, int]
-) -> Prediction:
-    return network.planes(series, atoms, shape, x, target)
+def _wrapped(cell: Cell, positions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    fractional = cell.fractional(positions)
+    return (fractional - np.floor(fractional)).astype(np.float32)
+
+
+def _by_points(function: Callable, network: FieldNetwork, *fields: Fields) -> Fields:
+    """A pointwise function of fields, POINTS_AT_ONCE at a time, the last ones filled up with zeros."""
+    shape = fields[0].shape[1:]
+    n = int(np.prod(shape))
+    flat = [field.reshape(len(field), n) for field in fields]
+    found: np.ndarray | None = None
+    for start in range(0, n, POINTS_AT_ONCE):
+        stop = min(start + POINTS_AT_ONCE, n)
+        missing = ((0, 0), (0, POINTS_AT_ONCE - (stop - start)))
+        values = np.asarray(function(network, *(np.pad(field[:, start:stop], missing) for field in flat)))
+        found = np.empty((len(values), n), np.float32) if found is None else found
+        found[:, start:stop] = values[:, : stop - start]
+    assert found is not None
+    return found.reshape(-1, *shape)
+
+
+def _by_width(network: FieldNetwork, parts: jax.Array) -> list[jax.Array]:
+    """The derivatives of every width by themselves."""
+    lengths = [len(one) for one in _part_forms(network.n_widths)]
+    return [parts[end - length : end] for length, end in zip(lengths, np.cumsum(lengths), strict=True)]
+
+
+@functools.cache
+def _part_forms(n_widths: int) -> list[np.ndarray]:
+    return derivative_series(np.ones(1), np.ones((1, 3)), np.ones(()), n_widths)
+
+
+@jax.jit
+def _inputs(network: FieldNetwork, parts: jax.Array) -> jax.Array:
+    return network.inputs(_by_width(network, parts))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _mixed(layer: int, network: FieldNetwork, x: jax.Array, hidden: jax.Array) -> jax.Array:
+    return network.mixed(layer, x, hidden)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _filter(layer: int, network: FieldNetwork, lengths: jax.Array) -> jax.Array:
+    return network.filter(layer, lengths[0])
+
+
+@jax.jit
+def _prediction(network: FieldNetwork, parts: jax.Array, hidden: jax.Array) -> jax.Array:
+    return jnp.stack(network.prediction(network.inputs(_by_width(network, parts)), hidden))

@@ -27,7 +27,9 @@ class Analysis:
 
     elf: the field at full resolution. network: thresholds where it spans 1, 2, 3 directions. protocol: how the ELF was
     computed, as names and plain values. warnings: sentences a reader must see before the numbers. hydrogen_dos: share
-    of hydrogen in the density of states at the Fermi level that `tc` was made with, None when unknown.
+    of hydrogen in the density of states at the Fermi level that `tc` was made with, None when unknown. intervals: of a
+    predicted ELF, lowest and highest value of every threshold inside its band. computed: the same structure from first
+    principles, when the prediction is to be seen beside it; its ELF is on the same grid.
     """
 
     structure: Structure
@@ -39,6 +41,8 @@ class Analysis:
     warnings: tuple[str, ...] = ()
     name: str = "structure"
     hydrogen_dos: float | None = None
+    intervals: dict[str, tuple[float, float]] | None = None
+    computed: Analysis | None = None
 
     @property
     def hydrogen_fraction(self) -> float:
@@ -48,6 +52,20 @@ class Analysis:
     def thresholds(self) -> dict[str, Threshold | None]:
         """phi_1d, phi_2d, phi_3d and phi_star by name; None for one that does not exist."""
         return {name: getattr(self.network, name) for name in THRESHOLDS}
+
+    def errors(self) -> dict[str, float]:
+        """Root mean square, mean absolute and largest difference of the predicted and the computed ELF, and R^2. Empty
+        without the computed one."""
+        if self.computed is None:
+            return {}
+        true = self.computed.elf.values
+        difference = self.elf.values - true
+        return {
+            "rmse": float(np.sqrt(np.mean(difference**2))),
+            "mae": float(np.mean(np.abs(difference))),
+            "largest": float(np.abs(difference).max()),
+            "r2": float(1 - np.mean(difference**2) / np.var(true)),
+        }
 
     def to_json(self) -> dict[str, object]:
         """The results as plain Python values, the same numbers as every table; NaN and infinity become None.
@@ -79,6 +97,9 @@ class Analysis:
             "n_atoms": int(self.structure.n_atoms),
             "grid_shape": [int(n) for n in self.elf.shape],
             "rs_bohr": number(self.structure.rs),
+            "intervals": plain(self.intervals),
+            "errors": plain(self.errors()) or None,
+            "computed": None if self.computed is None else self.computed.to_json(),
         }
 
 

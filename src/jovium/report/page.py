@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from jovium.base.files import write_lines
 from jovium.report import tables
+from jovium.report.comparison import prediction
 from jovium.report.picture import picture
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def page(analysis: Analysis) -> str:
         warnings=tables.warnings(analysis),
         protocol=tables.protocol(analysis),
         thresholds=tables.thresholds(analysis),
+        prediction=prediction(analysis),
         critical_points=tables.critical_points(analysis),
         temperatures=tables.temperatures(analysis),
         one_cell="" if small else "checked",

@@ -1,7 +1,7 @@
 """From one file to its hydrogen network: structure or field in, a self-contained `Analysis` out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jovium.base.errors import InputError
@@ -9,6 +9,7 @@ from jovium.base.files import existing_folder, write_json
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
+from jovium.elf.model import COVERAGE, shipped_model
 from jovium.formats.fields import is_field_file, read_field, require_elf, write_field
 from jovium.formats.structures import read_structure
 from jovium.reference.engine import open_engine
@@ -17,6 +18,7 @@ from jovium.report.analysis import Analysis
 from jovium.report.page import write_page
 from jovium.superconductivity.dos import hydrogen_dos
 from jovium.superconductivity.fits import critical_temperatures
+from jovium.topology.certificate import threshold_intervals
 from jovium.topology.critical_points import critical_points
 from jovium.topology.network import hydrogen_network
 
@@ -38,9 +40,12 @@ class Question:
     itself instead.
     elf_convention: see `jovium.formats.fields.read_field`. persistence: critical points below it are noise.
     hydrogen_dos: hydrogen share of the density of states at the Fermi level, or dos_file to read it from.
+    engine: what makes the ELF of a structure: "network", or a first-principles engine, "espresso" or "pyscf". compare:
+    predict by the network and compute with the engine as well (espresso, if the engine is the network).
     """
 
-    engine: str = "espresso"
+    engine: str = "network"
+    compare: bool = False
     protocol: Protocol = PRODUCTION
     spacing: float | None = None
     shape: tuple[int, int, int] | None = None
@@ -54,12 +59,13 @@ class Question:
 @dataclass(frozen=True)
 class ElfField:
     """An ELF on a grid and what is known about it: how it was made, warnings, and whether the system is a metal
-    (None: not known)."""
+    (None: not known). band: how far a predicted field may be off."""
 
     field: GridField
     record: dict[str, object]
     warnings: tuple[str, ...]
     is_metal: bool | None
+    band: GridField | None = None
 
 
 def analyse(path: Path, question: Question, progress: Callable[[str], None] = lambda stage: None) -> Analysis:
@@ -70,9 +76,19 @@ def analyse(path: Path, question: Question, progress: Callable[[str], None] = la
         structure, elf = elf_from_file(path, question.elf_convention)
     else:
         structure = read_structure(path)
-        progress(f"computing the electrons of {structure.n_atoms} atoms")
-        elf = first_principles_elf(structure, question)
-    return analysis_of(path.stem, structure, elf, question, progress)
+        if question.engine == "network" or question.compare:
+            progress(f"predicting the ELF of {structure.n_atoms} atoms")
+            elf = predicted_elf(structure, question)
+        else:
+            progress(f"computing the electrons of {structure.n_atoms} atoms")
+            elf = first_principles_elf(structure, question)
+    analysis = analysis_of(path.stem, structure, elf, question, progress)
+    if not question.compare or is_field_file(path):
+        return analysis
+    progress(f"computing the electrons of {structure.n_atoms} atoms to compare with")
+    same_grid = replace(question, shape=analysis.elf.shape)
+    computed = analysis_of(path.stem, structure, first_principles_elf(structure, same_grid), question, progress)
+    return replace(analysis, computed=computed)
 
 
 def elf_from_file(path: Path, elf_convention: str) -> tuple[Structure, ElfField]:
@@ -89,11 +105,26 @@ def elf_from_file(path: Path, elf_convention: str) -> tuple[Structure, ElfField]
     return file.structure, ElfField(field, record, file.provenance.warnings, None)
 
 
+def predicted_elf(structure: Structure, question: Question) -> ElfField:
+    """ELF of a structure by the network."""
+    model = shipped_model()
+    found = model.predict(structure, asked_shape(structure, question))
+    covered = f"{COVERAGE:.0%} of the points"
+    record: dict[str, object] = {"engine": "network", "band_covers": covered, **model.card}
+    warnings = [f"outside the training data, {reason}" for reason in found.warnings]
+    return ElfField(found.elf, record, tuple(warnings), None, found.band)
+
+
+def asked_shape(structure: Structure, question: Question) -> tuple[int, int, int]:
+    """The grid of the ELF."""
+    spacing = question.spacing or min(SPACING, float(structure.cell.lengths.min()) / LEAST_POINTS)
+    return question.shape or structure.cell.grid_shape(spacing)
+
+
 def first_principles_elf(structure: Structure, question: Question) -> ElfField:
     """ELF of a structure by the engine."""
-    spacing = question.spacing or min(SPACING, float(structure.cell.lengths.min()) / LEAST_POINTS)
-    shape = question.shape or structure.cell.grid_shape(spacing)
-    engine = open_engine(question.engine)
+    shape = asked_shape(structure, question)
+    engine = open_engine("espresso" if question.engine == "network" else question.engine)
     try:
         state = engine.ground_state(structure, question.protocol, stress=False)
     finally:
@@ -142,6 +173,10 @@ def analysis_of(
     progress("following the hydrogen network")
     hydrogens = structure.positions[structure.hydrogens]
     network = hydrogen_network(elf.field, hydrogens if len(hydrogens) else None)
+    intervals = None
+    if elf.band is not None:
+        progress("finding how far the thresholds may be off")
+        intervals = threshold_intervals(network, elf.field, elf.band, hydrogens)
     progress("finding critical points")
     points = critical_points(elf.field, persistence=question.persistence)
     tc = critical_temperatures(
@@ -150,7 +185,18 @@ def analysis_of(
         len(hydrogens) / structure.n_atoms,
         dos,
     )
-    return Analysis(structure, elf.field, network, points, tc, elf.record, tuple(warnings), name, hydrogen_dos=dos)
+    return Analysis(
+        structure,
+        elf.field,
+        network,
+        points,
+        tc,
+        elf.record,
+        tuple(warnings),
+        name,
+        hydrogen_dos=dos,
+        intervals=intervals,
+    )
 
 
 def write_analysis(analysis: Analysis, folder: Path) -> dict[str, Path]:
