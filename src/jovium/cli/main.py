@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 from jovium import __version__
 from jovium.base.errors import JoviumError
-from jovium.cli import analyse, cite, convert, crystal, doctor, elf, reference
+from jovium.cli import analyse, cite, convert, crystal, doctor, elf, reference, screen
 
 COMMANDS = {
     "analyse": analyse,
+    "screen": screen,
     "convert": convert,
     "crystal": crystal,
     "elf": elf,
@@ -23,8 +24,10 @@ COMMANDS = {
 
 DESCRIPTION = "Jovium: the free energy of dense hydrogen, and the bonding of its electrons."
 EPILOG = """examples:
-  jovium analyse POSCAR                 ELF from first principles, hydrogen network, Tc, a page to turn around
+  jovium analyse POSCAR                 ELF by a neural network, hydrogen network, Tc, a page to turn around
+  jovium analyse POSCAR --engine dft    the same from first principles
   jovium analyse ELFCAR --json          the same from an ELF you computed, as one JSON object
+  jovium screen IN.extxyz OUT           phi, phi*, Tc of thousands of structures
   jovium convert elf.cube elf.xsf       fields and structures between formats
   jovium doctor                         what is installed and whether it works
 

@@ -2,10 +2,11 @@
 
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jovium.base.errors import FormatError, StructureError
+from jovium.base.errors import FormatError, JoviumError, StructureError
 from jovium.base.files import replacing
 from jovium.base.structure import Structure
 from jovium.formats.fields import is_field_file, read_field
@@ -32,6 +33,16 @@ def read_structures(path: str | os.PathLike[str], index: str = ":") -> tuple[Str
     """The structures of a file or trajectory; `index` is a Python slice such as "::10", or a number."""
     path = Path(path)
     return tuple(_checked(atoms, path) for atoms in _ase_images(path, index))
+
+
+def structures_or_errors(path: str | os.PathLike[str], index: str = ":") -> Iterator[Structure | JoviumError]:
+    """The structures of a file; in the place of one that cannot be used, what is wrong with it."""
+    path = Path(path)
+    for atoms in _ase_images(path, index):
+        try:
+            yield _checked(atoms, path)
+        except JoviumError as error:
+            yield error
 
 
 def _ase_images(path: Path, index: str) -> list["Atoms"]:

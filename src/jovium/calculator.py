@@ -1,0 +1,53 @@
+"""The ELF network as an ASE calculator.
+
+from jovium.calculator import ELF
+atoms.calc = ELF()
+atoms.calc.get_property("phi")
+"""
+
+from typing import Any, ClassVar
+
+from ase.calculators.calculator import Calculator, all_changes
+
+from jovium.base.structure import Structure
+from jovium.base.units import BOHR_ANGSTROM
+from jovium.elf.model import ElfModel, shipped_model
+from jovium.topology.certificate import threshold_intervals
+from jovium.topology.network import hydrogen_network
+
+
+class ELF(Calculator):
+    """Properties of the electron localization function of hydrogen, predicted.
+
+    elf: (nx, ny, nz), between 0 and 1; band: how far it may be off, of the same shape; phi, phi_1d, phi_2d: networking
+    values; phi_star: molecularity index; intervals: lowest and highest value of each inside the band; warnings: why the
+    structure lies outside the training data. spacing: of the grid, angstrom. model: None for the one of the package.
+    Raises StructureError for a structure that is not periodic hydrogen.
+    """
+
+    implemented_properties: ClassVar[list[str]] = [
+        *("elf", "band", "phi", "phi_1d", "phi_2d", "phi_star", "intervals", "warnings")
+    ]
+
+    def __init__(self, spacing: float = 0.1, model: ElfModel | None = None, **arguments: Any):
+        super().__init__(**arguments)
+        self.spacing, self.model = spacing, model or shipped_model()
+
+    def calculate(self, atoms: Any = None, properties: Any = ("phi",), system_changes: Any = all_changes) -> None:
+        """Fill `results` with every property; ASE calls it when the atoms have changed."""
+        super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None
+        structure = Structure.from_ase(self.atoms)
+        found = self.model.predict(structure, structure.cell.grid_shape(self.spacing / BOHR_ANGSTROM))
+        network = hydrogen_network(found.elf, structure.positions)
+        assert network.phi_star is not None
+        self.results = {
+            "elf": found.elf.values,
+            "band": found.band.values,
+            "phi": network.phi_3d.value,
+            "phi_1d": network.phi_1d.value,
+            "phi_2d": network.phi_2d.value,
+            "phi_star": network.phi_star.value,
+            "intervals": threshold_intervals(network, found.elf, found.band, structure.positions),
+            "warnings": found.warnings,
+        }
