@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from jovium import __version__
 from jovium.base.errors import JoviumError
 from jovium.cli import analyse, cite, convert, crystal, doctor, elf, reference, screen
+from jovium.cli.compiled import keep_compiled_programs
 
 COMMANDS = {
     "analyse": analyse,
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.command:
         top.print_help()
         return 2
+    keep_compiled_programs()
     try:
         with ended_by_signals():
             return options.run(options)

@@ -16,7 +16,7 @@ from jovium.elf import checkpoint
 from jovium.elf.network import FieldNetwork
 from jovium.elf.prediction import predicted_fields
 from jovium.elf.samples import Sample
-from jovium.elf.training import Recipe, untrained
+from jovium.elf.training import Recipe, state_form
 
 COVERAGE = 0.9
 """Share of the grid points whose error is to lie inside the band."""
@@ -111,7 +111,7 @@ class ElfModel:
         """A model from its file. Raises InputError when it is not there, FormatError when it is something else."""
         facts = checkpoint.read_facts(path)
         recipe = Recipe(**facts["recipe"])
-        network = checkpoint.load(path, untrained(recipe).network)
+        network = checkpoint.load(path, state_form(recipe).network)
         return cls(network, recipe, Domain(**facts["domain"]), facts["band_factor"], facts["card"])
 
 

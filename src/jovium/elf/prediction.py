@@ -7,6 +7,7 @@ the structure alone.
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,25 +27,33 @@ INNER_SPACING = 0.25
 POINTS_AT_ONCE = 2**13
 """Points of one call of the compiled network: its intermediate numbers, 20 MB, stay near the processor."""
 
+LITTLE_FINER = 1.5
+"""A grid with up to this many times the points of the inner one takes its place."""
+
 PLANES_POINTS = 2**16
 """Grid points whose inputs are held in memory together, some hundred bytes each."""
 
 Fields = Float[np.ndarray, "m *p"]
 
 
+class OnInnerGrid(NamedTuple):
+    """A structure as the network sees it on one grid: derivatives of the smoothed atoms, of all widths one after the
+    other, and hidden fields of all layers, both as series on its half spectrum; invariants and hidden fields on it."""
+
+    parts: Complex[np.ndarray, "m nx ny nh"]
+    hidden: Complex[np.ndarray, "h nx ny nh"]
+    invariants_on_grid: Float[np.ndarray, "f nx ny nz"]
+    hidden_on_grid: Float[np.ndarray, "h nx ny nz"]
+
+
 def predicted_fields(network: FieldNetwork, structure: Structure, shape: Shape) -> tuple[GridField, GridField]:
     """ELF and its expected error (`Prediction.spread`) on a grid of `shape`."""
     inner = inner_shape(structure)
-    parts, hidden = fourier_series(network, structure, inner)
-    # A grid coarser than the inner one takes every m-th point of a finer one, on which no wave is lost.
-    every_y, every_z = (-(-inner[axis] // shape[axis]) for axis in (1, 2))
-    target = (shape[1] * every_y, shape[2] * every_z)
-    at_once = max(1, PLANES_POINTS // (target[0] * target[1]))
-    elf, spread = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    for start in range(0, shape[0], at_once):
-        x = np.arange(start, min(start + at_once, shape[0]), dtype=np.float32) / np.float32(shape[0])
-        fields = [on_planes(series, inner, x, target)[..., ::every_y, ::every_z] for series in (parts, hidden)]
-        elf[start : start + at_once], spread[start : start + at_once] = _by_points(_prediction, network, *fields)
+    if all(n <= m for n, m in zip(inner, shape, strict=True)) and np.prod(shape) <= LITTLE_FINER * np.prod(inner):
+        seen = on_inner_grid(network, structure, shape)
+        elf, spread = _by_points(_from_inputs, network, seen.invariants_on_grid, seen.hidden_on_grid)
+    else:
+        elf, spread = _by_planes(network, on_inner_grid(network, structure, inner), inner, shape)
     return GridField(elf, structure.cell), GridField(spread, structure.cell)
 
 
@@ -53,25 +62,37 @@ def inner_shape(structure: Structure) -> Shape:
     return structure.cell.grid_shape(INNER_SPACING)
 
 
-def fourier_series(
-    network: FieldNetwork, structure: Structure, shape: Shape
-) -> tuple[Complex[np.ndarray, "m nx ny nh"], Complex[np.ndarray, "h nx ny nh"]]:
-    """Derivatives of the smoothed atoms, those of all widths one after the other, and hidden fields of all layers, as
-    series on the half spectrum of `shape`; `FieldNetwork.series` without compilation."""
+def on_inner_grid(network: FieldNetwork, structure: Structure, shape: Shape) -> OnInnerGrid:
+    """What `FieldNetwork.series` gives, without compilation for the grid."""
     cell = structure.cell
     waves = wave_vectors(cell.reciprocal.astype(np.float32), shape)
     factor = structure_factor(_wrapped(cell, structure.positions), shape).astype(np.complex64)
     parts = np.concatenate(derivative_series(factor, waves, np.float32(cell.volume), network.n_widths))
-    fields = [np.zeros((0, *factor.shape), np.complex64)]
-    if network.mixers:
-        x = _by_points(_inputs, network, on_grid(parts, shape))
-        lengths = np.sqrt(np.sum(waves**2, axis=-1))
-        hidden = np.zeros((0, *shape), np.float32)
-        for layer in range(len(network.mixers)):
-            mixed = _by_points(functools.partial(_mixed, layer), network, x, hidden)
-            fields.append(of_grid(mixed) * _by_points(functools.partial(_filter, layer), network, lengths[None]))
-            hidden = on_grid(fields[-1], shape)
-    return parts, np.concatenate(fields)
+    x = _by_points(_inputs, network, on_grid(parts, shape))
+    lengths = np.sqrt(np.sum(waves**2, axis=-1))
+    series, fields = [np.zeros((0, *factor.shape), np.complex64)], [np.zeros((0, *shape), np.float32)]
+    for layer in range(len(network.mixers)):
+        mixed = _by_points(functools.partial(_mixed, layer), network, x, fields[-1])
+        series.append(of_grid(mixed) * _by_points(functools.partial(_filter, layer), network, lengths[None]))
+        fields.append(on_grid(series[-1], shape))
+    return OnInnerGrid(parts, np.concatenate(series), x, np.concatenate(fields))
+
+
+def _by_planes(
+    network: FieldNetwork, seen: OnInnerGrid, inner: Shape, shape: Shape
+) -> tuple[Float[np.ndarray, "nx ny nz"], Float[np.ndarray, "nx ny nz"]]:
+    """ELF and spread on any grid, some planes at a time."""
+    # A grid coarser than the inner one takes every m-th point of a finer one, on which no wave is lost.
+    every_y, every_z = (-(-inner[axis] // shape[axis]) for axis in (1, 2))
+    target = (shape[1] * every_y, shape[2] * every_z)
+    at_once = max(1, PLANES_POINTS // (target[0] * target[1]))
+    elf, spread = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    for start in range(0, shape[0], at_once):
+        x = np.arange(start, min(start + at_once, shape[0]), dtype=np.float32) / np.float32(shape[0])
+        both = (seen.parts, seen.hidden)
+        fields = [on_planes(series, inner, x, target)[..., ::every_y, ::every_z] for series in both]
+        elf[start : start + at_once], spread[start : start + at_once] = _by_points(_from_parts, network, *fields)
+    return elf, spread
 
 
 def _wrapped(cell: Cell, positions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
@@ -122,5 +143,10 @@ def _filter(layer: int, network: FieldNetwork, lengths: jax.Array) -> jax.Array:
 
 
 @jax.jit
-def _prediction(network: FieldNetwork, parts: jax.Array, hidden: jax.Array) -> jax.Array:
+def _from_inputs(network: FieldNetwork, x: jax.Array, hidden: jax.Array) -> jax.Array:
+    return jnp.stack(network.prediction(x, hidden))
+
+
+@jax.jit
+def _from_parts(network: FieldNetwork, parts: jax.Array, hidden: jax.Array) -> jax.Array:
     return jnp.stack(network.prediction(network.inputs(_by_width(network, parts)), hidden))

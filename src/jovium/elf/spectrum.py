@@ -11,6 +11,7 @@ prediction, where every structure has another grid, does not.
 from typing import Any
 
 import numpy as np
+import scipy.fft
 from jaxtyping import Complex, Float
 
 Shape = tuple[int, int, int]
@@ -43,12 +44,12 @@ def structure_factor(fractional_positions: Float[Array, "n 3"], shape: Shape) ->
 
 def on_grid(coefficients: HalfSpectrum, shape: Shape) -> Float[Array, "*channels nx ny nz"]:
     """Values on the grid of `shape`, which is the one the half spectrum belongs to."""
-    return _namespace(coefficients).fft.irfftn(coefficients, s=shape, axes=(-3, -2, -1), norm="forward")
+    return _transforms(coefficients).irfftn(coefficients, s=shape, axes=(-3, -2, -1), norm="forward")
 
 
 def of_grid(values: Float[Array, "*channels nx ny nz"]) -> HalfSpectrum:
     """Coefficients c(G) of values on a grid."""
-    return _namespace(values).fft.rfftn(values, axes=(-3, -2, -1), norm="forward")
+    return _transforms(values).rfftn(values, axes=(-3, -2, -1), norm="forward")
 
 
 def resized(coefficients: HalfSpectrum, shape: Shape, target: Shape) -> HalfSpectrum:
@@ -81,7 +82,7 @@ def on_planes(
     planes = xp.moveaxis(xp.tensordot(phases, coefficients, axes=(1, -3)), 0, -3)
     n = len(fractional_x)
     planes = resized(planes, (n, shape[1], shape[2]), (n, ny, nz))
-    return xp.fft.irfftn(planes, s=(ny, nz), axes=(-2, -1), norm="forward")
+    return _transforms(planes).irfftn(planes, s=(ny, nz), axes=(-2, -1), norm="forward")
 
 
 def at_points(
@@ -112,6 +113,11 @@ def _unit(turns: Float[Array, "*n"]) -> Complex[Array, "*n"]:
     xp = _namespace(turns)
     angle = 2 * np.pi * (turns - xp.round(turns))
     return xp.cos(angle) + 1j * xp.sin(angle)
+
+
+def _transforms(array: Array) -> Any:
+    """SciPy's transforms for arrays of NumPy: they handle several at once, twice as fast as NumPy's own."""
+    return scipy.fft if isinstance(array, np.ndarray) else _namespace(array).fft
 
 
 def _namespace(array: Array) -> Any:

@@ -81,7 +81,7 @@ def standardisation(
 
 
 def untrained(recipe: Recipe, centre: Float[Array, "f"] | None = None, scale: Float[Array, "f"] | None = None) -> State:
-    """The state before the first step; without the standardisation of the inputs it is a form to load a state into."""
+    """The state before the first step, by default without standardisation of the inputs."""
     network = FieldNetwork(
         jnp.zeros(n_invariants(recipe.n_widths)) if centre is None else centre,
         jnp.ones(n_invariants(recipe.n_widths)) if scale is None else scale,
@@ -92,6 +92,11 @@ def untrained(recipe: Recipe, centre: Float[Array, "f"] | None = None, scale: Fl
         key=jax.random.key(recipe.seed),
     )
     return State(network, network, _optimiser(recipe).init(eqx.filter(network, eqx.is_array)), jnp.zeros((), jnp.int32))
+
+
+def state_form(recipe: Recipe) -> State:
+    """Names, shapes and types of a state, to load one into; nothing is computed."""
+    return eqx.filter_eval_shape(untrained, recipe)
 
 
 def train(
@@ -113,7 +118,7 @@ def train(
     if path.exists():
         if checkpoint.read_facts(path)["recipe"] != facts["recipe"]:
             raise InputError(f"{path} was trained by another recipe", "the same recipe", "give another folder")
-        state = checkpoint.load(path, untrained(recipe))
+        state = checkpoint.load(path, state_form(recipe))
     else:
         state = untrained(recipe, *standardisation(training, recipe.n_widths))
     started, squares = time.monotonic(), []

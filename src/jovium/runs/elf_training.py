@@ -14,7 +14,7 @@ from jovium.elf import checkpoint
 from jovium.elf.model import Domain, ElfModel, band_factor
 from jovium.elf.network import FieldNetwork
 from jovium.elf.samples import Sample
-from jovium.elf.training import Progress, Recipe, train, untrained, validation_rmse
+from jovium.elf.training import Progress, Recipe, state_form, train, validation_rmse
 from jovium.reference.label_record import Label
 from jovium.reference.labels import Labels
 from jovium.reference.packed import packed_files, read_packed, read_records
@@ -67,7 +67,7 @@ def train_run(folder: Path, samples: Sequence[Sample], recipe: Recipe, every: in
 def trained_network(folder: Path) -> FieldNetwork:
     """The averaged weights of a run directory. Raises InputError when there is none."""
     recipe = Recipe(**checkpoint.read_facts(folder / STATE)["recipe"])
-    return checkpoint.load(folder / STATE, untrained(recipe)).average
+    return checkpoint.load(folder / STATE, state_form(recipe)).average
 
 
 def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, Any]) -> ElfModel:
