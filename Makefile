@@ -7,7 +7,8 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/installed
 	$(BIN)/jovium crystal cs-iv --rs 1.30 --out demo/cs-iv.vasp
-	$(BIN)/jovium analyse demo/cs-iv.vasp --out demo/cs-iv
+	$(BIN)/jovium analyse demo/cs-iv.vasp --compare --out demo/cs-iv
+	$(BIN)/jovium analyse examples/fluid_54_rs1.40_3000K.extxyz --out demo/fluid
 
 test: $(VENV)/installed-dev
 	$(BIN)/ruff check src tests benchmarks
