@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
+from jovium.base.validity import require_hydrogen
 from jovium.cli.main import main
 from jovium.crystals import CRYSTALS, hcp_h2
-from jovium.reference.validity import require_hydrogen
 from jovium.runs.crystal_frames import DENSITIES, STRETCH_RS, STRETCHED_BONDS, crystal_frames
 from jovium.runs.label_input import read_candidates
 

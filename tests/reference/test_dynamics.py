@@ -14,6 +14,7 @@ import pytest
 
 from jovium.base.errors import InputError
 from jovium.base.units import PROTON_MASS, kelvin_to_hartree
+from jovium.base.validity import SHORTEST_DISTANCE
 from jovium.reference.dynamics import (
     FluidState,
     first_frame,
@@ -25,7 +26,6 @@ from jovium.reference.dynamics import (
 from jovium.reference.espresso import Espresso
 from jovium.reference.protocol import CHEAP
 from jovium.reference.trajectory import read_fluid
-from jovium.reference.validity import SHORTEST_DISTANCE
 
 
 def test_langevin_dynamics_samples_the_boltzmann_distribution_of_a_harmonic_well(tmp_path, harmonic):

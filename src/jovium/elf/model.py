@@ -8,10 +8,11 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 
-from jovium.base.errors import InputError, StructureError
+from jovium.base.errors import InputError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
+from jovium.base.validity import require_hydrogen
 from jovium.elf import checkpoint
 from jovium.elf.network import FieldNetwork
 from jovium.elf.prediction import predicted_fields
@@ -81,14 +82,8 @@ class ElfModel:
     card: dict[str, Any]
 
     def predict(self, structure: Structure, shape: tuple[int, int, int]) -> Predicted:
-        """ELF of a structure on a grid. Raises StructureError for anything but hydrogen."""
-        if not structure.is_pure_hydrogen:
-            others = ", ".join(sorted(set(structure.symbols) - {"H", "D", "T"}))
-            raise StructureError(
-                f"a structure with {others}",
-                "hydrogen only: the model was trained on fluid hydrogen",
-                "give the ELF of a hydride as a field file (cube, ELFCAR, XSF) computed with your own code",
-            )
+        """ELF of a structure on a grid. Raises StructureError for anything but hydrogen and for atoms that overlap."""
+        require_hydrogen(structure)
         elf, spread = predicted_fields(self.network, structure, shape)
         warnings = self.domain.reasons(structure)
         band = self.band_factor * spread.values

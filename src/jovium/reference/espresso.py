@@ -19,12 +19,12 @@ from jovium.base.errors import EngineError, EngineMissing, NotConverged, OutputE
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
+from jovium.base.validity import require_hydrogen
 from jovium.reference.espresso_input import PSEUDOPOTENTIAL_FILE, espresso_input
 from jovium.reference.protocol import Protocol
 from jovium.reference.pseudopotential import upf
 from jovium.reference.state import GroundState
 from jovium.reference.symmetry import space_group_operations, symmetrised
-from jovium.reference.validity import require_hydrogen
 
 MAXIMUM_TOP_OCCUPATION = 1e-3
 """Occupation of the highest band above which the thermal tail is cut off and the result is refused."""

@@ -13,10 +13,10 @@ from jaxtyping import Float
 from jovium.base.errors import EngineMissing, InputError, NotConverged
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
+from jovium.base.validity import require_hydrogen
 from jovium.reference.protocol import Protocol
 from jovium.reference.pseudopotential import hydrogen_potential
 from jovium.reference.state import GroundState
-from jovium.reference.validity import require_hydrogen
 
 _FUNCTIONAL = {"PBE": "pbe,pbe", "LDA": "lda,pw"}
 MAXIMUM_ITERATIONS = 100

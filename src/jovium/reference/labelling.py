@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from jovium.base.errors import EngineError, EngineMissing, InputError
+from jovium.base.validity import require_hydrogen
 from jovium.reference.engine import Engine, open_engine
 from jovium.reference.label_record import (
     Candidate,
@@ -25,7 +26,6 @@ from jovium.reference.label_record import (
     text,
 )
 from jovium.reference.labels import Labels, LabelWriter, split_conflicts
-from jovium.reference.validity import require_hydrogen
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a structure must be before its electrons are computed."""
+"""What a structure must be before anything is said about its electrons."""
 
 from jovium.base.errors import StructureError
 from jovium.base.structure import Structure
@@ -15,7 +15,7 @@ def require_hydrogen(structure: Structure) -> None:
         others = sorted(set(structure.symbols) - {"H", "D", "T"})
         raise StructureError(
             f"a structure with {', '.join(others)}",
-            "hydrogen only: the first-principles engines here carry a hydrogen pseudopotential and no other",
+            "hydrogen only: neither the engines nor the network know another element",
             "give the ELF of a hydride as a field file (cube, ELFCAR, XSF) computed with your own code",
         )
     distance = structure.shortest_distance()
