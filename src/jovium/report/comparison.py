@@ -87,7 +87,7 @@ def comparison_figure(predicted: GridField, computed: GridField, height: float) 
     for ax, (title, values) in zip(axes, fields, strict=True):
         look = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if title == "difference" else {"vmin": 0, "vmax": 1}
         drawn = ax.pcolormesh(x, y, values[:, :, plane], **look)
-        figure.colorbar(drawn, ax=ax, shrink=0.85)
+        figure.colorbar(drawn, ax=ax, shrink=0.6)
         ax.set(title=title, xlabel="Å")
         ax.set_aspect("equal")
     with io.BytesIO() as file:
