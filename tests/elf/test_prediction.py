@@ -8,7 +8,7 @@ import pytest
 from jovium.elf import prediction
 from jovium.elf.invariants import WIDTHS, n_invariants
 from jovium.elf.network import FieldNetwork
-from jovium.elf.prediction import inner_shape, predicted_fields
+from jovium.elf.prediction import PredictedField, inner_shape, predicted_fields
 from jovium.elf.samples import network_atoms
 
 
@@ -41,6 +41,21 @@ def test_prediction_is_what_was_trained(odd_structure, n_layers):
     assert elf.values.std() > 0.01
     np.testing.assert_allclose(elf.values, compiled.elf, atol=1e-4)
     np.testing.assert_allclose(spread.values, compiled.spread, rtol=1e-3)
+
+
+def test_slope_and_curvature_at_points_are_those_of_the_field(network, odd_structure):
+    """Value and slope beside a spline through a fine grid, curvature beside differences of the slope."""
+    fine = predicted_fields(network, odd_structure, (64, 72, 80))[0].interpolant()
+    points = 0.6 * odd_structure.positions[:-1] + 0.4 * odd_structure.positions[1:] + odd_structure.cell.vectors[0]
+    field = PredictedField(network, odd_structure)
+    value, gradient, hessian = field.value_gradient_hessian(points)
+    np.testing.assert_allclose(value, fine.value(points), atol=2e-4)
+    np.testing.assert_allclose(gradient, fine.gradient(points), atol=2e-3)
+    assert np.abs(gradient).max() > 0.02
+    for axis in range(3):
+        step = 0.02 * np.eye(3)[axis]
+        ahead, behind = (field.value_gradient_hessian(points + s)[1] for s in (step, -step))
+        np.testing.assert_allclose(hessian[:, axis], (ahead - behind) / 0.04, atol=0.02 * np.abs(hessian).max())
 
 
 def test_points_and_planes_at_a_time_make_no_difference(network, odd_structure, monkeypatch):

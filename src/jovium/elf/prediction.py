@@ -18,7 +18,8 @@ from jovium.base.cell import Cell
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.elf.invariants import derivative_series
-from jovium.elf.network import FieldNetwork
+from jovium.elf.network import Atoms, FieldNetwork, Series
+from jovium.elf.samples import network_atoms
 from jovium.elf.spectrum import Shape, of_grid, on_grid, on_planes, structure_factor, wave_vectors
 
 INNER_SPACING = 0.25
@@ -93,6 +94,40 @@ def _by_planes(
         fields = [on_planes(series, inner, x, target)[..., ::every_y, ::every_z] for series in both]
         elf[start : start + at_once], spread[start : start + at_once] = _by_points(_from_parts, network, *fields)
     return elf, spread
+
+
+class PredictedField:
+    """The ELF of a structure at any points, with gradient and Hessian by automatic differentiation: no grid between the
+    network and its saddles. A sum over all waves per point: for some hundred points, not for grids."""
+
+    def __init__(self, network: FieldNetwork, structure: Structure):
+        self.cell, self.shape, self._network = structure.cell, inner_shape(structure), network
+        seen = on_inner_grid(network, structure, self.shape)
+        factor = structure_factor(_wrapped(structure.cell, structure.positions), self.shape)
+        self._series = Series(jnp.asarray(factor, jnp.complex64), jnp.asarray(seen.hidden))
+        self._atoms = network_atoms(structure.cell, structure.positions)
+
+    def value_gradient_hessian(
+        self, points: Float[np.ndarray, "n 3"]
+    ) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3 3"]]:
+        """Value, Cartesian gradient (1/bohr) and Hessian (1/bohr^2) at Cartesian `points` (bohr)."""
+        found = [
+            _at_point(self._network, self._series, self._atoms, jnp.asarray(point, jnp.float32), self.shape)
+            for point in self.cell.fractional(np.asarray(points, float))
+        ]
+        value, gradient, hessian = (np.array(column, float) for column in zip(*found, strict=True))
+        to_fractional = np.linalg.inv(self.cell.vectors)
+        return value, gradient @ to_fractional.T, to_fractional @ hessian @ to_fractional.T
+
+
+@functools.partial(jax.jit, static_argnames="shape")
+def _at_point(
+    network: FieldNetwork, series: Series, atoms: Atoms, fractional: jax.Array, shape: Shape
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def value(point: jax.Array) -> jax.Array:
+        return network.points(series, atoms, shape, point[None]).elf[0]
+
+    return value(fractional), jax.grad(value)(fractional), jax.hessian(value)(fractional)
 
 
 def _wrapped(cell: Cell, positions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
