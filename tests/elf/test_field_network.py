@@ -149,10 +149,3 @@ def test_every_parameter_is_used(network, odd_structure):
     gradients = eqx.filter_grad(mean)(network)
     for leaf in jax.tree.leaves(gradients):
         assert np.abs(leaf).max() > 0
-
-
-def test_learning_the_spread_leaves_the_elf_alone(network, odd_structure):
-    gradient = eqx.filter_grad(lambda net: jnp.mean(net.grid(atoms(odd_structure), (12, 15, 16)).spread))(network)
-    for name in ("mixers", "filters", "head", "centre", "scale"):
-        for leaf in jax.tree.leaves(getattr(gradient, name)):
-            assert np.abs(leaf).max() == 0

@@ -1,14 +1,12 @@
 """A model says how far it can be trusted, and where it cannot."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.errors import FormatError, InputError, StructureError
 from jovium.base.structure import Structure
-from jovium.elf.model import WIDE_BAND, Domain, ElfModel, band_factor
+from jovium.elf.model import WIDE_BAND, Domain, ElfModel
 from jovium.elf.samples import Sample
 from jovium.elf.training import Recipe, untrained
 
@@ -68,16 +66,6 @@ def test_saved_model_is_the_model(model, odd_structure, tmp_path):
         ElfModel.load(path)
 
 
-def test_band_covers_the_share_it_is_asked_to(network, odd_structure):
-    sample = Sample(odd_structure, np.zeros(SHAPE, np.float32), "validation", "a", 0, 3000.0)
-    predicted = network.grid(sample.atoms, SHAPE)
-    noise = np.random.default_rng(0).laplace(size=SHAPE) * np.asarray(predicted.spread)
-    noisy = replace(sample, elf=np.asarray(predicted.elf) + noise)
-    # P(|x| < t) = 1 - exp(-t) for a Laplace distribution of scale 1
-    assert band_factor(network, [noisy]) == pytest.approx(np.log(10), rel=0.1)
-    assert band_factor(network, [noisy], coverage=0.5) == pytest.approx(np.log(2), rel=0.1)
-
-
 def test_domain_is_that_of_the_samples(odd_structure):
     samples = [
         Sample(structure, np.zeros(SHAPE, np.float32), "train", "a", 0, 3000.0)
@@ -88,5 +76,3 @@ def test_domain_is_that_of_the_samples(odd_structure):
     assert found.shortest_distance == pytest.approx(odd_structure.shortest_distance())
     with pytest.raises(InputError):
         Domain.of([])
-    with pytest.raises(InputError):
-        band_factor(untrained(RECIPE).network, [])

@@ -21,6 +21,7 @@ def save(path: Path, tree: Any, facts: dict[str, Any]) -> None:
     arrays = {name: np.asarray(leaf) for name, leaf in _named(tree)}
     with replacing(path) as part:
         save_file(arrays, part, metadata={"facts": json.dumps(facts)})
+        part.chmod(0o644)  # the library makes files that nobody else can read
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import numpy as np
 
 from jovium.base.errors import InputError
@@ -18,9 +17,6 @@ from jovium.elf.network import FieldNetwork
 from jovium.elf.prediction import predicted_fields
 from jovium.elf.samples import Sample
 from jovium.elf.training import Recipe, state_form
-
-COVERAGE = 0.9
-"""Share of the grid points whose error is to lie inside the band."""
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the models that come with the package are."""
@@ -118,21 +114,3 @@ def shipped_model() -> ElfModel:
 def shipped_local_model() -> ElfModel:
     """The local model that comes with the package, to compare with."""
     return ElfModel.load(WEIGHTS / "local_model.safetensors")
-
-
-def band_factor(network: FieldNetwork, samples: Sequence[Sample], coverage: float = COVERAGE) -> float:
-    """The factor on the expected error that covers this share of the errors on samples never trained on.
-
-    The quantile of |error| / spread over their grid points (split conformal prediction: Papadopoulos et al., Lect.
-    Notes Comput. Sci. 2430, 345 (2002)), every sample with the same weight. Raises InputError for no samples.
-    """
-    if not samples:
-        raise InputError("no samples", "labels that were not trained on", "check the splits")
-    grid = eqx.filter_jit(FieldNetwork.grid)
-    rng = np.random.default_rng(0)
-    ratios = []
-    for sample in samples:
-        predicted = grid(network, sample.atoms, sample.shape)
-        ratio = np.abs(np.asarray(predicted.elf) - sample.elf) / np.asarray(predicted.spread)
-        ratios.append(rng.choice(ratio.ravel(), size=min(ratio.size, 4000), replace=False))
-    return float(np.quantile(np.concatenate(ratios), coverage))

@@ -24,6 +24,10 @@ LARGEST_WAVE = 8.0
 """Filters are sums of N_RADIAL Gaussians in |G| between 0 and LARGEST_WAVE (1/bohr)."""
 
 
+SPREAD_OFFSET = 4.0
+"""The logarithm of the expected error is what the last layer says minus this: it starts at some per cent."""
+
+
 class Atoms(NamedTuple):
     """A structure as the network takes it: fractional positions, reciprocal vectors (rows, with 2 pi), volume."""
 
@@ -59,6 +63,12 @@ class Pointwise(eqx.Module):
         self.weights = [jax.random.normal(k, (o, i)) / np.sqrt(i) for k, (i, o) in zip(keys, pairs, strict=True)]
         self.biases = [jnp.zeros(o) for o in sizes[1:]]
 
+    @classmethod
+    def linear(cls, weight: Float[Array, "o i"], bias: Float[Array, "o"]) -> "Pointwise":
+        """One layer with these numbers."""
+        form = cls([weight.shape[1], weight.shape[0]], key=jax.random.key(0))
+        return eqx.tree_at(lambda p: (p.weights, p.biases), form, ([weight], [bias]))
+
     def __call__(self, x: Float[Array, "i *p"]) -> Float[Array, "o *p"]:
         return self.last(self.hidden(x))
 
@@ -89,8 +99,8 @@ class FieldNetwork(eqx.Module):
 
     centre, scale: of the invariants over the training data. mixers: pointwise networks before each convolution.
     filters: coefficients of W(|G|) per channel. head: from invariants and hidden fields to softplus^-1(chi). n_widths:
-    how many of the widths, narrowest first, make invariants. spread: from what enters the last layer of the head to the
-    logarithm of the expected error; nothing else is trained through it. Without layers the model is local: a point sees
+    how many of the widths, narrowest first, make invariants. spread: from everything known of a point to the logarithm
+    of the expected error, see `jovium.elf.calibration`. Without layers the model is local: a point sees
     the atoms within about three times the largest width.
     """
 
@@ -122,7 +132,7 @@ class FieldNetwork(eqx.Module):
         ]
         self.filters = [0.3 * jax.random.normal(k, (n_channels, N_RADIAL)) for k in keys[n_layers:-2]]
         self.head = Pointwise([inputs + n_layers * n_channels, n_hidden, n_hidden, 1], key=keys[-2])
-        self.spread = Pointwise([n_hidden, 1], key=keys[-1])
+        self.spread = Pointwise([inputs + n_layers * n_channels + n_hidden, 1], key=keys[-1])
 
     def inputs(self, parts: list[Float[Array, "m *p"]]) -> Float[Array, "f *p"]:
         """Standardised invariants from the derivatives of the smoothed atoms."""
@@ -138,11 +148,16 @@ class FieldNetwork(eqx.Module):
         """W(|G|) of a layer, for every channel."""
         return jnp.moveaxis(radial_basis(lengths) @ self.filters[layer].T, -1, 0)
 
+    def features(self, x: Float[Array, "f *p"], hidden: Float[Array, "h *p"]) -> Float[Array, "k *p"]:
+        """Everything the network knows of a point: what enters the last layer, then invariants and hidden fields."""
+        seen = jnp.concatenate([x, hidden])
+        return jnp.concatenate([self.head.hidden(seen), seen])
+
     def prediction(self, x: Float[Array, "f *p"], hidden: Float[Array, "h *p"]) -> Prediction:
         """ELF and spread from the invariants and the hidden fields of all layers."""
-        last = self.head.hidden(jnp.concatenate([x, hidden]))
-        chi = jax.nn.softplus(self.head.last(last)[0])
-        spread = jnp.exp(self.spread(jax.lax.stop_gradient(last))[0] - 4)
+        features = self.features(x, hidden)
+        chi = jax.nn.softplus(self.head.last(features[: len(self.head.biases[-2])])[0])
+        spread = jnp.exp(self.spread(features)[0] - SPREAD_OFFSET)
         return Prediction(1 / (1 + chi**2), spread)
 
     def series(self, atoms: Atoms, shape: Shape) -> Series:

@@ -18,12 +18,10 @@ from jovium.base.errors import InputError
 from jovium.elf import checkpoint
 from jovium.elf.invariants import WIDTHS, n_invariants
 from jovium.elf.network import Atoms, FieldNetwork, grid_invariants
+from jovium.elf.prediction import predicted_fields
 from jovium.elf.samples import Sample
 from jovium.elf.soap import scale_by_soap
 from jovium.elf.spectrum import Shape
-
-SPREAD_WEIGHT = 1e-3
-"""Weight of the likelihood of the spread: small beside the square error where gradients are clipped together."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +134,8 @@ def train(
 
 def validation_rmse(network: FieldNetwork, samples: Sequence[Sample]) -> float:
     """RMSE of the ELF over all grid points of the samples, every sample with the same weight."""
-    squares = [_square_error(network, s.atoms, jnp.asarray(s.elf), s.shape) for s in samples]
-    return float(np.sqrt(np.mean(squares)))
+    fields = [predicted_fields(network, s.structure, s.shape)[0].values - s.elf for s in samples]
+    return float(np.sqrt(np.mean([np.mean(field**2) for field in fields])))
 
 
 def _order(n: int, seed: int, step: int) -> int:
@@ -150,27 +148,15 @@ def _optimiser(recipe: Recipe) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(0.1), scale_by_soap(), optax.scale_by_learning_rate(schedule))
 
 
-@functools.partial(jax.jit, static_argnames="shape")
 def _square_error(network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape) -> Float[Array, ""]:
     return jnp.mean((network.grid(atoms, shape).elf - elf) ** 2)
-
-
-def _loss(
-    network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Mean square error, and with it, of no influence on anything else, the Laplace likelihood of the spread."""
-    predicted = network.grid(atoms, shape)
-    error = predicted.elf - elf
-    likelihood = jnp.mean(jnp.log(predicted.spread) + jnp.abs(jax.lax.stop_gradient(error)) / predicted.spread)
-    square = jnp.mean(error**2)
-    return square + SPREAD_WEIGHT * likelihood, square
 
 
 @functools.partial(jax.jit, static_argnames=("shape", "recipe"))
 def _step(
     state: State, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape, recipe: Recipe
 ) -> tuple[State, Float[Array, ""]]:
-    (_, square), gradient = jax.value_and_grad(_loss, has_aux=True)(state.network, atoms, elf, shape)
+    square, gradient = jax.value_and_grad(_square_error)(state.network, atoms, elf, shape)
     # The standardisation of the inputs belongs to the data, not to what is learned.
     frozen = jnp.zeros_like(gradient.centre)
     gradient = eqx.tree_at(lambda g: (g.centre, g.scale), gradient, (frozen, frozen))

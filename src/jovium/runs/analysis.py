@@ -9,7 +9,8 @@ from jovium.base.files import existing_folder, write_json
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
-from jovium.elf.model import COVERAGE, shipped_model
+from jovium.elf.calibration import COVERAGE
+from jovium.elf.model import shipped_model
 from jovium.formats.fields import is_field_file, read_field, require_elf, write_field
 from jovium.formats.structures import read_structure
 from jovium.reference.engine import open_engine

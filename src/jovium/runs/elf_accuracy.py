@@ -31,6 +31,13 @@ LONGEST_OF_SHORT_WAVES = 2.5
 SAME_POINT = 0.1 / BOHR_ANGSTROM
 """Critical points of two fields closer than 0.1 angstrom are the same."""
 
+PERSISTENCE = 0.02
+"""Critical points that count."""
+
+CANDIDATE_PERSISTENCE = 0.01
+"""Points of the other field among which they are looked for as well: which point stays above the threshold, and which
+of several equivalent ones stands for a class of the torus, is decided by less than the error of a label."""
+
 TRAINING_SHARE = 4
 """The corrections and fits of the baselines use every so many structures of the split train."""
 
@@ -51,7 +58,7 @@ class Topology:
     def of(cls, elf: Float[np.ndarray, "nx ny nz"], sample: Sample) -> "Topology":
         """Of an ELF on the grid of a sample."""
         field = on_threshold_grid(GridField(np.asarray(elf, float), sample.structure.cell))
-        points = critical_points(field) if is_crystal(sample) else None
+        points = critical_points(field, persistence=CANDIDATE_PERSISTENCE) if is_crystal(sample) else None
         return cls(hydrogen_network(field, sample.structure.positions), points)
 
 
@@ -81,13 +88,13 @@ class Judgement:
         found, true = (getattr(t.network, name).value for t in (self.topology, self.truth.topology))
         return abs(found - true)
 
-    @property
-    def matching(self) -> Matching | None:
-        """Critical points found again, of crystals."""
+    def matching(self, candidates: float) -> Matching:
+        """Critical points of a crystal above PERSISTENCE found again among those predicted above `candidates`."""
         found, true = self.topology.points, self.truth.topology.points
-        if found is None or true is None:
-            return None
-        return matching(true, found, self.truth.sample.structure.cell, SAME_POINT)
+        assert found is not None
+        assert true is not None
+        cell = self.truth.sample.structure.cell
+        return matching(true.above(PERSISTENCE), found.above(candidates), cell, SAME_POINT)
 
 
 def is_crystal(sample: Sample) -> bool:
@@ -251,15 +258,16 @@ def _summary(judged: Sequence[Judgement]) -> dict[str, Any]:
 
 
 def _events(j: Judgement) -> dict[str, Any]:
-    assert j.matching is not None
     errors = {name: j.errors(name) for name in ("phi_1d", "phi_2d", "phi_3d")}
-    return {"events": errors, "critical_points": asdict(j.matching)}
+    return {"events": errors, "critical_points": asdict(j.matching(PERSISTENCE))}
 
 
 def _all_points(judged: Sequence[Judgement]) -> dict[str, Any]:
-    found = [j.matching for j in judged if j.matching]
-    expected, matched = sum(m.expected for m in found), sum(m.matched for m in found)
-    return {"critical_points_matched": matched / expected}
+    shares = []
+    for candidates in (PERSISTENCE, CANDIDATE_PERSISTENCE):
+        found = [j.matching(candidates) for j in judged]
+        shares.append(sum(m.matched for m in found) / sum(m.expected for m in found))
+    return {"critical_points_matched": shares[0], "critical_points_matched_among_candidates": shares[1]}
 
 
 def _threshold_errors(errors: Sequence[float]) -> dict[str, float]:

@@ -11,7 +11,8 @@ import numpy as np
 from jovium import __version__
 from jovium.base.files import append_durably, existing_folder, sole_writer
 from jovium.elf import checkpoint
-from jovium.elf.model import Domain, ElfModel, band_factor
+from jovium.elf.calibration import band_factor, with_expected_error
+from jovium.elf.model import Domain, ElfModel
 from jovium.elf.network import FieldNetwork
 from jovium.elf.samples import Sample
 from jovium.elf.training import Progress, Recipe, state_form, train, validation_rmse
@@ -71,7 +72,8 @@ def trained_network(folder: Path) -> FieldNetwork:
 
 
 def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, Any]) -> ElfModel:
-    """The model of a run directory: its domain from the split train, its band from the split validation.
+    """The model of a run directory: its domain from the split train, its expected error and band from the split
+    validation.
 
     samples: the labels of the run; protocol: of those labels, for the card.
     """
@@ -83,4 +85,5 @@ def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, 
         "validation_rmse": validation_rmse(network, validation),
         "labels": protocol,
     }
+    network = with_expected_error(network, validation)
     return ElfModel(network, recipe, Domain.of(training), band_factor(network, validation), card)

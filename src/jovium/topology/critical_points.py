@@ -39,6 +39,11 @@ class CriticalPoints:
     points: tuple[CriticalPoint, ...]
     persistence_threshold: float
 
+    def above(self, persistence: float) -> "CriticalPoints":
+        """Those whose persistence is at least this."""
+        kept = tuple(point for point in self.points if point.persistence >= persistence)
+        return CriticalPoints(kept, max(persistence, self.persistence_threshold))
+
     def _count(self, kind: str) -> int:
         return sum(point.kind == kind for point in self.points)
 

@@ -1,0 +1,59 @@
+"""Expected errors are those of the samples they were fitted to, and a band covers what it says."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jovium.base.errors import InputError
+from jovium.elf.calibration import band_factor, with_expected_error
+from jovium.elf.invariants import n_invariants
+from jovium.elf.network import FieldNetwork
+from jovium.elf.prediction import predicted_fields
+from jovium.elf.samples import Sample
+
+SHAPE = (24, 27, 30)
+
+
+@pytest.fixture(scope="module")
+def network():
+    n = n_invariants(3)
+    return FieldNetwork(
+        jnp.zeros(n), jnp.ones(n), n_channels=2, n_hidden=5, n_layers=1, n_widths=3, key=jax.random.key(3)
+    )
+
+
+def noisy(network, structure, scale, seed=0):
+    """A sample whose errors have a Laplace distribution of this scale."""
+    elf = predicted_fields(network, structure, SHAPE)[0].values
+    noise = np.random.default_rng(seed).laplace(size=SHAPE) * scale
+    return Sample(structure, (elf + noise).astype(np.float32), "validation", "a", 0, 3000.0)
+
+
+def test_band_covers_the_share_it_is_asked_to(network, odd_structure):
+    """P(|x| < t) = 1 - exp(-t) for a Laplace distribution of scale 1."""
+    spread = predicted_fields(network, odd_structure, SHAPE)[1].values
+    sample = noisy(network, odd_structure, spread)
+    assert band_factor(network, [sample]) == pytest.approx(np.log(10), rel=0.1)
+    assert band_factor(network, [sample], coverage=0.5) == pytest.approx(np.log(2), rel=0.1)
+
+
+def test_expected_error_is_found_again(network, odd_structure):
+    """Errors whose scale another network of the family knows: it is found, and the ELF stays as it is."""
+    other = FieldNetwork(
+        network.centre, network.scale, n_channels=2, n_hidden=5, n_layers=1, n_widths=3, key=jax.random.key(4)
+    )
+    truth = eqx.tree_at(lambda n: n.spread, network, other.spread)
+    scale = predicted_fields(truth, odd_structure, SHAPE)[1].values
+    assert scale.std() > 0.1 * scale.mean()
+    fitted = with_expected_error(network, [noisy(network, odd_structure, scale, seed) for seed in range(3)])
+    elf, found = predicted_fields(fitted, odd_structure, SHAPE)
+    np.testing.assert_allclose(found.values, scale, rtol=0.2)
+    np.testing.assert_array_equal(elf.values, predicted_fields(network, odd_structure, SHAPE)[0].values)
+
+
+def test_nothing_is_learned_from_nothing(network):
+    for function in (with_expected_error, band_factor):
+        with pytest.raises(InputError, match="no samples"):
+            function(network, [])
