@@ -101,9 +101,11 @@ def draw_residuals(residuals: Sequence[Residual], path: Path) -> None:
     axes[1][0].axvline(1.4, color="0.7", lw=0.6, ls="--")
     axes[1][0].set(xlabel="r (bohr); dashed: H-H bond", ylabel="correlation of the residual")
     axes[1][0].set_title(f"{chosen[-1][1]}, {chosen[-1][0]:.0f} GPa", fontsize=8)
-    axes[1][1].set(xscale="log", xlabel="P (GPa)", ylabel="RMSE of the ELF", ylim=(0, None))
+    axes[1][1].set(ylabel="RMSE of the ELF")
     axes[1][2].axhline(1.4, color="0.7", lw=0.6, ls="--")
-    axes[1][2].set(xscale="log", xlabel="P (GPa)", ylabel="correlation length (bohr)", ylim=(0, None))
+    axes[1][2].set(ylabel="correlation length (bohr)")
+    for ax in axes[1][1:]:
+        ax.set(xlabel="P (GPa)", xlim=(0, None), ylim=(0, None))
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=8, frameon=False)
     save(figure, path)
