@@ -20,6 +20,7 @@ ALLOWED = {
     "reference": {"base"},
     "observe": {"base"},
     "elf": {"base"},
+    "coulomb": {"base"},
     "calculator": {"base", "elf", "topology"},
     "report": {"base", "observe", "topology", "superconductivity"},
     "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "elf", "report"},

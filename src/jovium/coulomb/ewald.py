@@ -1,0 +1,140 @@
+"""The Ewald sum: Coulomb energy of point charges in a periodic cell, any shape, with a neutralising background.
+
+E = 1/2 sum_ij q_i q_j sum_R' erfc(a |r_ij + R|) / |r_ij + R|
+    + (2 pi / V) sum_{G != 0} exp(-G^2 / 4 a^2) / G^2 |S(G)|^2
+    - a / sqrt(pi) sum_i q_i^2  -  pi / (2 V a^2) (sum_i q_i)^2,     S(G) = sum_i q_i exp(-i G.r_i).
+
+(P. P. Ewald, Ann. Phys. 369, 253 (1921); in this form e.g. Allen and Tildesley, Computer Simulation of Liquids, 6.3.)
+The second sum is a matrix product of N by the number of waves, not of N^2. The result does not depend on a. Charges
+enter by species, so every energy comes in parts: proton-proton, electron-proton, electron-electron.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import erfc
+from jaxtyping import Array, Float
+
+from jovium.base.cell import Cell
+from jovium.base.errors import InputError
+
+BALANCE = 0.6
+"""Cost of a distance in the first sum, an erfc, beside a phase in the second: where the splitting is cheapest."""
+
+
+@dataclass(frozen=True)
+class Ewald:
+    """The two sums for one cell. splitting: a (1/bohr). images: lattice vectors R whose distances count. waves: half of
+    all G, weights: 4 pi / V exp(-G^2 / 4 a^2) / G^2 with both halves counted.
+
+    Energies are in hartree for charges in units of e and positions in bohr, in the precision of the positions.
+    """
+
+    cell: Cell
+    splitting: float
+    images: Float[np.ndarray, "r 3"]
+    waves: Float[np.ndarray, "g 3"]
+    weights: Float[np.ndarray, "g"]
+
+    @classmethod
+    def of(cls, cell: Cell, n_charges: int, accuracy: float = 1e-10, splitting: float | None = None) -> "Ewald":
+        """Sums whose terms left out are smaller than `accuracy` times e^2 / bohr each, at the least cost for so many
+        charges unless the splitting (1/bohr) is given. Raises InputError for numbers that make no sum."""
+        if not (0 < accuracy < 1e-2 and n_charges >= 1):
+            raise InputError(
+                f"accuracy {accuracy}, {n_charges} charges",
+                "an accuracy between 0 and 0.01, one charge or more",
+                "1e-10 is the default",
+            )
+        reach = np.sqrt(-np.log(accuracy))
+        if splitting is None:
+            # Real terms ~ n^2 4 pi (reach / a)^3 / 3 V, waves ~ n 4 pi (2 a reach)^3 / 3 / ((2 pi)^3 / V) / 2.
+            splitting = float((2 * BALANCE * n_charges * np.pi**3 / cell.volume**2) ** (1 / 6))
+        if not (np.isfinite(splitting) and splitting > 0):
+            raise InputError(f"a splitting of {splitting} / bohr", "a positive number", "leave it out")
+        images = _lattice_points(cell.vectors, reach / splitting + 0.5 * _diagonal(cell.vectors))
+        waves = _lattice_points(cell.reciprocal, 2 * splitting * reach)
+        waves = waves[_first_half(waves @ np.linalg.inv(cell.reciprocal))]
+        square = np.sum(waves**2, axis=1)
+        weights = 8 * np.pi / cell.volume * np.exp(-square / (4 * splitting**2)) / square
+        return cls(cell, splitting, images, waves, weights)
+
+    @cached_property
+    def _self_energy(self) -> float:
+        """Twice the energy of a unit charge with its own smeared charge."""
+        return float(-2 * self.splitting / np.sqrt(np.pi))
+
+    @cached_property
+    def _background(self) -> float:
+        """Twice the energy of a unit charge and the background beyond G = 0."""
+        return float(-np.pi / (self.cell.volume * self.splitting**2))
+
+    def energy(self, positions: Float[Array, "n 3"], charges: Float[Array, "n"]) -> Float[Array, ""]:
+        """Energy (hartree) of charges at Cartesian positions (bohr), with the background where they are not neutral."""
+        distances, phases = self._distances(positions), self._phases(positions)
+        pairs = self._close(distances, charges[:, None] * charges)
+        sums = jnp.sum(charges[:, None, None] * phases, axis=0)
+        far = jnp.sum(self._typed(self.weights, positions) * jnp.sum(sums**2, axis=-1))
+        own = self._self_energy * jnp.sum(charges**2) + self._background * jnp.sum(charges) ** 2
+        return 0.5 * (pairs + far + own)
+
+    def parts(
+        self, one: Float[Array, "n 3"], other: Float[Array, "m 3"]
+    ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
+        """Energies of unit charges `one` among themselves, `one` with `other`, `other` among themselves.
+
+        For protons and electrons: V_pp, -V_ep, V_ee; each with its own background, which cancels in a neutral sum.
+        """
+        n = len(one)
+        ones = jnp.ones(n, one.dtype)
+        together = jnp.concatenate([one, other])
+        whole = self.energy(together, jnp.ones(len(together), one.dtype))
+        first, second = self.energy(one, ones), self.energy(other, jnp.ones(len(other), one.dtype))
+        return first, whole - first - second, second
+
+    def _distances(self, positions: Float[Array, "n 3"]) -> Float[Array, "n n r"]:
+        """Distances of all pairs in all images; those of a charge to itself are replaced by infinity."""
+        vectors, inverse = (self._typed(m, positions) for m in (self.cell.vectors, np.linalg.inv(self.cell.vectors)))
+        fractional = (positions[:, None] - positions) @ inverse
+        nearest = (fractional - jnp.round(fractional)) @ vectors
+        square = jnp.sum((nearest[:, :, None] + self._typed(self.images, positions)) ** 2, axis=-1)
+        n = len(positions)
+        itself = jnp.eye(n, dtype=bool)[:, :, None] & (np.abs(self.images).sum(axis=1) < 1e-9)
+        return jnp.sqrt(jnp.where(itself, jnp.inf, square))
+
+    def _close(self, distances: Float[Array, "n n r"], weights: Float[Array, "n n"]) -> Float[Array, ""]:
+        safe = jnp.where(jnp.isinf(distances), 1.0, distances)
+        terms = jnp.where(jnp.isinf(distances), 0.0, erfc(self.splitting * safe) / safe)
+        return jnp.sum(weights * jnp.sum(terms, axis=-1))
+
+    def _phases(self, positions: Float[Array, "n 3"]) -> Float[Array, "n g 2"]:
+        """cos and sin of G.r."""
+        angle = positions @ self._typed(self.waves, positions).T
+        return jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
+
+    @staticmethod
+    def _typed(values: np.ndarray, like: Array) -> Array:
+        return jnp.asarray(values, like.dtype)
+
+
+def _lattice_points(vectors: Float[np.ndarray, "3 3"], radius: float) -> Float[np.ndarray, "p 3"]:
+    """Lattice points no farther than `radius` from the origin."""
+    heights = 1 / np.linalg.norm(np.linalg.inv(vectors), axis=0)
+    reach = np.ceil(radius / heights).astype(int)
+    points = np.array(list(product(*(range(-n, n + 1) for n in reach))), dtype=float) @ vectors
+    return points[np.linalg.norm(points, axis=1) <= radius]
+
+
+def _first_half(integers: Float[np.ndarray, "g 3"]) -> np.ndarray:
+    """One of every pair of opposite points, the origin left out."""
+    x, y, z = np.round(integers).T
+    return (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
+
+
+def _diagonal(vectors: Float[np.ndarray, "3 3"]) -> float:
+    """The longest diagonal of the cell."""
+    signs = np.array(list(product([-1, 1], repeat=3)))
+    return float(np.linalg.norm(signs @ vectors, axis=1).max())
