@@ -1,0 +1,75 @@
+"""The model that comes with the package gives the ELF of structures it was never trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jovium.elf.metrics import accuracy
+from jovium.elf.model import WEIGHTS, shipped_local_model, shipped_model
+from jovium.elf.spectrum import Shape
+from jovium.runs.elf_accuracy import Truth, evaluation, judgements, network_predictor
+from jovium.runs.elf_training import read_samples
+
+LABELS = Path(__file__).parents[2] / "data" / "labels"
+
+
+def of(name, *places):
+    samples = read_samples([LABELS / f"{name}.labels.xz"])
+    assert all(sample.split.startswith("test") for sample in samples)
+    return [samples[i] for i in places or range(len(samples))]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return shipped_model()
+
+
+def test_fluid_and_crystals_never_seen(model):
+    """Bars of the whole test set are met by a few of its members, with room for luck."""
+    samples = [*of("n16-rs1.55-4000K-1", 0, 9), *of("n32-rs1.3-5000K-1", 0), *of("cs-iv-rs1.3"), *of("hcp-h2-rs1.8")]
+    found = evaluation(list(judgements([Truth.of(sample) for sample in samples], network_predictor(model))))
+    assert found["rmse"] < 0.015
+    assert found["r2"] > 0.998
+    assert found["phi"]["max_abs_error"] < 0.035
+    for row in found["crystals"]:
+        assert row["rmse"] < 0.01
+        assert max(row["events"].values()) < 0.02
+
+
+def test_nothing_of_the_test_set_was_trained_on(model):
+    trained = set(model.card["trained_on"]["groups"])
+    for path in LABELS.glob("*.labels.xz"):
+        split = read_samples([path])[0].split
+        assert (path.name.removesuffix(".labels.xz") in trained) == (split == "train")
+
+
+def test_a_supercell_has_the_field_of_the_cell(model):
+    sample = of("cs-iv-rs1.3")[0]
+    nx, ny, nz = 24, 24, 24
+    single = model.predict(sample.structure, (nx, ny, nz)).elf.values
+    double = model.predict(sample.structure.supercell((2, 1, 1)), (2 * nx, ny, nz)).elf.values
+    np.testing.assert_allclose(double, np.concatenate([single, single]), atol=1e-3)
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_finer_grids_have_the_same_error(model, factor):
+    """Any grid spacing from the same weights: points shared with the label grid are as good on a finer grid."""
+    sample = of("n16-rs1.55-4000K-1", 3)[0]
+    every = int(factor)
+    shape: Shape = tuple(every * n for n in sample.shape)
+    found = model.predict(sample.structure, shape).elf.values[::every, ::every, ::every]
+    assert accuracy([(found, sample.elf)]).rmse < 0.02
+
+
+def test_the_local_model_is_worse(model):
+    samples = of("n32-rs1.3-5000K-1", 5)
+    errors = [
+        accuracy((one.predict(s.structure, s.shape).elf.values, s.elf) for s in samples).rmse
+        for one in (model, shipped_local_model())
+    ]
+    assert errors[0] < 0.5 * errors[1]
+
+
+def test_weights_are_small():
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 10 * 2**20
