@@ -14,7 +14,7 @@ from jovium.base.errors import EngineError
 HELP = "check the installation"
 DESCRIPTION = "Show versions, engines and resources; with --run, compute the energy of the hydrogen molecule."
 
-REQUIRED = ("numpy", "scipy", "numba", "ase", "spglib", "h5py")
+REQUIRED = ("numpy", "scipy", "numba", "ase", "spglib", "h5py", "jax", "equinox", "safetensors")
 H2_ENERGY, H2_TOLERANCE = -1.155, 0.005
 OPTIONAL = {"qepy": "first-principles engine", "pyscf": "cross-check engine (pip install 'jovium[crosscheck]')"}
 
