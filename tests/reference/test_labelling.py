@@ -147,7 +147,9 @@ def slowly(path, count):
     run([*candidates(count), unlucky()], path, progress=progress)
 
 
+# A fork is quick, and the child leaves the threads of the compiler, loaded by other tests, alone.
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork.. was called:RuntimeWarning")
 def test_killed_at_random_moments_it_ends_with_the_same_labels(tmp_path):
     """Thirty kills; after each the file can be read and holds at least what was reported before."""
     path, whole = tmp_path / "killed.h5", tmp_path / "whole.h5"

@@ -28,6 +28,9 @@ KEYS = {
     "n_atoms",
     "grid_shape",
     "rs_bohr",
+    "intervals",
+    "errors",
+    "computed",
 }
 
 
