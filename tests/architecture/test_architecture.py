@@ -21,6 +21,8 @@ ALLOWED = {
     "observe": {"base"},
     "elf": {"base"},
     "coulomb": {"base"},
+    "sampling": {"base"},
+    "protons": {"base", "coulomb", "sampling"},
     "calculator": {"base", "elf", "topology"},
     "report": {"base", "observe", "topology", "superconductivity"},
     "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "elf", "report"},
