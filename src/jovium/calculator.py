@@ -2,13 +2,14 @@
 
 from jovium.calculator import ELF
 atoms.calc = ELF()
-atoms.calc.get_property("phi")
+atoms.calc.get_property("phi", atoms)
 """
 
 from typing import Any, ClassVar
 
 from ase.calculators.calculator import Calculator, all_changes
 
+from jovium.base.errors import InputError
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.elf.model import ElfModel, shipped_model
@@ -36,7 +37,8 @@ class ELF(Calculator):
     def calculate(self, atoms: Any = None, properties: Any = ("phi",), system_changes: Any = all_changes) -> None:
         """Fill `results` with every property; ASE calls it when the atoms have changed."""
         super().calculate(atoms, properties, system_changes)
-        assert self.atoms is not None
+        if self.atoms is None:
+            raise InputError("no atoms", "the atoms asked about", 'say calc.get_property("phi", atoms)')
         structure = Structure.from_ase(self.atoms)
         found = self.model.predict(structure, structure.cell.grid_shape(self.spacing / BOHR_ANGSTROM))
         network = hydrogen_network(found.elf, structure.positions)

@@ -99,3 +99,21 @@ def test_incomplete_structure_is_refused(odd_cell, positions, symbols, message):
 def test_atoms_without_a_full_cell_are_refused_with_a_remedy(cell):
     with pytest.raises(StructureError, match="center"):
         Structure.from_ase(Atoms("H2", [[0, 0, 0], [0, 0, 0.74]], cell=cell))
+
+
+def test_neighbours_of_many_atoms_are_those_of_all_pairs(odd_structure, monkeypatch):
+    """The tree of neighbours, in a triclinic cell, beside the pairs."""
+    many = odd_structure.supercell((2, 1, 2))
+    expected = many.shortest_distance()
+    monkeypatch.setattr("jovium.base.structure.MANY_ATOMS", 1)
+    assert many.shortest_distance() == pytest.approx(expected)
+
+
+def test_largest_void_of_a_cube_and_of_a_slab():
+    """Half the diagonal of a simple cube of side 4; half the gap of a slab."""
+    cube = Structure(Cell(4 * np.eye(3)), np.zeros((1, 3)), ("H",))
+    assert cube.largest_void() == pytest.approx(2 * np.sqrt(3), abs=0.3)
+    slab = Structure(Cell(np.diag([1.0, 1.0, 12.0])), np.zeros((1, 3)), ("H",))
+    assert slab.largest_void() == pytest.approx(6.0, abs=0.3)
+    sheared = Structure(Cell(np.array([[4.0, 0, 0], [4, 4, 0], [0, -8, 4]])), np.ones((1, 3)), ("H",))
+    assert sheared.largest_void() == pytest.approx(2 * np.sqrt(3), abs=0.36)

@@ -81,7 +81,7 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
 def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
     """The long waves of the answer lower any error; figures and numbers are written."""
     recipe = Recipe(n_channels=2, n_hidden=4, n_layers=0, n_widths=4)
-    ElfModel(untrained(recipe).network, recipe, Domain(1.0, 1.5, 1.0), 2.0, {}).save(tmp_path / "m")
+    ElfModel(untrained(recipe).network, recipe, Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(tmp_path / "m")
     command = ["elf", "evaluate", "--model", str(tmp_path / "m"), "--local", str(tmp_path / "m"), str(labelled)]
     assert main([*command, "--baselines", "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
@@ -99,7 +99,9 @@ def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
 
 def test_predicted_field_is_a_file_other_tools_read(labelled, tmp_path, capsys, odd_structure):
     network = untrained(Recipe(n_channels=2, n_hidden=4, n_layers=1)).network
-    ElfModel(network, Recipe(n_channels=2, n_hidden=4, n_layers=1), Domain(1.0, 1.5, 1.0), 2.0, {}).save(tmp_path / "m")
+    ElfModel(network, Recipe(n_channels=2, n_hidden=4, n_layers=1), Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(
+        tmp_path / "m"
+    )
     write_structure(tmp_path / "odd.vasp", odd_structure)
     command = ["elf", "predict", str(tmp_path / "odd.vasp"), "--model", str(tmp_path / "m")]
     assert main([*command, "--out", str(tmp_path / "odd.cube"), "--grid", "10", "12", "14"]) == 0

@@ -8,7 +8,7 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
-from jovium.elf.invariants import FLOOR, WIDTHS, derivative_series, invariants, n_invariants
+from jovium.elf.invariants import FLOOR, SMOOTH, WIDTHS, derivative_series, invariants, n_invariants
 from jovium.elf.network import Atoms, FieldNetwork
 from jovium.elf.spectrum import on_grid, structure_factor, wave_vectors
 
@@ -135,7 +135,7 @@ def test_invariants_of_one_atom_are_those_of_a_gaussian():
         np.log(n),
         np.log1p(gradient2 / (c * n ** (8 / 3))),
         np.arcsinh(laplacian / (c * n ** (5 / 3))),
-        np.arcsinh(along / (c * n ** (5 / 3))),
+        np.arcsinh(along * gradient2 / (gradient2 + SMOOTH**2 * n ** (-2 / 3) * norm) / (c * n ** (5 / 3))),
         np.log1p(norm / (c * n ** (5 / 3)) ** 2),
     ]
     np.testing.assert_allclose(invariants(parts)[5:10, *point], expected, rtol=1e-5)

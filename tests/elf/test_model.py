@@ -21,7 +21,9 @@ def network():
 
 @pytest.fixture
 def model(network, odd_structure):
-    domain = Domain(odd_structure.rs - 0.1, odd_structure.rs + 0.1, odd_structure.shortest_distance())
+    domain = Domain(
+        odd_structure.rs - 0.1, odd_structure.rs + 0.1, odd_structure.shortest_distance(), 2.0 * odd_structure.rs
+    )
     return ElfModel(network, RECIPE, domain, 2.5, {"trained_on": "nothing"})
 
 
@@ -45,6 +47,18 @@ def test_outside_its_domain_it_warns_and_widens_the_band(model, odd_structure):
     positions[1] = positions[0] + [0.5, 0.0, 0.0]
     close = model.predict(Structure(odd_structure.cell, positions, odd_structure.symbols), SHAPE)
     assert "apart" in close.warnings[0]
+
+
+def test_a_void_is_outside_the_domain_whatever_the_mean_density(model, odd_structure):
+    """A slab with as many atoms per volume as the fluid of the training data."""
+    vectors = odd_structure.cell.vectors.copy()
+    vectors[2] *= 3
+    triple = Structure(Cell(vectors), np.concatenate([odd_structure.positions] * 3), ("H",) * 15)
+    slab = Structure(triple.cell, triple.positions + np.repeat(0.4 * np.eye(3), 5, axis=0), triple.symbols)
+    assert slab.rs == pytest.approx(odd_structure.rs)
+    found = model.predict(slab, (12, 15, 40))
+    assert any("void" in warning for warning in found.warnings)
+    assert found.band.values.min() >= WIDE_BAND
 
 
 def test_hydrides_are_refused_with_what_to_do(model, odd_structure):
@@ -74,5 +88,6 @@ def test_domain_is_that_of_the_samples(odd_structure):
     found = Domain.of(samples)
     assert found.largest_rs == pytest.approx(1.1 * found.smallest_rs)
     assert found.shortest_distance == pytest.approx(odd_structure.shortest_distance())
+    assert found.largest_void == pytest.approx(1.1 * odd_structure.largest_void(), rel=0.05)
     with pytest.raises(InputError):
         Domain.of([])

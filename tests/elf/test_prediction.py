@@ -5,6 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jovium.base.cell import Cell
+from jovium.base.errors import InputError
+from jovium.base.structure import Structure
+from jovium.crystals import crystal
 from jovium.elf import prediction
 from jovium.elf.invariants import WIDTHS, n_invariants
 from jovium.elf.network import FieldNetwork
@@ -64,3 +68,25 @@ def test_points_and_planes_at_a_time_make_no_difference(network, odd_structure, 
     monkeypatch.setattr(prediction, "PLANES_POINTS", 7 * 30 * 32)
     monkeypatch.setattr(prediction, "POINTS_AT_ONCE", 1000)
     np.testing.assert_allclose(predicted_fields(network, odd_structure, shape)[0].values, whole, atol=1e-6)
+
+
+def test_no_kink_at_a_saddle_of_the_smoothed_atoms():
+    """The midpoint of a bond of the body-centred cube, where the gradient has no direction: the ELF comes from all
+    sides to one value, with slope 0."""
+    n = n_invariants(len(WIDTHS))
+    network = FieldNetwork(jnp.zeros(n), jnp.ones(n), n_layers=1, key=jax.random.key(5))
+    structure = crystal("bcc", 1.4)
+    midpoint = structure.cell.vectors[0] / 2
+    along = midpoint / np.linalg.norm(midpoint)
+    across = np.cross(along, [0.3, -0.5, 0.8])
+    steps = np.array([0 * along, 1e-3 * along, 1e-3 * across, 0.02 * along, 0.02 * across])
+    value, gradient, hessian = PredictedField(network, structure).value_gradient_hessian(midpoint + steps)
+    np.testing.assert_allclose(value, value[0], atol=2e-3)
+    np.testing.assert_allclose(gradient[0], 0.0, atol=2e-2)
+    assert np.abs(hessian).max() < 20
+
+
+def test_a_cell_of_vacuum_is_refused_before_memory_is_taken(network):
+    empty = Structure(Cell(150.0 * np.eye(3)), np.array([[0.0, 0, 0], [0, 0, 1.4]]), ("H", "H"))
+    with pytest.raises(InputError, match="vacuum"):
+        predicted_fields(network, empty, (8, 8, 8))

@@ -17,7 +17,7 @@ from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.crystals import crystal
 from jovium.runs.analysis import Question, analysis_of, predicted_elf
-from jovium.runs.screening import COLUMNS, Work, screen
+from jovium.runs.screening import Work, screen
 
 SPACING = 0.2
 
@@ -118,9 +118,31 @@ def test_results_of_other_structures_are_not_continued(structures, tmp_path):
     list(screen([Work(0, crystal("bcc", 1.4))], tmp_path / "out.csv", 0.4))
     with pytest.raises(InputError, match="another one"):
         list(screen([Work(0, crystal("fcc", 1.4))], tmp_path / "out.csv", 0.4))
+    with pytest.raises(InputError, match="another grid"):
+        list(screen([Work(0, crystal("bcc", 1.4))], tmp_path / "out.csv", 0.3))
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="something else"):
         list(screen([Work(0, crystal("bcc", 1.4))], tmp_path / "other.csv", 0.4))
     assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n"
     assert main(["screen", str(structures), str(tmp_path / "x"), "--spacing", "-1"]) == 2
-    assert COLUMNS[0] == "structure"
+    assert main(["screen", str(structures), "/"]) == 2
+
+
+def test_a_structure_without_room_is_a_line_and_not_the_end(tmp_path, monkeypatch):
+    def hungry(structure, spacing):
+        raise MemoryError
+
+    monkeypatch.setattr("jovium.runs.screening._numbers", hungry)
+    rows = list(screen([Work(0, crystal("bcc", 1.4)), Work(1, crystal("fcc", 1.4))], tmp_path / "out.csv", 0.4))
+    assert [row["flags"] for row in rows] == ["failed: out of memory"] * 2
+
+
+def test_a_file_named_like_a_library_does_not_run(structures, tmp_path):
+    """Workers start in the folder of the data."""
+    (tmp_path / "random.py").write_text("raise SystemExit('taken')")
+    arguments = [sys.executable, "-m", "jovium.cli.main", *command("in.extxyz", "out"), "--workers", "2"]
+    done = subprocess.run(
+        arguments, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONSAFEPATH": "1"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(table(tmp_path / "out.csv")) == 5

@@ -12,6 +12,10 @@ from jovium.base.units import BOHR_ANGSTROM, HYDROGEN_DENSITY
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from scipy.spatial import KDTree
+
+MANY_ATOMS = 200
+"""Above this many atoms distances come from a tree of neighbours instead of all pairs."""
 
 ISOTOPE_MASSES = {"D": 2.01410177811, "T": 3.01604927790}
 """Atomic masses of the heavy isotopes of hydrogen in unified mass units (Wang et al., Chin. Phys. C 41, 030003)."""
@@ -102,12 +106,33 @@ class Structure:
 
     def shortest_distance(self) -> float:
         """Shortest distance between two atoms or an atom and its own image, in bohr."""
-        i, j = np.triu_indices(self.n_atoms, 1)
         own_image = float(np.linalg.norm(self.cell.reduced, axis=1).min())
-        if len(i) == 0:
+        if self.n_atoms == 1:
             return own_image
+        if self.n_atoms > MANY_ATOMS:
+            nearest = self._with_images().query(self._wrapped(), k=2)[0][:, 1]
+            return float(min(own_image, nearest.min()))
+        i, j = np.triu_indices(self.n_atoms, 1)
         pairs = self.cell.minimum_image(self.positions[i] - self.positions[j])
         return float(min(own_image, np.linalg.norm(pairs, axis=1).min()))
+
+    def largest_void(self) -> float:
+        """Radius (bohr) of the largest sphere without a nucleus, its centre sought on a grid of at most 32^3 points."""
+        shape = np.minimum(np.ceil(np.linalg.norm(self.cell.reduced, axis=1) / 0.4), 32).astype(int)
+        grid = np.stack(np.meshgrid(*(np.arange(n) / n for n in shape), indexing="ij"), -1).reshape(-1, 3)
+        return float(self._with_images().query(grid @ self.cell.reduced)[0].max())
+
+    def _wrapped(self) -> Float[np.ndarray, "n 3"]:
+        """Positions inside the reduced cell."""
+        fractional = self.positions @ np.linalg.inv(self.cell.reduced)
+        return (fractional - np.floor(fractional)) @ self.cell.reduced
+
+    def _with_images(self) -> "KDTree":
+        """The atoms of the reduced cell and of the 26 around it, to look neighbours up."""
+        from scipy.spatial import KDTree
+
+        shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3) @ self.cell.reduced
+        return KDTree((self._wrapped() + shifts[:, None]).reshape(-1, 3))
 
     def supercell(self, multiples: tuple[int, int, int]) -> "Structure":
         """The structure repeated along each lattice vector."""

@@ -39,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--widths", type=int, default=5, help="Gaussian widths of the atoms, narrowest first (default 5)"
     )
+    train.add_argument("--start", metavar="RUN", type=Path, help="begin with the weights of another run of this form")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--every", type=int, default=500, help="steps per report and save (default 500)")
     train.add_argument("--json", action="store_true", help="one JSON line per report")
@@ -83,7 +84,7 @@ def run_train(options: argparse.Namespace) -> int:
         n_layers=options.layers,
         n_widths=options.widths,
     )
-    for progress in train_run(options.out, read_samples(options.labels), recipe, options.every):
+    for progress in train_run(options.out, read_samples(options.labels), recipe, options.every, options.start):
         line = f"step {progress.step}  rmse {progress.rmse:.4f}  validation {progress.validation_rmse:.4f}"
         print(json.dumps(asdict(progress)) if options.json else f"{line}  {progress.seconds:.0f} s", flush=True)
     return 0
@@ -142,11 +143,18 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 def run_predict(options: argparse.Namespace) -> int:
     """Write the predicted field; warnings go to standard error."""
+    import math
+
+    from jovium.base.cell import LARGEST_GRID
+    from jovium.base.errors import InputError
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.elf.model import ElfModel, shipped_model
     from jovium.formats.fields import write_field
     from jovium.formats.structures import read_structure
 
+    if options.grid and not (min(options.grid) >= 4 and math.prod(options.grid) <= LARGEST_GRID):
+        most = f"three numbers >= 4, {LARGEST_GRID:.0e} points at most"
+        raise InputError(f"--grid {options.grid}", most, "e.g. --grid 48 48 48")
     structure = read_structure(options.file)
     shape = tuple(options.grid) if options.grid else structure.cell.grid_shape(options.spacing / BOHR_ANGSTROM)
     model = ElfModel.load(options.model) if options.model else shipped_model()

@@ -6,8 +6,8 @@ reduced by powers of the density so that they have no dimension (n^(1/3) sets th
 
     log n,  s2 = |grad n|^2 / (4 C n^(8/3)),  q = tr H / (4 C n^(5/3)),  C = (3 pi^2)^(2/3),
 
-for the narrower widths also grad n . H . grad n / |grad n|^2 and tr H^2 in the same units, and between neighbouring
-widths grad n_v . grad n_w. Logarithms and inverse hyperbolic sines keep all of them of order one.
+for the narrower widths also tr H^2 and grad n . H . grad n / (|grad n|^2 + SMOOTH^2 n^(-2/3) tr H^2) in the same
+units, and between neighbouring widths grad n_v . grad n_w. Logarithms and inverse hyperbolic sines keep all of them of order one.
 """
 
 import jax.numpy as jnp
@@ -25,6 +25,10 @@ N_WITH_HESSIAN = 3
 
 FLOOR = 0.01
 """Added to every n_w (1/bohr^3): far from all atoms the numbers fade away, where they would be ratios of nothing."""
+
+SMOOTH = 0.15
+"""Distance from a critical point of n_w, in units of n_w^(-1/3) (0.3 bohr at 0.1 / bohr^3), within which the curvature
+along the gradient fades away: where the gradient vanishes, at the very saddles that matter, it has no direction."""
 
 REDUCED = 4 * (3 * np.pi**2) ** (2 / 3)
 """4 C: |grad n|^2 / (REDUCED n^(8/3)) is the square of the reduced density gradient s."""
@@ -66,7 +70,8 @@ def invariants(derivatives: list[Float[Array, "m *p"]]) -> Float[Array, "f *p"]:
         found += [jnp.log(density), jnp.log1p(square / slope), jnp.arcsinh(laplacian / curvature)]
         if index < N_WITH_HESSIAN:
             along, norm = _hessian_numbers(gradient, laplacian, parts[5:])
-            found.append(jnp.arcsinh(along / (square + 1e-12) / curvature))
+            smooth = (SMOOTH * density ** (-1 / 3)) ** 2 * norm + 1e-12
+            found.append(jnp.arcsinh(along / (square + smooth) / curvature))
             found.append(jnp.log1p(norm / curvature**2))
         gradients.append(gradient)
         densities.append(density)

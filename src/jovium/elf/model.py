@@ -24,17 +24,22 @@ WEIGHTS = Path(__file__).parent / "weights"
 WIDE_BAND = 0.3
 """Half width of the band where the model knows nothing: outside its domain it is at least this."""
 
+NARROWEST_BAND = 0.002
+"""No band is narrower than the noise of the labels."""
+
 SLACK = 0.02
 """How far beyond the range of the training data a structure still counts as inside, as a share of the limit."""
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Where the training data lie: Wigner-Seitz radii and the shortest distance of two protons, bohr."""
+    """Where the training data lie: Wigner-Seitz radii, the shortest distance of two protons and the radius of the
+    largest sphere without one, bohr."""
 
     smallest_rs: float
     largest_rs: float
     shortest_distance: float
+    largest_void: float
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> "Domain":
@@ -43,7 +48,8 @@ class Domain:
             raise InputError("no samples", "the structures a model was trained on", "check the splits")
         radii = [sample.structure.rs for sample in samples]
         shortest = min(sample.structure.shortest_distance() for sample in samples)
-        return cls(min(radii), max(radii), shortest)
+        void = max(sample.structure.largest_void() for sample in samples)
+        return cls(min(radii), max(radii), shortest, void)
 
     def reasons(self, structure: Structure) -> tuple[str, ...]:
         """Why a structure lies outside, in sentences; none when it does not."""
@@ -55,6 +61,10 @@ class Domain:
         if distance < self.shortest_distance * (1 - SLACK):
             known = self.shortest_distance * BOHR_ANGSTROM
             found.append(f"two protons {distance * BOHR_ANGSTROM:.3f} angstrom apart: trained down to {known:.3f}")
+        void = structure.largest_void()
+        if void > self.largest_void * (1 + SLACK):
+            known = self.largest_void * BOHR_ANGSTROM
+            found.append(f"a void of {void * BOHR_ANGSTROM:.2f} angstrom without a proton: trained up to {known:.2f}")
         return tuple(found)
 
 
@@ -82,7 +92,7 @@ class ElfModel:
         require_hydrogen(structure)
         elf, spread = predicted_fields(self.network, structure, shape)
         warnings = self.domain.reasons(structure)
-        band = self.band_factor * spread.values
+        band = np.maximum(self.band_factor * spread.values, NARROWEST_BAND)
         if warnings:
             band = np.maximum(band, WIDE_BAND)
         return Predicted(elf, GridField(np.minimum(band, 1.0), structure.cell), warnings)

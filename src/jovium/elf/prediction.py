@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from jovium.base.cell import Cell
+from jovium.base.errors import InputError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.elf.invariants import derivative_series
@@ -24,6 +25,9 @@ from jovium.elf.spectrum import Shape, of_grid, on_grid, on_planes, structure_fa
 
 INNER_SPACING = 0.25
 """Distance (bohr) of the grid on which the hidden fields are made; they are smooth and go from there to any grid."""
+
+LARGEST_INNER_GRID = 1e7
+"""Points of that grid at most: 12 GB of fields. 4e4 atoms at rs 1.4 fit."""
 
 POINTS_AT_ONCE = 2**13
 """Points of one call of the compiled network: its intermediate numbers, 20 MB, stay near the processor."""
@@ -64,8 +68,14 @@ def inner_shape(structure: Structure) -> Shape:
 
 
 def on_inner_grid(network: FieldNetwork, structure: Structure, shape: Shape) -> OnInnerGrid:
-    """What `FieldNetwork.series` gives, without compilation for the grid."""
+    """What `FieldNetwork.series` gives, without compilation for the grid. Raises InputError for too large a cell."""
     cell = structure.cell
+    if np.prod(shape) > LARGEST_INNER_GRID:
+        raise InputError(
+            f"a cell of {cell.volume:.3g} bohr^3",
+            f"at most {LARGEST_INNER_GRID * INNER_SPACING**3:.3g}: the network works on a grid of {INNER_SPACING} bohr",
+            "give a cell without vacuum, the network knows none",
+        )
     waves = wave_vectors(cell.reciprocal.astype(np.float32), shape)
     factor = structure_factor(_wrapped(cell, structure.positions), shape).astype(np.complex64)
     parts = np.concatenate(derivative_series(factor, waves, np.float32(cell.volume), network.n_widths))

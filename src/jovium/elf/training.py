@@ -104,8 +104,10 @@ def train(
     path: Path,
     *,
     every: int = 500,
+    start: FieldNetwork | None = None,
 ) -> Iterator[Progress]:
-    """Train, or continue the training saved at `path`; one report, and one save, per `every` steps.
+    """Train, or continue the training saved at `path`; one report, and one save, per `every` steps. start: weights of
+    the same form to begin with, in place of random ones.
 
     The order of the samples depends on the seed and the step alone, so a run that was killed and repeated is the run
     that was not. Raises InputError without samples, FormatError when `path` holds another network.
@@ -119,6 +121,8 @@ def train(
         state = checkpoint.load(path, state_form(recipe))
     else:
         state = untrained(recipe, *standardisation(training, recipe.n_widths))
+        if start is not None:
+            state = state._replace(network=start, average=start)
     started, squares = time.monotonic(), []
     while int(state.step) < recipe.steps:
         sample = training[_order(len(training), recipe.seed, int(state.step))]

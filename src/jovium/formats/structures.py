@@ -52,7 +52,7 @@ def _ase_images(path: Path, index: str) -> list["Atoms"]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            images = ase.io.read(path, index=index)
+            images = ase.io.read(path, index=index, do_not_split_by_at_sign=True)
     except Exception as error:  # ASE readers raise whatever their parser stumbles over
         raise FormatError(
             f"{path}: {type(error).__name__}: {error}",

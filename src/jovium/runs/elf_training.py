@@ -55,12 +55,15 @@ def of_split(samples: Sequence[Sample], split: str) -> list[Sample]:
     return [sample for sample in samples if sample.split == split]
 
 
-def train_run(folder: Path, samples: Sequence[Sample], recipe: Recipe, every: int = 500) -> Iterator[Progress]:
+def train_run(
+    folder: Path, samples: Sequence[Sample], recipe: Recipe, every: int = 500, start: Path | None = None
+) -> Iterator[Progress]:
     """Train in a run directory or continue there: the state in `state.safetensors`, a line of `metrics.jsonl` per
-    report. Only the splits train and validation are used."""
-    path = existing_folder(folder) / STATE
+    report. Only the splits train and validation are used. start: a run directory whose weights to begin with."""
+    path, first = existing_folder(folder) / STATE, None if start is None else trained_network(start)
     with sole_writer(folder / METRICS):
-        for progress in train(of_split(samples, "train"), of_split(samples, "validation"), recipe, path, every=every):
+        splits = of_split(samples, "train"), of_split(samples, "validation")
+        for progress in train(*splits, recipe, path, every=every, start=first):
             append_durably(folder / METRICS, json.dumps(asdict(progress)) + "\n")
             yield progress
 

@@ -23,7 +23,7 @@ TC_COLUMNS = tuple(f"tc_{fit.name.lower().replace(' ', '_')}_kelvin" for fit in 
 COLUMNS = (
     *("structure", "n_atoms", "rs_bohr", "phi", "phi_low", "phi_high", "phi_star", "phi_star_low", "phi_star_high"),
     *TC_COLUMNS,
-    *("flags", "sha256"),
+    *("flags", "spacing_bohr", "sha256"),
 )
 """structure: its place in the file, from 0. low, high: the interval of `threshold_intervals`. Tc of pure hydrogen,
 taken to be a metal. flags: why the numbers may be wrong, or "failed: " and why there are none."""
@@ -53,10 +53,11 @@ def screen(work: Sequence[Work], table: Path, spacing: float, executor: Executor
     with sole_writer(table):
         done = _rows(table)
         for one in work:
-            if one.index in done and done[one.index]["sha256"] != one.sha256:
+            row = done.get(one.index)
+            if row is not None and (row["sha256"], row["spacing_bohr"]) != (one.sha256, f"{spacing:.6f}"):
                 raise InputError(
-                    f"{table}: structure {one.index} is another one there",
-                    "the table of this file of structures",
+                    f"{table}: structure {one.index} is another one there, or on another grid",
+                    "the table of this file of structures and of this spacing",
                     "give another place for the results",
                 )
         _cut(table)
@@ -73,13 +74,13 @@ def screen(work: Sequence[Work], table: Path, spacing: float, executor: Executor
 
 def screened(work: Work, spacing: float) -> Row:
     """The row of one structure."""
-    facts = {"structure": str(work.index), "sha256": work.sha256}
+    facts = {"structure": str(work.index), "spacing_bohr": f"{spacing:.6f}", "sha256": work.sha256}
     try:
         if isinstance(work.structure, JoviumError):
             raise work.structure
         facts |= _numbers(work.structure, spacing)
-    except JoviumError as error:
-        facts["flags"] = "failed: " + " ".join(str(error).split())
+    except (JoviumError, MemoryError) as error:
+        facts["flags"] = "failed: " + (" ".join(str(error).split()) or "out of memory")
     return {name: facts.get(name, "") for name in COLUMNS}
 
 
@@ -93,7 +94,7 @@ def write_screened(work: Iterable[Work], table: Path, path: Path) -> int:
         if row is None or isinstance(one.structure, JoviumError) or not row["phi"]:
             continue
         atoms = one.structure.to_ase()
-        numbers = {name: float(row[name]) for name in COLUMNS[2:-2] if row[name]}
+        numbers = {name: float(row[name]) for name in COLUMNS[2:-3] if row[name]}
         atoms.info.update({"structure": one.index, **numbers, "flags": row["flags"]})
         images.append(atoms)
     with replacing(path) as part:
