@@ -7,7 +7,8 @@ reduced by powers of the density so that they have no dimension (n^(1/3) sets th
     log n,  s2 = |grad n|^2 / (4 C n^(8/3)),  q = tr H / (4 C n^(5/3)),  C = (3 pi^2)^(2/3),
 
 for the narrower widths also tr H^2 and grad n . H . grad n / (|grad n|^2 + SMOOTH^2 n^(-2/3) tr H^2) in the same
-units, and between neighbouring widths grad n_v . grad n_w. Logarithms and inverse hyperbolic sines keep all of them of order one.
+units, and between neighbouring widths grad n_v . grad n_w. Logarithms and inverse hyperbolic sines keep all of them
+of order one.
 """
 
 import jax.numpy as jnp

@@ -55,5 +55,5 @@ class OneComponentPlasma:
         return Ewald.of(self.cell, self.n_particles, accuracy=1e-7)
 
     def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
-        """U / kT."""
+        """U / kT of one configuration (bohr)."""
         return self.coupling * self._ewald.energy(positions, jnp.ones(self.n_particles, positions.dtype))
