@@ -22,10 +22,12 @@ ALLOWED = {
     "elf": {"base"},
     "coulomb": {"base"},
     "sampling": {"base"},
-    "protons": {"base", "coulomb", "sampling"},
+    "optimise": {"base"},
+    "protons": {"base", "coulomb", "sampling", "optimise"},
     "calculator": {"base", "elf", "topology"},
     "report": {"base", "observe", "topology", "superconductivity"},
-    "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "elf", "report"},
+    "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "elf", "report"}
+    | {"coulomb", "protons", "sampling", "optimise"},
     # The command line is wiring: physics only behind a lazy import inside a function.
     "cli": {"base", "formats", "crystals", "reference", "observe", "elf", "report", "runs"},
 }

@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
+from jovium.base import checkpoint
 from jovium.base.cell import Cell
 from jovium.base.errors import FormatError, InputError
 from jovium.base.structure import Structure
-from jovium.elf import checkpoint
 from jovium.elf.samples import Sample
 from jovium.elf.training import Recipe, standardisation, train, untrained, validation_rmse
 

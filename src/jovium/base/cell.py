@@ -93,6 +93,12 @@ class Cell:
         nearest = np.argmin(np.sum(candidates**2, axis=-1), axis=-1)
         return np.take_along_axis(candidates, nearest[..., None, None], axis=-2)[..., 0, :]
 
+    def waves(self, largest: float) -> Float[np.ndarray, "g 3"]:
+        """One of every pair of opposite reciprocal lattice vectors with 0 < |G| <= largest (1/bohr), Cartesian."""
+        points = lattice_points(self.reciprocal, largest)
+        x, y, z = np.round(points @ np.linalg.inv(self.reciprocal)).T
+        return points[(x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))]
+
     def supercell(self, multiples: tuple[int, int, int]) -> "Cell":
         """The cell with its vectors multiplied by three positive integers."""
         return Cell(self.vectors * np.array(multiples)[:, None])
@@ -112,3 +118,11 @@ class Cell:
             )
         n_points = [next_fast_len(max(2, int(np.ceil(length / spacing - 1e-9))), real=True) for length in self.lengths]
         return n_points[0], n_points[1], n_points[2]  # pyright: ignore[reportReturnType] (scipy declares None)
+
+
+def lattice_points(vectors: Vectors, radius: float) -> Float[np.ndarray, "p 3"]:
+    """Points of the lattice spanned by `vectors` (rows) no farther than `radius` from the origin."""
+    heights = 1 / np.linalg.norm(np.linalg.inv(vectors), axis=0)
+    reach = np.ceil(radius / heights).astype(int)
+    points = np.array(list(product(*(range(-n, n + 1) for n in reach))), dtype=float) @ vectors
+    return points[np.linalg.norm(points, axis=1) <= radius]

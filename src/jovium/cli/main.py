@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from jovium import __version__
 from jovium.base.errors import JoviumError
-from jovium.cli import analyse, cite, convert, crystal, doctor, elf, reference, screen
+from jovium.cli import analyse, cite, convert, crystal, doctor, elf, protons, reference, screen
 from jovium.cli.compiled import keep_compiled_programs
 
 COMMANDS = {
@@ -18,6 +18,7 @@ COMMANDS = {
     "convert": convert,
     "crystal": crystal,
     "elf": elf,
+    "protons": protons,
     "reference": reference,
     "doctor": doctor,
     "cite": cite,
@@ -29,6 +30,7 @@ EPILOG = """examples:
   jovium analyse POSCAR --engine dft    the same from first principles
   jovium analyse ELFCAR --json          the same from an ELF you computed, as one JSON object
   jovium screen IN.extxyz OUT           phi, phi*, Tc of thousands of structures
+  jovium protons train RUN --n 16 --coupling 10   a density of charges: free energy, samples
   jovium convert elf.cube elf.xsf       fields and structures between formats
   jovium doctor                         what is installed and whether it works
 

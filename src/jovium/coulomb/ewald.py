@@ -18,7 +18,7 @@ import numpy as np
 from jax.scipy.special import erfc
 from jaxtyping import Array, Float
 
-from jovium.base.cell import Cell
+from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
 
 BALANCE = 0.6
@@ -55,9 +55,8 @@ class Ewald:
             splitting = float((2 * BALANCE * n_charges * np.pi**3 / cell.volume**2) ** (1 / 6))
         if not (np.isfinite(splitting) and splitting > 0):
             raise InputError(f"a splitting of {splitting} / bohr", "a positive number", "leave it out")
-        images = _lattice_points(cell.vectors, reach / splitting + 0.5 * _diagonal(cell.vectors))
-        waves = _lattice_points(cell.reciprocal, 2 * splitting * reach)
-        waves = waves[_first_half(waves @ np.linalg.inv(cell.reciprocal))]
+        images = lattice_points(cell.vectors, reach / splitting + 0.5 * _diagonal(cell.vectors))
+        waves = cell.waves(2 * splitting * reach)
         square = np.sum(waves**2, axis=1)
         weights = 8 * np.pi / cell.volume * np.exp(-square / (4 * splitting**2)) / square
         return cls(cell, splitting, images, waves, weights)
@@ -118,20 +117,6 @@ class Ewald:
     @staticmethod
     def _typed(values: np.ndarray, like: Array) -> Array:
         return jnp.asarray(values, like.dtype)
-
-
-def _lattice_points(vectors: Float[np.ndarray, "3 3"], radius: float) -> Float[np.ndarray, "p 3"]:
-    """Lattice points no farther than `radius` from the origin."""
-    heights = 1 / np.linalg.norm(np.linalg.inv(vectors), axis=0)
-    reach = np.ceil(radius / heights).astype(int)
-    points = np.array(list(product(*(range(-n, n + 1) for n in reach))), dtype=float) @ vectors
-    return points[np.linalg.norm(points, axis=1) <= radius]
-
-
-def _first_half(integers: Float[np.ndarray, "g 3"]) -> np.ndarray:
-    """One of every pair of opposite points, the origin left out."""
-    x, y, z = np.round(integers).T
-    return (x > 0) | ((x == 0) & ((y > 0) | ((y == 0) & (z > 0))))
 
 
 def _diagonal(vectors: Float[np.ndarray, "3 3"]) -> float:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from jovium.base import checkpoint
 from jovium.base.errors import InputError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.base.validity import require_hydrogen
-from jovium.elf import checkpoint
 from jovium.elf.network import FieldNetwork
 from jovium.elf.prediction import predicted_fields
 from jovium.elf.samples import Sample

@@ -14,8 +14,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
+from jovium.base import checkpoint
 from jovium.base.errors import InputError
-from jovium.elf import checkpoint
 from jovium.elf.invariants import WIDTHS, n_invariants
 from jovium.elf.network import Atoms, FieldNetwork, grid_invariants
 from jovium.elf.prediction import predicted_fields

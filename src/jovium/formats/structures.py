@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,6 +87,25 @@ def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
     file_format = _writable_format(path)
     with replacing(path) as part:
         ase.io.write(part, structure.to_ase(), format=file_format)
+
+
+def write_structures(
+    path: str | os.PathLike[str], structures: Sequence[Structure], facts: Sequence[dict[str, float]]
+) -> None:
+    """Write a trajectory as extended XYZ, with named numbers in the comment of every frame.
+
+    As a whole or not at all. Raises FormatError for another ending, OutputError when the place cannot be written.
+    """
+    import ase.io
+
+    path = Path(path)
+    if path.suffix not in (".extxyz", ".xyz"):
+        raise FormatError(f"the output name {path.name}", "a trajectory: .extxyz", "choose another name")
+    images = [structure.to_ase() for structure in structures]
+    for image, known in zip(images, facts, strict=True):
+        image.info.update(known)
+    with replacing(path) as part:
+        ase.io.write(part, images, format="extxyz")
 
 
 def _writable_format(path: Path) -> str:

@@ -1,5 +1,11 @@
-"""What a density is to follow: exp(-beta U) on configurations of particles in a periodic cell."""
+"""What a density is to follow: exp(-beta U) on configurations of particles.
 
+Model systems with published or exact answers. Each takes one configuration and gives U / kT; where a periodic cell is
+missing the system lives in open space, and ln Z = ln int exp(-beta U) is over the orthonormal coordinates of particles
+whose centroid rests, as in `jovium.protons.base_density.GaussianCloud`.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -8,22 +14,27 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jovium.base.cell import Cell
+from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
 from jovium.coulomb.ewald import Ewald
 
+UNIT_SPHERE = 4 * np.pi / 3
+
 
 class Target(Protocol):
-    """Particles in a cell at a temperature. Lengths in bohr; energies in units of kT."""
-
-    n_particles: int
+    """Particles at a temperature, in a cell or in open space. Lengths in bohr; energies in units of kT."""
 
     @property
-    def cell(self) -> Cell:
-        """The cell they fill periodically."""
+    def n_particles(self) -> int:
+        """How many there are."""
         ...
 
-    def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
+    @property
+    def cell(self) -> Cell | None:
+        """The cell they fill periodically, None for open space."""
+        ...
+
+    def beta_energy(self, positions: Float[Array, "n d"]) -> Float[Array, ""]:
         """U / kT of one configuration, Cartesian positions."""
         ...
 
@@ -41,13 +52,12 @@ class OneComponentPlasma:
     coupling: float
 
     def __post_init__(self):
-        if self.n_particles < 1 or not (np.isfinite(self.coupling) and self.coupling > 0):
-            raise InputError(f"{self}", "one particle or more and a positive coupling", "check the system")
+        _positive(self, self.n_particles, self.coupling)
 
-    @cached_property
+    @property
     def cell(self) -> Cell:
         """A cube with a volume of 4 pi / 3 per particle."""
-        return Cell(np.eye(3) * (4 * np.pi * self.n_particles / 3) ** (1 / 3))
+        return _cube(UNIT_SPHERE * self.n_particles)
 
     @cached_property
     def _ewald(self) -> Ewald:
@@ -57,3 +67,208 @@ class OneComponentPlasma:
     def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
         """U / kT of one configuration (bohr)."""
         return self.coupling * self._ewald.energy(positions, jnp.ones(self.n_particles, positions.dtype))
+
+
+@dataclass(frozen=True)
+class Yukawa:
+    """Screened charges, U / kT = Gamma sum_pairs exp(-kappa r) / r over all images, in a cubic cell at rs = 1.
+
+    screening: kappa in units of 1 / rs; no background. For kappa >= 1, where a plain sum over images converges.
+    """
+
+    n_particles: int
+    coupling: float
+    screening: float
+
+    def __post_init__(self):
+        _positive(self, self.n_particles, self.coupling, self.screening)
+        if self.screening < 1:
+            raise InputError(f"a screening of {self.screening} / rs", "1 or more", "take the one-component plasma")
+
+    @property
+    def cell(self) -> Cell:
+        """A cube with a volume of 4 pi / 3 per particle."""
+        return _cube(UNIT_SPHERE * self.n_particles)
+
+    def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
+        """U / kT of one configuration (bohr)."""
+        return self.coupling * _image_sum(
+            positions, self.cell, 16 / self.screening, lambda r: jnp.exp(-self.screening * r) / r
+        )
+
+
+@dataclass(frozen=True)
+class LennardJones:
+    """4 epsilon [(sigma / r)^12 - (sigma / r)^6] in a cubic cell, all images to a distance of `reach` sigma; sigma = 1.
+
+    density: N sigma^3 / V, temperature: kT / epsilon. The energy beyond the reach is added as that of a uniform fluid
+    (Allen and Tildesley, Computer Simulation of Liquids, 2.8).
+    """
+
+    n_particles: int
+    density: float
+    temperature: float
+    reach: float = 4.0
+
+    def __post_init__(self):
+        _positive(self, self.n_particles, self.density, self.temperature, self.reach)
+
+    @property
+    def cell(self) -> Cell:
+        """A cube of N / density."""
+        return _cube(self.n_particles / self.density)
+
+    def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
+        """U / kT of one configuration, lengths in units of sigma."""
+        found = _image_sum(positions, self.cell, self.reach, lambda r: 4 * (r**-12 - r**-6), cut=True)
+        beyond = 8 * np.pi * self.n_particles * self.density * (self.reach**-9 / 9 - self.reach**-3 / 3)
+        return (found + beyond) / self.temperature
+
+
+@dataclass(frozen=True)
+class LennardJonesCluster:
+    """LJ13 of the literature on flows: sum over ordered pairs of (1/r)^12 - 2 (1/r)^6, in a harmonic trap about the
+    centroid, 1/2 sum |x|^2 (Koehler, Klein and Noe, arXiv:2006.02425); kT = 1, open space."""
+
+    n_particles: int = 13
+
+    @property
+    def cell(self) -> None:
+        """Open space."""
+        return None
+
+    def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
+        """U / kT of one configuration."""
+        distances = _pair_distances(positions)
+        bonds = 2 * jnp.sum(distances**-12 - 2 * distances**-6)
+        return bonds + 0.5 * jnp.sum((positions - positions.mean(axis=0)) ** 2)
+
+
+@dataclass(frozen=True)
+class FourParticleDoubleWell:
+    """DW4 of the literature on flows: four particles in a plane, sum over pairs of -4 (r - 4)^2 + 0.9 (r - 4)^4
+    (Koehler, Klein and Noe, arXiv:2006.02425); kT = 1."""
+
+    n_particles: int = 4
+
+    @property
+    def cell(self) -> None:
+        """Open space."""
+        return None
+
+    def beta_energy(self, positions: Float[Array, "4 2"]) -> Float[Array, ""]:
+        """U / kT of one configuration."""
+        apart = _pair_distances(positions) - 4
+        return jnp.sum(-4 * apart**2 + 0.9 * apart**4)
+
+
+@dataclass(frozen=True)
+class DoubleWell:
+    """One particle in a plane, U / kT = x^4 / 4 - 3 x^2 + x + y^2 / 2; side: only x < 0 ("left") or x > 0 ("right")."""
+
+    side: str = "both"
+    n_particles: int = 1
+
+    def __post_init__(self):
+        if self.side not in ("both", "left", "right"):
+            raise InputError(f"side '{self.side}'", "both, left or right", "choose one of them")
+
+    @property
+    def cell(self) -> None:
+        """Open space."""
+        return None
+
+    def beta_energy(self, positions: Float[Array, "1 2"]) -> Float[Array, ""]:
+        """U / kT of one position; infinite on the other side."""
+        x, y = positions[0]
+        energy = x**4 / 4 - 3 * x**2 + x + y**2 / 2
+        allowed = {"both": True, "left": x < 0, "right": x > 0}[self.side]
+        return jnp.where(allowed, energy, jnp.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class HarmonicCrystal:
+    """Particles tied to their neighbours, U / kT = stiffness / 2 sum_bonds |u_i - u_j|^2, u_i = x_i - R_i.
+
+    Bonds join sites (bohr) no farther apart than `bond`; stiffness in 1 / bohr^2. The free energy is that of its normal
+    modes, and the crystal may be anywhere in the cell.
+    """
+
+    cell: Cell
+    sites: Float[np.ndarray, "n 3"]
+    stiffness: float
+    bond: float
+
+    def __post_init__(self):
+        _positive(self, len(self.sites), self.stiffness, self.bond)
+        if np.linalg.eigvalsh(self._bonds)[1] < 1e-9:
+            raise InputError(
+                f"bonds of {self.bond} bohr that leave parts loose", "one connected crystal", "longer bonds"
+            )
+
+    @property
+    def n_particles(self) -> int:
+        """One on every site."""
+        return len(self.sites)
+
+    @cached_property
+    def _bonds(self) -> Float[np.ndarray, "n n"]:
+        """The matrix whose quadratic form is the sum over bonds of (u_i - u_j)^2."""
+        between = self.sites[:, None] - self.sites
+        radius = self.bond + 0.5 * np.linalg.norm(self.cell.vectors, axis=1).sum()
+        images = lattice_points(self.cell.vectors, radius)
+        near = np.linalg.norm(between[:, :, None] + images, axis=-1) <= self.bond
+        counts = near.sum(axis=-1) * (1 - np.eye(self.n_particles))
+        return np.diag(counts.sum(axis=1)) - counts
+
+    def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
+        """U / kT of one configuration, particle i near site i, not wrapped (bohr)."""
+        moves = positions - jnp.asarray(self.sites, positions.dtype)
+        moves = moves - moves.mean(axis=0)
+        bonds = jnp.asarray(self._bonds, positions.dtype)
+        return 0.5 * self.stiffness * jnp.sum(moves * (bonds @ moves))
+
+    @property
+    def exact_log_integral(self) -> float:
+        """ln int exp(-beta U) over displacements and over the place of the crystal in the cell."""
+        modes = self.stiffness * np.linalg.eigvalsh(self._bonds)[1:]
+        waves = 1.5 * float(np.sum(np.log(2 * np.pi / modes)))
+        return waves + float(np.log(self.cell.volume)) + 1.5 * float(np.log(self.n_particles))
+
+
+def _cube(volume: float) -> Cell:
+    return Cell(np.eye(3) * volume ** (1 / 3))
+
+
+def _pair_distances(positions: Float[Array, "n d"]) -> Float[Array, "p"]:
+    """Distances of all pairs, each once."""
+    one, other = np.triu_indices(len(positions), 1)
+    return jnp.sqrt(jnp.sum((positions[one] - positions[other]) ** 2, axis=-1))
+
+
+def _image_sum(
+    positions: Float[Array, "n 3"], cell: Cell, reach: float, pair: Callable[[Array], Array], cut: bool = False
+) -> Float[Array, ""]:
+    """sum over pairs and images, and over each particle with its own images once, of a pair energy.
+
+    Nearest images and all that can come within the reach of them; cut: nothing beyond the reach counts.
+    """
+    n = len(positions)
+    vectors = cell.reduced
+    images = lattice_points(vectors, reach + 0.5 * np.linalg.norm(vectors, axis=1).sum())
+    one, other = np.triu_indices(n, 1)
+    fractional = (positions[one] - positions[other]) @ jnp.asarray(np.linalg.inv(vectors), positions.dtype)
+    nearest = (fractional - jnp.round(fractional)) @ jnp.asarray(vectors, positions.dtype)
+    distances = jnp.sqrt(jnp.sum((nearest[:, None] + jnp.asarray(images, positions.dtype)) ** 2, axis=-1))
+    energies = pair(distances)
+    if cut:
+        energies = jnp.where(distances < reach, energies, 0.0)
+    own = np.linalg.norm(images, axis=1)
+    own = own[(own > 1e-9) & (own < reach)]
+    return jnp.sum(energies) + 0.5 * n * jnp.sum(pair(jnp.asarray(own, positions.dtype)))
+
+
+def _positive(target: object, *values: float) -> None:
+    """Raise InputError unless every number is finite and positive."""
+    if not all(np.isfinite(value) and value > 0 for value in values):
+        raise InputError(f"{target}", "positive numbers, one particle or more", "check the system")

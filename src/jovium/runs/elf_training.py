@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from jovium import __version__
+from jovium.base import checkpoint
 from jovium.base.files import append_durably, existing_folder, sole_writer
-from jovium.elf import checkpoint
 from jovium.elf.calibration import band_factor, with_expected_error
 from jovium.elf.model import Domain, ElfModel
 from jovium.elf.network import FieldNetwork

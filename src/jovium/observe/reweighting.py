@@ -1,0 +1,107 @@
+"""Exact answers from approximate models: free energies and means by weighting a model's own samples.
+
+Samples x of a density p with work w = ln p + beta U have weights exp(-w). In units of kT:
+
+variational      beta F <= E[w]                                    (Gibbs and Bogoliubov)
+reweighted       beta F = -ln E[exp(-w)]                           (Zwanzig, J. Chem. Phys. 22, 1420 (1954))
+mean of A        E[A exp(-w)] / E[exp(-w)]
+two-sided        with samples of both ends                         (Bennett, J. Comput. Phys. 22, 245 (1976))
+
+Errors of weighted means are those of the ratio to first order; they mean nothing where few samples carry the weight,
+which the effective sample size tells.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import brentq
+from scipy.special import expit
+
+from jovium.base.errors import InputError
+from jovium.base.statistics import Estimate
+
+
+@dataclass(frozen=True)
+class FreeEnergy:
+    """beta F in both ways, the effective sample size of the weights and the number of samples. The variational one is
+    an upper bound; the reweighted one is exact in the limit of many samples, and above it on average before."""
+
+    variational: Estimate
+    reweighted: Estimate
+    effective_samples: float
+    n_samples: int
+
+
+def free_energy(work: Float[np.ndarray, "m"], offset: float = 0.0) -> FreeEnergy:
+    """beta F + offset from the work w = ln p + beta U of independent samples. Raises InputError for fewer than two
+    samples or a work that is NaN; an infinite one (overlapping particles) is a weight of zero and an infinite bound."""
+    work = _checked(work)
+    m = len(work)
+    with np.errstate(invalid="ignore"):
+        spread = work.std(ddof=1) / np.sqrt(m) if np.isfinite(work).all() else np.inf
+    weights = normalised_weights(-work)
+    mean = float(np.log(m)) - float(np.logaddexp.reduce(-work)) + offset
+    error = float(np.sqrt(max(m * np.sum(weights**2) - 1, 0) / (m - 1)))
+    return FreeEnergy(
+        Estimate(float(work.mean()) + offset, float(spread), m),
+        Estimate(mean, error, effective_samples(-work)),
+        effective_samples(-work),
+        m,
+    )
+
+
+def normalised_weights(log_weights: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
+    """Weights that sum to one."""
+    return np.exp(log_weights - np.logaddexp.reduce(log_weights))
+
+
+def effective_samples(log_weights: Float[np.ndarray, "m"]) -> float:
+    """(sum w)^2 / sum w^2 (Kish)."""
+    return float(1 / np.sum(normalised_weights(np.asarray(log_weights, float)) ** 2))
+
+
+def reweighted_mean(values: Float[np.ndarray, "m *k"], work: Float[np.ndarray, "m"]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of an observable over the target, and its standard error, from samples of the model."""
+    weights = normalised_weights(-_checked(work))
+    values = np.asarray(values, float)
+    mean = np.tensordot(weights, values, 1)
+    return mean, np.sqrt(np.tensordot(weights**2, (values - mean) ** 2, 1))
+
+
+def two_sided(forward: Float[np.ndarray, "m"], backward: Float[np.ndarray, "k"]) -> Estimate:
+    """beta (F_1 - F_0) by Bennett's acceptance ratio.
+
+    forward: ln p_0 - ln p_1 of samples of 0, backward: ln p_1 - ln p_0 of samples of 1, each p unnormalised or not: the
+    difference is that of -ln of the normalisations. Error: Shirts et al., Phys. Rev. Lett. 91, 140601 (2003), eq. 10.
+    """
+    forward, backward = _checked(forward), _checked(backward)
+    shift = np.log(len(forward) / len(backward))
+
+    def imbalance(difference: float) -> float:
+        return expit(-(shift + forward - difference)).sum() - expit(shift - backward - difference).sum()
+
+    finite = np.concatenate([forward, -backward])
+    finite = finite[np.isfinite(finite)]
+    low, high = finite.min() - 50, finite.max() + 50
+    found = float(brentq(imbalance, low, high))  # pyright: ignore[reportArgumentType] (returns a number)
+    return Estimate(found, _bennett_error(forward, backward, shift, found), len(forward) + len(backward))
+
+
+def _bennett_error(forward: np.ndarray, backward: np.ndarray, shift: float, found: float) -> float:
+    total = len(forward) + len(backward)
+    argument = shift + np.concatenate([forward, -backward]) - found
+    mean = np.mean(expit(argument) * expit(-argument))
+    shares = total / len(forward) + total / len(backward)
+    return float(np.sqrt(max(1 / mean - shares, 0) / total))
+
+
+def _checked(work: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
+    work = np.asarray(work, float)
+    if work.ndim != 1 or len(work) < 2 or np.isnan(work).any() or not np.isfinite(work).any():
+        raise InputError(
+            f"works of shape {work.shape}, {np.isnan(work).sum()} of them NaN",
+            "two or more numbers, one of them finite",
+            "sample again, and look at the configurations whose energy is not finite",
+        )
+    return work

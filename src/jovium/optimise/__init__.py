@@ -1,0 +1,1 @@
+"""Step rules: the natural gradient, and what keeps a step from being too long."""

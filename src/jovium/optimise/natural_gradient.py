@@ -1,0 +1,52 @@
+"""The natural gradient: steps measured by how far they move the distribution, not the parameters.
+
+The change d of the parameters solves (F + damping) d = g with the Fisher matrix F = E[s s^T] of the scores s = d ln p /
+d theta (Amari, Neural Comput. 10, 251 (1998)). With b samples and p parameters F has rank b at most, and the solve is
+one of b x b: d = (g - S^T (S S^T + b damping)^-1 S g) / damping (Woodbury; minSR, Chen and Heyl, arXiv:2302.01941). A
+part of the last step is kept along directions that the present samples do not see (SPRING, Goldshlager, Abrahamsen and
+Lin, arXiv:2401.10190)."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def natural_direction(
+    scores: Float[Array, "b p"], gradient: Float[Array, "p"], damping: float, last: Float[Array, "p"] | None = None
+) -> Float[Array, "p"]:
+    """The solution d of (F + damping) d = gradient + damping last, F = S^T S / b of centred scores S.
+
+    damping is a share of the mean diagonal of F, so that it means the same for any scale of the parameters.
+    """
+    b = len(scores)
+    centred = scores - scores.mean(axis=0)
+    amount = damping * jnp.mean(jnp.sum(centred**2, axis=0)) / b + 1e-12
+    right = gradient if last is None else gradient + amount * last
+    overlap = centred @ centred.T / b
+    inner = jax.scipy.linalg.cho_factor(overlap + amount * jnp.eye(b, dtype=scores.dtype))
+    seen = centred.T @ jax.scipy.linalg.cho_solve(inner, centred @ right) / b
+    return (right - seen) / amount
+
+
+def bounded(direction: Float[Array, "p"], scores: Float[Array, "b p"], largest: float) -> Float[Array, "p"]:
+    """The direction, shortened where the distribution would move by more than `largest`: sqrt(d^T F d) <= largest."""
+    centred = scores - scores.mean(axis=0)
+    length = jnp.sqrt(jnp.mean((centred @ direction) ** 2))
+    return direction * jnp.minimum(1.0, largest / (length + 1e-12))
+
+
+def flattened(tree: Any) -> Float[Array, "p"]:
+    """All arrays of a tree in one row."""
+    return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])
+
+
+def unflattened(like: Any, row: Float[Array, "p"]) -> Any:
+    """A row in the form of a tree of arrays."""
+    leaves, form = jax.tree.flatten(like)
+    parts, start = [], 0
+    for leaf in leaves:
+        parts.append(row[start : start + leaf.size].reshape(leaf.shape))
+        start += leaf.size
+    return jax.tree.unflatten(form, parts)

@@ -1,0 +1,197 @@
+"""What a flow starts from: densities that are known and sampled exactly.
+
+All are densities of labelled particles. `log_copies` is the logarithm of the number of relabelled twins of the region a
+density covers: none for the uniform torus, which covers every labelling; N! / m for a crystal, whose particles stay
+near sites of their own, m of its translations being relabellings too. Free energies subtract it from ln N! once
+(`jovium.protons.thermodynamics`)."""
+
+import math
+from typing import Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jovium.base.cell import Cell
+from jovium.base.errors import InputError
+
+
+class BaseDensity(Protocol):
+    """A density of n particles in d dimensions. Lengths in bohr."""
+
+    def sample(self, key: PRNGKeyArray) -> Float[Array, "n d"]:
+        """One configuration."""
+        ...
+
+    def log_density(self, positions: Float[Array, "n d"]) -> Float[Array, ""]:
+        """ln p of one configuration."""
+        ...
+
+    def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
+        """The image of a configuration that the density speaks of."""
+        ...
+
+    @property
+    def log_copies(self) -> float:
+        """Logarithm of the number of relabelled twins of the region that is covered."""
+        ...
+
+
+class UniformTorus(eqx.Module):
+    """Every particle anywhere in a cell: ln p = -n ln V. The start of a fluid."""
+
+    vectors: tuple[tuple[float, ...], ...] = eqx.field(static=True)
+    n_particles: int = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, cell: Cell, n_particles: int) -> "UniformTorus":
+        """So many particles in this cell."""
+        return cls(tuple(map(tuple, cell.vectors.tolist())), n_particles)
+
+    def sample(self, key: PRNGKeyArray) -> Float[Array, "n d"]:
+        """Independent positions, fractional coordinates in [0, 1)."""
+        fractional = jax.random.uniform(key, (self.n_particles, 3))
+        return fractional @ jnp.asarray(self.vectors)
+
+    def log_density(self, positions: Float[Array, "n d"]) -> Float[Array, ""]:
+        """-n ln V."""
+        volume = abs(np.linalg.det(np.array(self.vectors)))
+        return jnp.asarray(-self.n_particles * np.log(volume), positions.dtype)
+
+    def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
+        """Any image will do."""
+        return positions
+
+    @property
+    def log_copies(self) -> float:
+        """0: every labelling is covered."""
+        return 0.0
+
+
+class Lattice(eqx.Module):
+    """A crystal anywhere in the cell, each particle displaced from its site by a Gaussian.
+
+    x_i = s + R_i + u_i, s uniform in the cell, u Gaussian of width exp(log_width) with sum u_i = 0;
+    ln p = -ln V - 3/2 ln n + ln N(u), the second term because the centroid is n^(1/2) shorter than an orthonormal
+    coordinate. A density of the displacements, not wrapped into the cell.
+    """
+
+    vectors: tuple[tuple[float, ...], ...] = eqx.field(static=True)
+    sites: tuple[tuple[float, ...], ...] = eqx.field(static=True)
+    log_width: Float[Array, ""]
+
+    @classmethod
+    def of(cls, cell: Cell, sites: Float[np.ndarray, "n 3"], width: float) -> "Lattice":
+        """Sites (bohr) in a cell and the width of the displacements (bohr). Raises InputError for a width <= 0."""
+        if not (np.isfinite(width) and width > 0):
+            raise InputError(f"a width of {width} bohr", "a positive length", "a tenth of the distance of two sites")
+        rows = tuple(map(tuple, np.asarray(sites, float).tolist()))
+        return cls(tuple(map(tuple, cell.vectors.tolist())), rows, jnp.float32(np.log(width)))
+
+    def sample(self, key: PRNGKeyArray) -> Float[Array, "n d"]:
+        """The lattice shifted at random, and displacements whose sum is zero."""
+        place, kick = jax.random.split(key)
+        shift = jax.random.uniform(place, (3,)) @ jnp.asarray(self.vectors)
+        moves = jnp.exp(self.log_width) * jax.random.normal(kick, (len(self.sites), 3))
+        return jnp.asarray(self.sites) + shift + moves - moves.mean(axis=0)
+
+    def log_density(self, positions: Float[Array, "n d"]) -> Float[Array, ""]:
+        """ln p of a configuration whose particles are near their sites, not wrapped (see `placed`)."""
+        n = len(self.sites)
+        moves = positions - jnp.asarray(self.sites, positions.dtype)
+        volume = abs(np.linalg.det(np.array(self.vectors)))
+        return _log_centred(moves - moves.mean(axis=0), self.log_width) - np.log(volume) - 1.5 * np.log(n)
+
+    def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
+        """The images that lie nearest to the sites of the lattice carried by the first particle."""
+        sites, vectors = (jnp.asarray(rows, positions.dtype) for rows in (self.sites, self.vectors))
+        moves = positions - sites - (positions[0] - sites[0])
+        turns = jnp.round(moves @ jnp.linalg.inv(vectors))
+        return positions - turns @ vectors
+
+    @property
+    def log_copies(self) -> float:
+        """ln(n! / m), m the translations that map the sites onto themselves."""
+        return math.lgamma(len(self.sites) + 1) - math.log(self._translations())
+
+    def _translations(self) -> int:
+        sites, vectors = np.array(self.sites), np.array(self.vectors)
+        fractional = sites @ np.linalg.inv(vectors)
+
+        def same(shift: np.ndarray) -> bool:
+            apart = (fractional + shift)[:, None] - fractional
+            apart = (apart - np.round(apart)) @ vectors
+            return bool((np.linalg.norm(apart, axis=-1).min(axis=1) < 1e-4).all())
+
+        return sum(same(site - fractional[0]) for site in fractional)
+
+
+class GaussianCloud(eqx.Module):
+    """n >= 2 particles in open space whose centroid rests: a density of the (n - 1) d orthonormal coordinates
+    orthogonal to the centroid, each a Gaussian of width exp(log_width)."""
+
+    n_particles: int = eqx.field(static=True)
+    dimensions: int = eqx.field(static=True)
+    log_width: Float[Array, ""]
+
+    @classmethod
+    def of(cls, n_particles: int, dimensions: int, width: float) -> "GaussianCloud":
+        """So many particles, the width in bohr."""
+        return cls(n_particles, dimensions, jnp.float32(np.log(width)))
+
+    def sample(self, key: PRNGKeyArray) -> Float[Array, "n d"]:
+        """Gaussian positions with their centroid moved to the origin."""
+        positions = jnp.exp(self.log_width) * jax.random.normal(key, (self.n_particles, self.dimensions))
+        return positions - positions.mean(axis=0)
+
+    def log_density(self, positions: Float[Array, "n d"]) -> Float[Array, ""]:
+        """ln p of a configuration about its centroid."""
+        return _log_centred(positions - positions.mean(axis=0), self.log_width)
+
+    def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
+        """The configuration about its centroid."""
+        return positions - positions.mean(axis=0)
+
+    @property
+    def log_copies(self) -> float:
+        """0: every labelling is covered."""
+        return 0.0
+
+
+class GaussianPoint(eqx.Module):
+    """One particle around a place: independent Gaussians along each axis."""
+
+    mean: Float[Array, "d"]
+    log_width: Float[Array, "d"]
+
+    @classmethod
+    def of(cls, mean: tuple[float, ...], width: float) -> "GaussianPoint":
+        """The place and the width (bohr)."""
+        return cls(jnp.asarray(mean, jnp.float32), jnp.full(len(mean), np.log(width), jnp.float32))
+
+    def sample(self, key: PRNGKeyArray) -> Float[Array, "n d"]:
+        """One position."""
+        return (self.mean + jnp.exp(self.log_width) * jax.random.normal(key, self.mean.shape))[None]
+
+    def log_density(self, positions: Float[Array, "n d"]) -> Float[Array, ""]:
+        """ln p of one position."""
+        scaled = (positions[0] - self.mean) * jnp.exp(-self.log_width)
+        return jnp.sum(-0.5 * scaled**2 - self.log_width - 0.5 * np.log(2 * np.pi))
+
+    def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
+        """As it is."""
+        return positions
+
+    @property
+    def log_copies(self) -> float:
+        """0: there is one particle."""
+        return 0.0
+
+
+def _log_centred(moves: Float[Array, "n d"], log_width: Float[Array, ""]) -> Float[Array, ""]:
+    """ln of a Gaussian on the (n - 1) d coordinates orthogonal to the centroid."""
+    n, dimensions = moves.shape
+    square = jnp.sum((moves * jnp.exp(-log_width)) ** 2)
+    return -0.5 * square - (n - 1) * dimensions * (log_width + 0.5 * np.log(2 * np.pi))

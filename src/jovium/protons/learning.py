@@ -1,0 +1,205 @@
+"""Two ways to teach a flow: configurations of the right distribution, or the Hamiltonian they would follow.
+
+From data, p is made to hold them: by maximum likelihood, -E_data[ln p], or by matching the velocity to straight paths
+from the base density to the data (flow matching; Lipman et al., arXiv:2210.02747), which integrates nothing. From the
+Hamiltonian, beta F = E_p[ln p + beta U] is minimised: its gradient follows the samples where forces are known
+(pathwise), or weighs their scores d ln p / d theta with ln p + beta U where only energies are. Both minimise a distance
+between the same two densities, in its two directions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jovium.base.errors import InputError
+from jovium.optimise.natural_gradient import flattened, unflattened
+from jovium.protons.flow import Flow, Sample, samples
+
+CHUNK = 32
+"""Configurations whose intermediate values are in memory at once."""
+
+BetaEnergy = Callable[[Float[Array, "n d"]], Float[Array, ""]]
+
+
+class Learnt(NamedTuple):
+    """The gradient of what is minimised, its value with its standard error, scores d ln p / d theta of the samples it
+    came from (None where the lesson gives none) and figures to log."""
+
+    gradient: Any
+    value: Float[Array, ""]
+    error: Float[Array, ""]
+    scores: Float[Array, "b p"] | None
+    figures: dict[str, Float[Array, ""]]
+
+
+class Lesson(Protocol):
+    """A way to learn. Called with a flow and a random key; differentiates with respect to the arrays of the flow."""
+
+    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool) -> Learnt:
+        """One gradient; with the scores of its samples where they are asked for."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class FromHamiltonian:
+    """Minimise beta F = E_p[ln p + beta U] over `batch` fresh samples.
+
+    pathwise: the gradient runs through the samples and the forces. Otherwise E[(w - mean w) d ln p / d theta], w = ln p
+    + beta U, which needs energies alone; the mean is the control variate, without the sample itself. A `reference`
+    energy whose forces are known and that follows beta U closely takes the noise of the weights: pathwise for the
+    reference, scores for the difference."""
+
+    beta_energy: BetaEnergy
+    batch: int = 128
+    pathwise: bool = True
+    reference: BetaEnergy | None = None
+
+    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Learnt:
+        """One gradient of beta F."""
+        keys = jax.random.split(key, self.batch)
+        smooth = self.beta_energy if self.pathwise else self.reference
+        found, gradient = self._followed(flow, keys, smooth)
+        energies = _mapped(self.beta_energy, found.positions)
+        work = found.log_density + energies
+        table = score_table(flow, found.positions) if scores or not self.pathwise else None
+        if table is not None and not self.pathwise:
+            rest = energies - (_mapped(smooth, found.positions) if smooth else -found.log_density)
+            weights = (rest - rest.mean()) / (self.batch - 1)
+            gradient = jax.tree.map(jnp.add, gradient, unflattened(gradient, weights @ table))
+        figures = {
+            "beta_energy": energies.mean(),
+            "log_density": found.log_density.mean(),
+            "ess": effective_share(-work),
+        }
+        return Learnt(gradient, work.mean(), work.std() / np.sqrt(self.batch), table, figures)
+
+    def _followed(self, flow: Flow, keys: PRNGKeyArray, smooth: BetaEnergy | None) -> tuple[Sample, Any]:
+        """Samples, and the gradient of mean(ln p + smooth energy) along them; zero without a smooth energy."""
+        if smooth is None:
+            zero = jax.tree.map(jnp.zeros_like, eqx.filter(flow, eqx.is_inexact_array))
+            return jax.lax.map(flow.sample, keys, batch_size=CHUNK), zero
+
+        def work(flow: Flow, keys: PRNGKeyArray) -> tuple[Float[Array, ""], Sample]:
+            found = jax.vmap(flow.sample)(keys)
+            return jnp.sum(found.log_density + jax.vmap(smooth)(found.positions)), found
+
+        return _summed_gradient(work, flow, keys, self.batch)
+
+
+@dataclass(frozen=True, eq=False)
+class ByLikelihood:
+    """Minimise -E_data[ln p] over batches of configurations (bohr)."""
+
+    configurations: Float[np.ndarray, "m n d"]
+    batch: int = 128
+
+    def __post_init__(self):
+        _check(self.configurations)
+
+    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Learnt:
+        """One gradient of -E_data[ln p]."""
+        chosen = jax.random.randint(key, (self.batch,), 0, len(self.configurations))
+        data = jnp.asarray(self.configurations, jnp.float32)[chosen]
+
+        def loss(flow: Flow, data: Float[Array, "b n d"]) -> tuple[Float[Array, ""], Float[Array, "b"]]:
+            values = -jax.vmap(flow.log_density)(data)
+            return jnp.sum(values), values
+
+        values, gradient = _summed_gradient(loss, flow, data, self.batch)
+        table = score_table(flow, data) if scores else None
+        return Learnt(gradient, values.mean(), values.std() / np.sqrt(self.batch), table, {})
+
+
+@dataclass(frozen=True, eq=False)
+class ByMatching:
+    """Minimise E|v(x_t, t) - (x_1 - x_0)|^2, x_t = x_0 + t (x_1 - x_0), over pairs of starts and data (bohr).
+
+    `ends - starts` are the displacements of the pairs; `jovium.protons.pairing` makes them short.
+    """
+
+    starts: Float[np.ndarray, "m n d"]
+    displacements: Float[np.ndarray, "m n d"]
+    batch: int = 256
+
+    def __post_init__(self):
+        _check(self.starts)
+        _check(self.displacements)
+
+    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Learnt:
+        """One gradient of the mean square deviation of the velocity."""
+        pick, when = jax.random.split(key)
+        chosen = jax.random.randint(pick, (self.batch,), 0, len(self.starts))
+        starts, moves = (jnp.asarray(rows, jnp.float32)[chosen] for rows in (self.starts, self.displacements))
+        times = jax.random.uniform(when, (self.batch,))
+
+        def loss(flow: Flow, batch: tuple[Array, ...]) -> tuple[Float[Array, ""], Float[Array, "b"]]:
+            values = jax.vmap(lambda x, d, t: jnp.sum((flow.velocity(x + t * d, t).velocity - d) ** 2))(*batch)
+            return jnp.sum(values), values
+
+        values, gradient = _summed_gradient(loss, flow, (starts, moves, times), self.batch)
+        return Learnt(gradient, values.mean(), values.std() / np.sqrt(self.batch), None, {})
+
+
+def score_table(flow: Flow, positions: Float[Array, "b n d"]) -> Float[Array, "b p"]:
+    """d ln p(x) / d theta of every configuration x held fixed, parameters in one row."""
+
+    def score(x: Float[Array, "n d"]) -> Float[Array, "p"]:
+        gradient = eqx.filter_grad(lambda flow: flow.log_density(x))(flow)
+        return flattened(gradient)
+
+    return _mapped(score, positions)
+
+
+def effective_share(log_weights: Float[Array, "b"]) -> Float[Array, ""]:
+    """Effective sample size over the number of samples, (sum w)^2 / (b sum w^2) (Kish)."""
+    top = jax.scipy.special.logsumexp
+    return jnp.exp(2 * top(log_weights) - top(2 * log_weights)) / log_weights.shape[0]
+
+
+def integration_error(flow: Flow, key: PRNGKeyArray, beta_energy: BetaEnergy, batch: int) -> Float[Array, ""]:
+    """E[ln p + beta U] as integrated minus the same with twice as many steps, from the same starts, in kT."""
+    work = [samples(one, key, batch) for one in (flow, flow.with_steps(2 * flow.n_steps))]
+    values = [jnp.mean(one.log_density + _mapped(beta_energy, one.positions)) for one in work]
+    return values[0] - values[1]
+
+
+def _mapped(function: Callable[[Array], Array], rows: Float[Array, "b *s"]) -> Array:
+    """The function of every row, CHUNK rows at a time."""
+    return jax.lax.map(function, rows, batch_size=min(CHUNK, len(rows)))
+
+
+def _summed_gradient(loss: Callable[..., Any], flow: Flow, rows: Any, batch: int) -> tuple[Any, Any]:
+    """What `loss` gives beside its sum for all rows, and the gradient of its mean; CHUNK rows at a time."""
+    gradient = eqx.filter_grad(loss, has_aux=True)
+    if batch <= CHUNK:
+        total, values = gradient(flow, rows)
+        return values, jax.tree.map(lambda leaf: leaf / batch, total)
+    if batch % CHUNK:
+        raise InputError(
+            f"a batch of {batch}", f"at most {CHUNK} or a multiple of it", f"take {CHUNK * (batch // CHUNK + 1)}"
+        )
+    chunks = jax.tree.map(lambda row: row.reshape(-1, CHUNK, *row.shape[1:]), rows)
+    zero = jax.tree.map(jnp.zeros_like, eqx.filter(flow, eqx.is_inexact_array))
+
+    def add(total: Any, chunk: Any) -> tuple[Any, Any]:
+        part, values = gradient(flow, chunk)
+        return jax.tree.map(jnp.add, total, part), values
+
+    total, values = jax.lax.scan(add, zero, chunks)
+    values = jax.tree.map(lambda row: row.reshape(batch, *row.shape[2:]), values)
+    return values, jax.tree.map(lambda leaf: leaf / batch, total)
+
+
+def _check(configurations: Float[np.ndarray, "m n d"]) -> None:
+    if configurations.ndim != 3 or not len(configurations) or not np.isfinite(configurations).all():
+        raise InputError(
+            f"configurations of shape {configurations.shape} with "
+            f"{np.count_nonzero(~np.isfinite(configurations))} coordinates not finite",
+            "(m, n, d) finite numbers, m >= 1",
+            "check where they come from",
+        )

@@ -1,0 +1,183 @@
+"""What a trained proton density says: free energy in both ways, means, g(r), and configurations to go on with."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.cell import Cell
+from jovium.base.errors import InputError
+from jovium.base.files import write_json
+from jovium.base.statistics import Estimate
+from jovium.base.structure import Structure
+from jovium.observe.pair_correlation import PairCorrelation, pair_histogram
+from jovium.observe.reweighting import FreeEnergy, effective_samples, free_energy, normalised_weights, reweighted_mean
+from jovium.protons.flow import Flow, samples
+from jovium.protons.targets import Target
+from jovium.runs.proton_training import METRICS, offset_of, trained_flow
+from jovium.sampling.independence import IndependenceChain, independence_chain
+
+BATCH = 512
+"""Configurations drawn at once."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Independent samples of a flow: positions (bohr), ln p, and U / kT of each."""
+
+    positions: Float[np.ndarray, "m n d"]
+    log_density: Float[np.ndarray, "m"]
+    beta_energy: Float[np.ndarray, "m"]
+
+    @property
+    def work(self) -> Float[np.ndarray, "m"]:
+        """ln p + beta U."""
+        return self.log_density + self.beta_energy
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Per particle and in kT: beta F - beta F_ideal (without a cell -ln Z of the whole system instead, not per
+    particle), U of the target by reweighting, and g(r) of the model and of the target where there is a cell."""
+
+    free_energy: FreeEnergy
+    energy: Estimate
+    model_energy: Estimate
+    chain: IndependenceChain
+    n_particles: int
+    pairs: PairCorrelation | None
+    model_pairs: PairCorrelation | None
+
+    def record(self) -> dict[str, Any]:
+        """Plain values for files and machines."""
+
+        def pair(one: Estimate, scale: int = 1) -> dict[str, float]:
+            return {"value": one.value / scale, "error": one.error / scale}
+
+        n = self.n_particles
+        name, scale = ("F_excess_kT_per_particle", n) if self.pairs else ("minus_ln_Z", 1)
+        energy = "U_kT_per_particle" if self.pairs else "U_kT"
+        return {
+            f"{name}_variational": pair(self.free_energy.variational, scale),
+            f"{name}_reweighted": pair(self.free_energy.reweighted, scale),
+            f"{energy}_model": pair(self.model_energy, scale),
+            f"{energy}_reweighted": pair(self.energy, scale),
+            "samples": self.free_energy.n_samples,
+            "effective_samples": self.free_energy.effective_samples,
+            "acceptance": self.chain.acceptance,
+            "longest_stay": self.chain.longest_stay,
+            "n_particles": n,
+        }
+
+
+def drawn(
+    flow: Flow, target: Target, n_samples: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
+) -> Drawn:
+    """So many samples, BATCH at a time. watched: shows progress over the batches."""
+
+    @eqx.filter_jit
+    def batch(flow: Flow, key: jax.Array) -> tuple[jax.Array, ...]:
+        found = samples(flow, key, BATCH)
+        energies = jax.lax.map(target.beta_energy, found.positions, batch_size=64)
+        return found.positions, found.log_density, energies
+
+    keys = jax.random.split(jax.random.key(seed), -(-n_samples // BATCH))
+    columns = zip(*(tuple(map(np.asarray, batch(flow, key))) for key in watched(keys)), strict=True)
+    positions, log_density, energies = (np.concatenate(column)[:n_samples] for column in columns)
+    return Drawn(positions, log_density.astype(float), energies.astype(float))
+
+
+def measured(found: Drawn, target: Target, flow: Flow, n_bins: int = 40) -> Measured:
+    """Everything from the samples."""
+    work = found.work
+    mean, error = reweighted_mean(_finite(found.beta_energy), work)
+    plain = found.beta_energy
+    model = Estimate(float(plain.mean()), float(plain.std(ddof=1) / np.sqrt(len(plain))), len(plain))
+    pairs = model_pairs = None
+    if target.cell is not None and target.n_particles > 1:
+        edges = np.linspace(0, _range(target.cell), n_bins + 1)
+        counts = np.array([pair_histogram(_structure(x, target.cell), edges) for x in found.positions])
+        centres = 0.5 * (edges[1:] + edges[:-1])
+        pairs = PairCorrelation(centres, *reweighted_mean(counts, work))
+        model_pairs = PairCorrelation(centres, counts.mean(axis=0), counts.std(axis=0, ddof=1) / np.sqrt(len(counts)))
+    return Measured(
+        free_energy(work, offset_of(target, flow)),
+        Estimate(float(mean), float(error), effective_samples(-work)),
+        model,
+        independence_chain(work),
+        target.n_particles,
+        pairs,
+        model_pairs,
+    )
+
+
+def measure_run(
+    folder: Path, n_samples: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
+) -> Measured:
+    """Measure a run directory; writes measure.json, g_of_r.csv and figures there. Raises InputError for fewer than two
+    samples."""
+    if n_samples < 2:
+        raise InputError(f"{n_samples} samples", "two or more", "some thousands give error bars")
+    recipe, flow = trained_flow(folder)
+    target = recipe.system.target()
+    found = measured(drawn(flow, target, n_samples, seed, watched), target, flow)
+    write_json(folder / "measure.json", {"system": recipe.system.__dict__, "seed": seed, **found.record()})
+    if found.pairs and found.model_pairs:
+        _write_pairs(folder / "g_of_r.csv", found.pairs, found.model_pairs)
+    return found
+
+
+def sample_run(folder: Path, path: Path, n_samples: int, seed: int, exact: bool) -> int:
+    """Write configurations of a run as a trajectory with ln p and the weight of each; exact: as independence Metropolis
+    accepts them, repeated where the chain stays. The number of different configurations written. Raises InputError for
+    a system without a cell."""
+    from jovium.formats.structures import write_structures
+
+    recipe, flow = trained_flow(folder)
+    target = recipe.system.target()
+    if target.cell is None:
+        raise InputError(f"{recipe.system.name} has no cell", "a system in a periodic cell", "take `measure`")
+    found = drawn(flow, target, n_samples, seed)
+    weights = normalised_weights(-found.work) * n_samples
+    shown = independence_chain(found.work).shown if exact else np.arange(n_samples)
+    structures = [_structure(found.positions[i], target.cell, wrapped=True) for i in shown]
+    facts = [{"log_density": float(found.log_density[i]), "weight": 1.0 if exact else float(weights[i])} for i in shown]
+    write_structures(path, structures, facts)
+    return len(np.unique(shown))
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The reports of a run, in order. Raises InputError when there are none."""
+    try:
+        return [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
+    except OSError as error:
+        raise InputError(f"{folder} has no {METRICS}", "the folder of a run", "train first") from error
+
+
+def _structure(positions: Float[np.ndarray, "n 3"], cell: Cell, wrapped: bool = False) -> Structure:
+    placed = cell.wrap(positions) if wrapped else np.asarray(positions, float)
+    return Structure(cell, placed, ("H",) * len(positions))
+
+
+def _range(cell: Cell) -> float:
+    """How far g(r) is known: half the smallest height."""
+    return float((1 / np.linalg.norm(np.linalg.inv(cell.vectors), axis=0)).min() / 2)
+
+
+def _finite(values: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
+    """Energies whose weight is zero anyway, made finite."""
+    return np.where(np.isfinite(values), values, 0.0)
+
+
+def _write_pairs(path: Path, exact: PairCorrelation, model: PairCorrelation) -> None:
+    from jovium.base.files import write_lines
+
+    rows = zip(exact.r, exact.g, exact.error, model.g, model.error, strict=True)
+    lines = ["r_bohr,g,g_error,g_model,g_model_error\n"]
+    write_lines(path, lines + [",".join(f"{value:.6g}" for value in row) + "\n" for row in rows])

@@ -1,0 +1,140 @@
+"""Systems that proton densities are trained for, by name: target, base density and the space of the velocity."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.cell import Cell
+from jovium.base.errors import InputError
+from jovium.protons.base_density import BaseDensity, GaussianCloud, GaussianPoint, Lattice, UniformTorus
+from jovium.protons.flow import Flow
+from jovium.protons.space import Space
+from jovium.protons.targets import (
+    DoubleWell,
+    FourParticleDoubleWell,
+    HarmonicCrystal,
+    LennardJones,
+    LennardJonesCluster,
+    OneComponentPlasma,
+    Target,
+    Yukawa,
+)
+from jovium.protons.velocity import PairVelocity, PointVelocity
+
+LATTICES = {
+    "sc": [[0, 0, 0]],
+    "bcc": [[0, 0, 0], [0.5, 0.5, 0.5]],
+    "fcc": [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
+}
+"""Sites of the cubic lattices in units of their cube."""
+
+
+@dataclass(frozen=True)
+class SystemChoice:
+    """What to model. name: see NAMES. n: particles. coupling, screening: of charges. density, temperature: of
+    Lennard-Jones fluids. side: of the double well. crystal: "" for a fluid, or the lattice its particles stay near."""
+
+    name: str = "ocp"
+    n: int = 16
+    coupling: float = 10.0
+    screening: float = 2.0
+    density: float = 0.5
+    temperature: float = 2.0
+    side: str = "left"
+    crystal: str = ""
+
+    def __post_init__(self):
+        if self.name not in NAMES:
+            raise InputError(f"system '{self.name}'", f"one of: {', '.join(NAMES)}", "choose one of them")
+        if self.crystal and self.crystal not in LATTICES:
+            raise InputError(f"crystal '{self.crystal}'", f"one of: {', '.join(LATTICES)}", "leave it out for a fluid")
+
+    def target(self) -> Target:
+        """The system with its energy."""
+        match self.name:
+            case "ocp":
+                return OneComponentPlasma(self.n, self.coupling)
+            case "yukawa":
+                return Yukawa(self.n, self.coupling, self.screening)
+            case "lj":
+                return LennardJones(self.n, self.density, self.temperature)
+            case "lj13":
+                return LennardJonesCluster()
+            case "dw4":
+                return FourParticleDoubleWell()
+            case "harmonic":
+                cell = Cell(np.eye(3) * (4 * np.pi * self.n / 3) ** (1 / 3))
+                sites = lattice_sites(self.crystal or "bcc", self.n, cell)
+                return HarmonicCrystal(cell, sites, self.coupling, 1.05 * _nearest(sites, cell))
+            case _:
+                return DoubleWell(self.side)
+
+
+NAMES = ("ocp", "yukawa", "lj", "lj13", "dw4", "double-well", "harmonic")
+
+
+def lattice_sites(lattice: str, n: int, cell: Cell) -> Float[np.ndarray, "n 3"]:
+    """Sites (bohr) of n particles on a cubic lattice that fills a cell. Raises InputError when n does not fit."""
+    motif = np.array(LATTICES[lattice], float)
+    edge = round((n / len(motif)) ** (1 / 3))
+    if edge**3 * len(motif) != n:
+        fits = ", ".join(str(len(motif) * k**3) for k in range(1, 5))
+        raise InputError(f"{n} particles on a {lattice} lattice in a cube", f"{fits}, ...", "change n")
+    corners = np.stack(np.meshgrid(*[np.arange(edge)] * 3, indexing="ij"), -1).reshape(-1, 1, 3)
+    return ((corners + motif).reshape(-1, 3) / edge) @ cell.vectors
+
+
+def initial_flow(choice: SystemChoice, target: Target, form: dict[str, Any], n_steps: int, seed: int) -> Flow:
+    """A flow that is the base density: form: sizes of the velocity (n_times, n_radial, n_channels)."""
+    key = jax.random.key(seed)
+    base = _base(choice, target)
+    if choice.name == "double-well":
+        return Flow(base, PointVelocity.of(2, scale=1.5, key=key), n_steps)
+    if target.cell is None:
+        dimensions = 2 if choice.name == "dw4" else 3
+        return Flow(
+            base,
+            PairVelocity.of(Space.open(dimensions, {"dw4": 9.0, "lj13": 5.0}[choice.name]), key=key, **form),
+            n_steps,
+        )
+    return Flow(
+        base,
+        PairVelocity.of(Space.periodic(target.cell, _largest_wave(target.cell, target.n_particles)), key=key, **form),
+        n_steps,
+    )
+
+
+def form_of(choice: SystemChoice, target: Target, form: dict[str, Any], n_steps: int) -> Flow:
+    """Names, shapes and types of such a flow, to load one into."""
+    return eqx.filter_eval_shape(initial_flow, choice, target, form, n_steps, 0)
+
+
+def _largest_wave(cell: Cell, n: int) -> float:
+    """Waves down to 0.86 of the spacing of particles, and in a small cell to a third of its longest wave."""
+    longest = np.linalg.norm(cell.reciprocal, axis=1).min()
+    return max(7.3 / (cell.volume / n) ** (1 / 3), 3.01 * float(longest))
+
+
+def _base(choice: SystemChoice, target: Target) -> BaseDensity:
+    if choice.name == "double-well":
+        return GaussianPoint.of((-2.5 if choice.side == "left" else 2.2, 0.0), 0.5)
+    if target.cell is None:
+        return GaussianCloud.of(
+            target.n_particles, 2 if choice.name == "dw4" else 3, {"dw4": 2.0, "lj13": 0.8}[choice.name]
+        )
+    lattice = choice.crystal or ("bcc" if choice.name == "harmonic" else "")
+    if not lattice:
+        return UniformTorus.of(target.cell, target.n_particles)
+    sites = lattice_sites(lattice, target.n_particles, target.cell)
+    return Lattice.of(target.cell, sites, 0.12 * _nearest(sites, target.cell))
+
+
+def _nearest(sites: Float[np.ndarray, "n 3"], cell: Cell) -> float:
+    """Shortest distance of two sites, or of a site and its own image."""
+    from jovium.base.structure import Structure
+
+    return Structure(cell, sites, ("H",) * len(sites)).shortest_distance()

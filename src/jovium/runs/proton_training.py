@@ -1,0 +1,459 @@
+"""Training a proton density in a run directory: lessons one after the other, saved, watched, continued.
+
+`config.json` says what is trained, `state.safetensors` holds the flow, the step rule and the step, `metrics.jsonl` has
+a line per report, `data.npz` the configurations that were learnt from. Random numbers depend on the seed, the step and
+the number of roll-backs alone: a run that was killed and repeated is the run that was not."""
+
+import functools
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jovium.base import checkpoint
+from jovium.base.errors import InputError, JoviumError
+from jovium.base.files import append_durably, existing_folder, replacing, sole_writer, write_json
+from jovium.observe.reweighting import free_energy
+from jovium.optimise.natural_gradient import flattened
+from jovium.optimise.step_rules import Adam, Natural, StepRule
+from jovium.protons.flow import Flow, samples
+from jovium.protons.learning import (
+    ByLikelihood,
+    ByMatching,
+    FromHamiltonian,
+    Learnt,
+    Lesson,
+    integration_error,
+)
+from jovium.protons.pairing import shortest_displacements
+from jovium.protons.targets import Target
+from jovium.protons.thermodynamics import excess_term
+from jovium.runs.proton_systems import SystemChoice, form_of, initial_flow
+from jovium.sampling.hamiltonian import trajectories
+from jovium.sampling.independence import independence_chain
+from jovium.sampling.metropolis import started
+
+CONFIG, STATE, METRICS, DATA = "config.json", "state.safetensors", "metrics.jsonl", "data.npz"
+
+LESSONS = ("matching", "likelihood", "energy", "scores")
+"""In the order they are given: two from data, two from the Hamiltonian (pathwise, and by scores of energies alone)."""
+
+JUMP = 10.0
+"""A value of what is minimised above the last good one by so many standard errors, and by a kT per particle,
+diverges."""
+
+COLLAPSE = 3.0
+"""An entropy that falls by more kT per particle than this from one report to the next has collapsed."""
+
+TOLERANCE = 0.002
+"""Integration error of the free energy, kT per particle, at which the number of steps is doubled."""
+
+MOST_ROLLBACKS = 6
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a density is trained. matching, likelihood, energy, scores: steps of each lesson, in this order. rate: of a
+    step, falling to zero along a cosine within each lesson, and halved by every return to a good state. n_steps: of
+    Runge and Kutta. n_times, n_radial, n_channels: size of the velocity. n_chains, n_frames: configurations sampled to
+    learn from, unless a file gives them."""
+
+    system: SystemChoice = field(default_factory=SystemChoice)
+    matching: int = 1000
+    likelihood: int = 0
+    energy: int = 300
+    scores: int = 0
+    optimiser: str = "adam"
+    rate: float = 4e-3
+    batch: int = 128
+    n_steps: int = 8
+    n_times: int = 5
+    n_radial: int = 14
+    n_channels: int = 4
+    n_chains: int = 128
+    n_frames: int = 60
+    seed: int = 0
+
+    def __post_init__(self):
+        counts = [getattr(self, name) for name in LESSONS]
+        sizes = self.n_steps, self.n_times - 1, self.n_radial - 2, self.n_channels, self.n_chains, self.n_frames
+        if min(counts) < 0 or min(sizes) < 1 or self.optimiser not in ("adam", "natural") or not 0 < self.rate < 1:
+            raise InputError(f"{self}", "steps >= 0, sizes >= 1, adam or natural, a rate below 1", "check the options")
+        if self.batch < 2 or (self.batch > 32 and self.batch % 32):
+            raise InputError(f"a batch of {self.batch}", "2 to 32, or a multiple of 32", "take 128")
+
+    @property
+    def form(self) -> dict[str, int]:
+        """Sizes of the velocity."""
+        return {"n_times": self.n_times, "n_radial": self.n_radial, "n_channels": self.n_channels}
+
+    @property
+    def total(self) -> int:
+        """Steps of all lessons."""
+        return sum(getattr(self, name) for name in LESSONS)
+
+    def lesson_at(self, step: int) -> tuple[str, int, int]:
+        """The lesson of a step, its first step and its number of steps."""
+        first = 0
+        for name in LESSONS:
+            count = getattr(self, name)
+            if step < first + count:
+                return name, first, count
+            first += count
+        raise IndexError(step)
+
+    @classmethod
+    def of_dict(cls, values: dict[str, Any]) -> "Recipe":
+        """The recipe that `asdict` made a dictionary of."""
+        return cls(**{**values, "system": SystemChoice(**values["system"])})
+
+
+class State(NamedTuple):
+    """Everything training continues from."""
+
+    flow: Flow
+    rule: Any
+    step: Array
+    rollbacks: Array
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is. value: of the last batch, of what the lesson minimises. free_energy: beta F - beta F_ideal
+    (without a cell: -ln Z) per particle of fresh samples, its error, reweighted, the share of effective samples, the
+    acceptance of independence Metropolis, ln p per particle, and the error of integration per particle."""
+
+    step: int
+    lesson: str
+    value: float
+    gradient_norm: float
+    free_energy: float
+    free_energy_error: float
+    reweighted: float
+    effective_share: float
+    acceptance: float
+    log_density: float
+    integration_error: float
+    integration_steps: int
+    seconds: float
+    note: str = ""
+
+
+def train(folder: Path, recipe: Recipe, every: int = 25, data: Path | None = None) -> Iterator[Progress]:
+    """Train in a run directory or continue there; a report, and a save, per `every` steps. data: configurations to
+    learn from (extxyz), otherwise they are sampled. Raises InputError when the folder holds another run, OutputError
+    when nothing can be written, JoviumError when training fails again and again."""
+    existing_folder(folder)
+    with sole_writer(folder / METRICS):
+        _keep_config(folder, recipe)
+        run = _Run(folder, recipe, data)
+        yield from run.until_done(every)
+
+
+def cost(recipe: Recipe) -> dict[str, Any]:
+    """What training will take: parameters, memory of the intermediate values (MB), seconds of a step of the Hamiltonian
+    and of all of them, measured on a step of 32 samples."""
+    target = recipe.system.target()
+    flow = initial_flow(recipe.system, target, recipe.form, recipe.n_steps, recipe.seed)
+    few = min(32, recipe.batch)
+    lesson = eqx.filter_jit(lambda flow, key: FromHamiltonian(target.beta_energy, few)(flow, key).value)
+    jax.block_until_ready(lesson(flow, jax.random.key(0)))
+    begin = time.monotonic()
+    jax.block_until_ready(lesson(flow, jax.random.key(1)))
+    seconds = (time.monotonic() - begin) * recipe.batch / few
+    n, width = target.n_particles, 2 * recipe.n_radial + 20 * recipe.n_channels
+    return {
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(flow, eqx.is_inexact_array))),
+        "memory_mb": round(few * 4 * n**2 * width * 4 / 1e6),
+        "seconds_per_energy_step": round(seconds, 3),
+        "minutes_of_energy_steps": round(seconds * (recipe.energy + recipe.likelihood) / 60, 1),
+    }
+
+
+def trained_flow(folder: Path) -> tuple[Recipe, Flow]:
+    """The recipe and the flow of a run directory. Raises InputError when there is none."""
+    recipe = read_recipe(folder)
+    facts = checkpoint.read_facts(folder / STATE)
+    return recipe, checkpoint.load(folder / STATE, _state_form(recipe, facts["n_steps"], facts["lesson"])).flow
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """What a run directory trains. Raises InputError when it is none."""
+    try:
+        return Recipe.of_dict(json.loads((folder / CONFIG).read_text()))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{folder} holds no run: {error}", f"a folder with {CONFIG}", "give the folder of a run"
+        ) from error
+
+
+def _keep_config(folder: Path, recipe: Recipe) -> None:
+    if not (folder / CONFIG).exists():
+        write_json(folder / CONFIG, asdict(recipe))
+    before = read_recipe(folder)
+    if before != recipe:
+        old, new = asdict(before), asdict(recipe)
+        changed = ", ".join(f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name])
+        raise InputError(
+            f"{folder} holds a run with other settings ({changed})", "the same settings", "give another folder"
+        )
+
+
+class _Run:
+    """One training: the state, the last good one, and what a step needs."""
+
+    def __init__(self, folder: Path, recipe: Recipe, data: Path | None):
+        self.folder, self.recipe, self.data = folder, recipe, data
+        self.target = recipe.system.target()
+        self.started, self.last_good = time.monotonic(), None
+        self._programs: dict[Any, Any] = {}
+        if (folder / STATE).exists():
+            facts = checkpoint.read_facts(folder / STATE)
+            self.state = checkpoint.load(folder / STATE, _state_form(recipe, facts["n_steps"], facts["lesson"]))
+            self.last_good = facts["log_density"]
+        else:
+            flow = initial_flow(recipe.system, self.target, recipe.form, recipe.n_steps, recipe.seed)
+            self.state = State(flow, None, jnp.int32(0), jnp.int32(0))
+
+    @property
+    def done(self) -> int:
+        return int(self.state.step)
+
+    def until_done(self, every: int) -> Iterator[Progress]:
+        """Steps and reports until the recipe is at its end."""
+        while self.done < self.recipe.total:
+            name, first, count = self.recipe.lesson_at(self.done)
+            rule = self._rule(name)
+            if self.done == first or self.state.rule is None:
+                self.state = self.state._replace(rule=rule.start(self.state.flow))
+            stop = min(first + count, (self.done // every + 1) * every)
+            good, values = self.state, []
+            while self.done < stop:
+                self.state, value, norm = self._step(name, rule, first, count)
+                values.append(float(value))
+                if not np.isfinite(values[-1] + float(norm)):
+                    break
+            yield self._judged(name, good, values, float(norm))
+
+    def _judged(self, name: str, good: State, values: list[float], norm: float) -> Progress:
+        """Save a state that is sound; go back to the last good one from any other. Either is reported."""
+        note, report = self._verdict(values), None
+        if not note:
+            report = self._report(name, values[-1], norm)
+            note = self._verdict_of(report)
+        if note:
+            self._roll_back(good, note, doubled="integration" in note)
+            report = self._report(name, values[-1], norm, note + f"; back to step {self.done}")
+        assert report is not None
+        self.last_good = report.log_density
+        facts = {"n_steps": self.state.flow.n_steps, "lesson": name, "log_density": report.log_density}
+        checkpoint.save(self.folder / STATE, self.state, facts)
+        append_durably(self.folder / METRICS, json.dumps(asdict(report)) + "\n")
+        return report
+
+    def _verdict(self, values: list[float]) -> str:
+        """What is wrong with the values of the last steps, or nothing."""
+        if not np.isfinite(values[-1]):
+            return "not a number"
+        n, begin = self.target.n_particles, np.median(values[: max(1, len(values) // 3)])
+        spread = np.std(values) + 1e-12
+        if values[-1] - begin > max(n, JUMP * spread):
+            return f"diverging: {begin:.4g} -> {values[-1]:.4g}"
+        return ""
+
+    def _verdict_of(self, report: Progress) -> str:
+        """What is wrong with fresh samples, or nothing."""
+        if not np.isfinite([report.log_density, report.integration_error]).all():
+            return "not a number"
+        gone = report.log_density - (report.log_density if self.last_good is None else self.last_good)
+        if report.lesson in ("energy", "scores") and gone > COLLAPSE:
+            return f"entropy collapsed by {gone:.2f} kT per particle"
+        if abs(report.integration_error) > TOLERANCE and report.lesson in ("energy", "scores", "likelihood"):
+            return f"integration error {report.integration_error:.2g} kT per particle"
+        return ""
+
+    def _roll_back(self, good: State, note: str, doubled: bool) -> None:
+        if int(good.rollbacks) >= MOST_ROLLBACKS:
+            raise JoviumError(
+                f"{self.folder}: {note}, after {MOST_ROLLBACKS} returns to a good state",
+                "training that stays finite",
+                "the last good state is kept; train with a lower --rate in another folder",
+            )
+        flow = good.flow.with_steps(2 * good.flow.n_steps) if doubled else good.flow
+        self.state = good._replace(flow=flow, rollbacks=good.rollbacks + 1)
+
+    def _rule(self, name: str) -> StepRule:
+        """The step rule of a lesson."""
+        if self.recipe.optimiser == "natural" and name != "matching":
+            return Natural(50 * self.recipe.rate)
+        return Adam(self.recipe.rate, longest=1.0 if name == "matching" else 20.0)
+
+    def _step(self, name: str, rule: StepRule, first: int, count: int) -> tuple[State, Array, Array]:
+        lesson = self._lesson(name)
+        program = self._program(("step", name, self.state.flow.n_steps), lambda: _step_program(lesson, rule))
+        return program(self.state, jnp.float32(first), jnp.float32(count), jax.random.key(self.recipe.seed))
+
+    def _report(self, name: str, value: float, norm: float, note: str = "") -> Progress:
+        n = self.target.n_particles
+        key = jax.random.fold_in(jax.random.key(self.recipe.seed + 1), self.done)
+        judge = self._program(("judge", self.state.flow.n_steps), lambda: _judge_program(self.target))
+        work, log_density, error = (np.asarray(found, float) for found in judge(self.state.flow, key))
+        offset = offset_of(self.target, self.state.flow)
+        finite = np.isfinite(work).all()
+        found = free_energy(work, offset) if finite else None
+        chain = independence_chain(work) if finite else None
+        return Progress(
+            step=self.done,
+            lesson=name,
+            value=value,
+            gradient_norm=norm,
+            free_energy=found.variational.value / n if found else float("inf"),
+            free_energy_error=found.variational.error / n if found else float("inf"),
+            reweighted=found.reweighted.value / n if found else float("inf"),
+            effective_share=found.effective_samples / found.n_samples if found else 0.0,
+            acceptance=chain.acceptance if chain else 0.0,
+            log_density=float(log_density.mean()) / n,
+            integration_error=float(error) / n,
+            integration_steps=self.state.flow.n_steps,
+            seconds=time.monotonic() - self.started,
+            note=note,
+        )
+
+    def _program(self, name: Any, make: Any) -> Any:
+        if name not in self._programs:
+            self._programs[name] = make()
+        return self._programs[name]
+
+    @functools.lru_cache(maxsize=8)  # noqa: B019 (a run lives as long as the process)
+    def _lesson(self, name: str) -> Lesson:
+        if name == "energy":
+            return FromHamiltonian(self.target.beta_energy, self.recipe.batch)
+        if name == "scores":
+            return FromHamiltonian(self.target.beta_energy, self.recipe.batch, pathwise=False)
+        configurations = learning_data(self.folder, self.recipe, self.target, self.data)
+        if name == "likelihood":
+            return ByLikelihood(configurations, self.recipe.batch)
+        return matching_lesson(self.state.flow, configurations, self.target, self.recipe)
+
+
+def offset_of(target: Target, flow: Flow) -> float:
+    """What E[ln p + beta U] lacks to be beta F - beta F_ideal in a cell; in open space beta F is -ln Z as it stands."""
+    if target.cell is None:
+        return 0.0
+    return excess_term(target.n_particles, target.cell.volume, flow.base.log_copies)
+
+
+def matching_lesson(
+    flow: Flow, configurations: Float[np.ndarray, "m n d"], target: Target, recipe: Recipe
+) -> ByMatching:
+    """Pairs of starts and data between which little is travelled."""
+    starts = np.asarray(
+        jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(recipe.seed + 2), len(configurations)))
+    )
+    if target.n_particles == 1:
+        return ByMatching(starts, configurations - starts, 2 * recipe.batch)
+    moves = [shortest_displacements(start, end, target.cell) for start, end in zip(starts, configurations, strict=True)]
+    return ByMatching(starts, np.array(moves), 2 * recipe.batch)
+
+
+def learning_data(folder: Path, recipe: Recipe, target: Target, source: Path | None) -> Float[np.ndarray, "m n d"]:
+    """Configurations (bohr) to learn from: those of the run, else of a file, else sampled by Hamiltonian Monte
+    Carlo."""
+    path = folder / DATA
+    if not path.exists():
+        configurations = sampled(recipe, target) if source is None else read_configurations(source, target)
+        with replacing(path) as part, part.open("wb") as file:
+            np.savez_compressed(file, configurations=configurations.astype(np.float32))
+    with np.load(path, allow_pickle=False) as arrays:
+        return arrays["configurations"]
+
+
+def read_configurations(path: Path, target: Target) -> Float[np.ndarray, "m n 3"]:
+    """Positions (bohr) of the frames of a file. Raises InputError when their number of particles or cell is another."""
+    from jovium.formats.structures import read_structures
+
+    structures = list(read_structures(path))
+    for number, structure in enumerate(structures):
+        if structure.n_atoms != target.n_particles:
+            raise InputError(
+                f"{path}: frame {number} has {structure.n_atoms} particles",
+                f"{target.n_particles}, as the system",
+                "check --n",
+            )
+        if target.cell is None or not np.allclose(structure.cell.vectors, target.cell.vectors, rtol=1e-3, atol=1e-3):
+            raise InputError(
+                f"{path}: frame {number} has another cell than the system",
+                "the cell of the system" if target.cell is None else f"{target.cell.vectors.tolist()} bohr",
+                "check the density and the units",
+            )
+    return np.array([structure.positions for structure in structures])
+
+
+def sampled(recipe: Recipe, target: Target) -> Float[np.ndarray, "m n d"]:
+    """Equilibrium configurations: chains from the base density, Hamiltonian Monte Carlo, every second trajectory."""
+    flow = initial_flow(recipe.system, target, recipe.form, recipe.n_steps, recipe.seed)
+    begin = _relaxed(
+        target, jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(recipe.seed + 3), recipe.n_chains))
+    )
+    width = 0.1 * float(np.median(np.abs(np.asarray(begin).std(axis=1)))) / recipe.system.n ** (1 / 3)
+    chains = trajectories(
+        target.beta_energy, started(target.beta_energy, np.asarray(begin), width, recipe.seed), 60, tune=True
+    )
+    frames = []
+    for _ in range(recipe.n_frames):
+        chains = trajectories(target.beta_energy, chains, 2)
+        frames.append(np.asarray(chains.positions))
+    return np.concatenate(frames)
+
+
+def _relaxed(target: Target, begin: Float[Array, "c n d"]) -> Float[Array, "c n d"]:
+    """Starts whose particles were driven apart: steps down the energy, short ones where forces are large."""
+
+    def step(x: Float[Array, "n d"], _: None) -> tuple[Float[Array, "n d"], None]:
+        slope = jax.grad(target.beta_energy)(x)
+        slope = jnp.where(jnp.isfinite(slope), slope, 0.0)
+        return x - 0.05 * slope / (1 + jnp.sqrt(jnp.sum(slope**2, axis=-1, keepdims=True))), None
+
+    return jax.vmap(lambda x: jax.lax.scan(step, x, None, length=100)[0])(begin)
+
+
+def _step_program(lesson: Lesson, rule: StepRule) -> Any:
+    @eqx.filter_jit
+    def program(state: State, first: Array, count: Array, seed: Array) -> tuple[State, Array, Array]:
+        key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
+        learnt: Learnt = lesson(state.flow, key, rule.needs_scores)
+        share = (state.step - first) / count
+        strength = 0.5 * (1 + jnp.cos(jnp.pi * share)) * 0.5**state.rollbacks
+        flow, kept = rule.step(state.flow, state.rule, learnt.gradient, learnt.scores, strength)
+        norm = jnp.sqrt(jnp.sum(flattened(learnt.gradient) ** 2))
+        return State(flow, kept, state.step + 1, state.rollbacks), learnt.value, norm
+
+    return program
+
+
+def _judge_program(target: Target, n: int = 512) -> Any:
+    @eqx.filter_jit
+    def program(flow: Flow, key: Array) -> tuple[Array, Array, Array]:
+        fresh, other = jax.random.split(key)
+        found = samples(flow, fresh, n)
+        energies = jax.lax.map(target.beta_energy, found.positions, batch_size=64)
+        error = integration_error(flow, other, target.beta_energy, 64)
+        return found.log_density + energies, found.log_density, error
+
+    return program
+
+
+def _state_form(recipe: Recipe, n_steps: int, lesson: str) -> State:
+    flow = form_of(recipe.system, recipe.system.target(), recipe.form, n_steps)
+    rule = Natural(0.1) if recipe.optimiser == "natural" and lesson != "matching" else Adam(0.1)
+    state = eqx.filter_eval_shape(rule.start, flow)
+    whole = jax.ShapeDtypeStruct((), jnp.int32)
+    return State(flow, state, whole, whole)  # pyright: ignore[reportArgumentType] (shapes stand for arrays)
