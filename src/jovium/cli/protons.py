@@ -57,8 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     model = train.add_argument_group("model")
     model.add_argument("--channels", type=int, default=4, help="surroundings a particle is told of (default 4)")
     model.add_argument("--radial", type=int, default=14, help="Gaussians of radial functions (default 14)")
-    model.add_argument("--times", type=int, default=5, help="times at which the velocity has parameters (default 5)")
-    model.add_argument("--integration-steps", type=int, default=8, metavar="K", help="of Runge and Kutta (default 8)")
+    model.add_argument("--times", type=int, default=4, help="times at which the velocity has parameters (default 4)")
+    model.add_argument("--integration-steps", type=int, default=6, metavar="K", help="of Runge and Kutta (default 6)")
     train.add_argument("--frames", type=int, default=60, help="per chain of the data it samples (default 60)")
     train.add_argument("--every", type=int, default=25, help="steps per report and save (default 25)")
     train.add_argument(

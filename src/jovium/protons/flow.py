@@ -1,11 +1,10 @@
 """A normalizing flow: a known density carried along by a velocity field. Exact densities, independent samples.
 
-x(1) = x(0) + int v dt, ln p(x(1)) = ln p_0(x(0)) - int div v dt, integrated by the classical Runge-Kutta method in a
-fixed number of steps. `integration_error` says what these steps cost: a model trained on F would otherwise learn to
-lower it by being integrated badly.
-"""
+x(1) = x(0) + int v dt, ln p(x(1)) = ln p_0(x(0)) - int div v dt, integrated in a fixed number of Runge-Kutta steps of
+fifth order. `jovium.protons.learning.integration_error` says what these steps cost: a model trained on F would
+otherwise learn to lower it by being integrated badly."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,6 +13,19 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.protons.base_density import BaseDensity
 from jovium.protons.velocity import Velocity
+
+STAGES = (0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0)
+COUPLINGS = (
+    (),
+    (1 / 5,),
+    (3 / 40, 9 / 40),
+    (44 / 45, -56 / 15, 32 / 9),
+    (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
+    (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
+)
+WEIGHTS = (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84)
+"""The fifth-order method of Dormand and Prince, J. Comput. Appl. Math. 6, 19 (1980), table 2: at equal cost a fifth of
+the error of the classical method, for the flows of docs/protons.md."""
 
 
 class Carried(NamedTuple):
@@ -67,23 +79,18 @@ def samples(flow: Flow, key: PRNGKeyArray, n: int, chunk: int = 64) -> Sample:
 
 
 def _carried(velocity: Velocity, start: Float[Array, "n d"], begin: float, end: float, n_steps: int) -> Carried:
-    """Classical Runge-Kutta steps of x and of the logarithm of the volume."""
+    """Runge-Kutta steps of x and of the logarithm of the volume."""
     length = (end - begin) / n_steps
 
     # Without its memory of intermediate values a step backwards takes half the time: they do not fit the cache.
     @jax.checkpoint
     def step(state: Carried, number: Array) -> tuple[Carried, None]:
-        t = begin + length * number
-        first = velocity(state.positions, t)
-        second = velocity(state.positions + length / 2 * first.velocity, t + length / 2)
-        third = velocity(state.positions + length / 2 * second.velocity, t + length / 2)
-        fourth = velocity(state.positions + length * third.velocity, t + length)
-
-        def mean(*parts: Any) -> Any:
-            return (parts[0] + 2 * parts[1] + 2 * parts[2] + parts[3]) / 6
-
-        rate = jax.tree.map(mean, first, second, third, fourth)
-        return Carried(state.positions + length * rate[0], state.log_volume + length * rate[1]), None
+        t, rates = begin + length * number, []
+        for stage, weights in zip(STAGES, COUPLINGS, strict=True):
+            moved = sum((w * rate.velocity for w, rate in zip(weights, rates, strict=True)), jnp.zeros_like(start))
+            rates.append(velocity(state.positions + length * moved, t + length * stage))
+        motion = jax.tree.map(lambda *parts: sum(w * part for w, part in zip(WEIGHTS, parts, strict=True)), *rates)
+        return Carried(state.positions + length * motion.velocity, state.log_volume + length * motion.divergence), None
 
     none = jnp.zeros((), start.dtype)
     return jax.lax.scan(step, Carried(start, none), jnp.arange(n_steps, dtype=start.dtype))[0]

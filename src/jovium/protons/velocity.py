@@ -58,7 +58,7 @@ class PairVelocity(eqx.Module):
 
     @classmethod
     def of(
-        cls, space: Space, *, n_times: int = 5, n_radial: int = 14, n_channels: int = 4, key: PRNGKeyArray
+        cls, space: Space, *, n_times: int = 4, n_radial: int = 14, n_channels: int = 4, key: PRNGKeyArray
     ) -> "PairVelocity":
         """A field that is at rest, with surroundings seen at random."""
         n_shells = int(space.shells.max(initial=-1)) + 1

@@ -126,6 +126,7 @@ def measure_run(
         raise InputError(f"{n_samples} samples", "two or more", "some thousands give error bars")
     recipe, flow = trained_flow(folder)
     target = recipe.system.target()
+    flow = flow.with_steps(2 * flow.n_steps)  # an answer is integrated better than a lesson
     found = measured(drawn(flow, target, n_samples, seed, watched), target, flow)
     write_json(folder / "measure.json", {"system": recipe.system.__dict__, "seed": seed, **found.record()})
     if found.pairs and found.model_pairs:
@@ -143,6 +144,7 @@ def sample_run(folder: Path, path: Path, n_samples: int, seed: int, exact: bool)
     target = recipe.system.target()
     if target.cell is None:
         raise InputError(f"{recipe.system.name} has no cell", "a system in a periodic cell", "take `measure`")
+    flow = flow.with_steps(2 * flow.n_steps)
     found = drawn(flow, target, n_samples, seed)
     weights = normalised_weights(-found.work) * n_samples
     shown = independence_chain(found.work).shown if exact else np.arange(n_samples)

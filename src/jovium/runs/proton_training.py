@@ -74,8 +74,8 @@ class Recipe:
     optimiser: str = "adam"
     rate: float = 4e-3
     batch: int = 128
-    n_steps: int = 8
-    n_times: int = 5
+    n_steps: int = 6
+    n_times: int = 4
     n_radial: int = 14
     n_channels: int = 4
     n_chains: int = 128
@@ -445,7 +445,7 @@ def _judge_program(target: Target, n: int = 512) -> Any:
         fresh, other = jax.random.split(key)
         found = samples(flow, fresh, n)
         energies = jax.lax.map(target.beta_energy, found.positions, batch_size=64)
-        error = integration_error(flow, other, target.beta_energy, 64)
+        error = integration_error(flow, other, 64)
         return found.log_density + energies, found.log_density, error
 
     return program

@@ -43,14 +43,14 @@ def _trajectory(beta_energy: BetaEnergy, chains: Chains, n_leaps: int) -> Chains
     momenta = jax.random.normal(kick, chains.positions.shape, chains.positions.dtype)
 
     def leap(state: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], None]:
-        positions, momenta, _, slope = state
+        positions, momenta, _energies, slope = state
         momenta = momenta - length / 2 * slope
         positions = positions + length * momenta
         energies, slope = evaluated(positions)
         return (positions, momenta - length / 2 * slope, energies, slope), None
 
     start = (chains.positions, momenta, *evaluated(chains.positions))
-    (positions, after, energies, _), _none = jax.lax.scan(leap, start, None, length=n_leaps)
+    (positions, after, energies, _slope), _ = jax.lax.scan(leap, start, None, length=n_leaps)
     change = energies - chains.beta_energies + 0.5 * jnp.sum(after**2 - momenta**2, axis=(1, 2))
     # A trajectory that runs into infinity is not accepted: the comparison with NaN is false.
     accept = jnp.log(jax.random.uniform(choice, (count,))) < -change

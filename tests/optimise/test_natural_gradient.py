@@ -1,0 +1,61 @@
+"""The natural gradient in the space of samples is the one in the space of parameters."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jovium.optimise.natural_gradient import bounded, flattened, natural_direction, unflattened
+from jovium.optimise.step_rules import Adam, Natural
+
+
+def table(b, p, seed=0):
+    random = np.random.default_rng(seed)
+    scores = random.normal(size=(b, p)) * random.uniform(0.5, 2, p)
+    return jnp.asarray(scores, jnp.float32), jnp.asarray(random.normal(size=p), jnp.float32)
+
+
+@pytest.mark.parametrize(("b", "p"), [(8, 20), (60, 20)])
+def test_direction_solves_the_dense_equation(b, p):
+    """(F + damping) d = g with F = S^T S / b, by the p x p matrix."""
+    scores, gradient = table(b, p)
+    centred = np.asarray(scores - scores.mean(axis=0), float)
+    fisher = centred.T @ centred / b
+    amount = 0.03 * np.trace(fisher) / p / 1.0
+    dense = np.linalg.solve(fisher + amount * np.eye(p), np.asarray(gradient, float))
+    np.testing.assert_allclose(natural_direction(scores, gradient, 0.03), dense, rtol=2e-3, atol=2e-3)
+
+
+def test_directions_that_no_sample_sees_keep_the_last_step():
+    scores, gradient = table(6, 10)
+    scores = scores.at[:, 3].set(0.0)
+    last = jnp.arange(10.0)
+    found = natural_direction(scores, gradient.at[3].set(0.0), 0.01, last)
+    assert float(found[3]) == pytest.approx(3.0, rel=1e-4)
+
+
+def test_step_moves_the_distribution_by_no_more_than_asked():
+    scores, gradient = table(50, 10)
+    direction = natural_direction(scores, gradient, 1e-3)
+    short = bounded(direction, scores, 0.05)
+    centred = scores - scores.mean(axis=0)
+    assert float(jnp.sqrt(jnp.mean((centred @ short) ** 2))) == pytest.approx(0.05, rel=1e-3)
+    np.testing.assert_allclose(bounded(direction, scores, 1e9), direction)
+
+
+def test_rows_and_trees_are_the_same_numbers():
+    tree = {"a": jnp.arange(6.0).reshape(2, 3), "b": [jnp.asarray(7.0)]}
+    back = unflattened(tree, flattened(tree))
+    jax.tree.map(np.testing.assert_array_equal, back, tree)
+
+
+@pytest.mark.parametrize("rule", [Adam(0.05), Natural(0.5)], ids=["adam", "natural"])
+def test_rules_find_the_mean_of_a_gaussian(rule):
+    """-ln p of data by a Gaussian of unknown mean: the best mean is that of the data."""
+    data = jnp.asarray(np.random.default_rng(0).normal([2.0, -1.0], 0.5, size=(400, 2)), jnp.float32)
+    mean, state = jnp.zeros(2), None
+    state = rule.start(mean)
+    for _ in range(200):
+        scores = data - mean
+        mean, state = rule.step(mean, state, -scores.mean(axis=0), scores, jnp.float32(1))
+    np.testing.assert_allclose(mean, data.mean(axis=0), atol=0.02)

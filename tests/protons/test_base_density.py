@@ -1,0 +1,94 @@
+"""Base densities: what they sample is what they say, and how many relabelled twins they have."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jovium.base.cell import Cell
+from jovium.base.errors import InputError
+from jovium.protons.base_density import GaussianCloud, GaussianPoint, Lattice, UniformTorus
+from jovium.runs.proton_systems import LATTICES, lattice_sites
+
+ODD = Cell(np.array([[5.1, 0.3, -0.4], [1.2, 6.3, 0.7], [-0.9, 1.6, 7.2]]))
+CUBE = Cell(np.eye(3) * 6.0)
+
+
+@pytest.mark.parametrize("cell", [CUBE, ODD], ids=["cube", "triclinic"])
+def test_uniform_particles_fill_the_cell(cell):
+    base = UniformTorus.of(cell, 4)
+    found = np.concatenate([base.sample(jax.random.key(k)) for k in range(400)])
+    fractional = cell.fractional(found)
+    assert fractional.min() >= -1e-6
+    assert fractional.max() < 1 + 1e-6
+    np.testing.assert_allclose(fractional.mean(axis=0), 0.5, atol=0.03)
+    np.testing.assert_allclose(fractional.var(axis=0), 1 / 12, atol=0.008)
+    assert float(base.log_density(jnp.zeros((4, 3)))) == pytest.approx(-4 * np.log(cell.volume), rel=1e-6)
+
+
+@pytest.mark.parametrize("base", [GaussianCloud.of(4, 3, 0.8), GaussianCloud.of(5, 2, 1.4)])
+def test_cloud_has_the_entropy_of_its_gaussian_coordinates(base):
+    """(n - 1) d coordinates: -E[ln p] = (n - 1) d (1/2 + ln(width sqrt(2 pi)))."""
+    keys = jax.random.split(jax.random.key(0), 4000)
+    found = jax.vmap(base.sample)(keys)
+    assert float(jnp.abs(found.mean(axis=1)).max()) < 1e-5
+    dimensions = (base.n_particles - 1) * base.dimensions
+    exact = dimensions * (0.5 + 0.5 * np.log(2 * np.pi) + float(base.log_width))
+    assert -float(jax.vmap(base.log_density)(found).mean()) == pytest.approx(exact, abs=0.1)
+
+
+def test_lattice_of_two_integrates_to_one():
+    """p depends on the difference alone and is uniform in the place: V N^(3/2) int p(u) du over three coordinates."""
+    sites = np.array([[0.0, 0.0, 0.0], [3.0, 3.0, 3.0]])
+    base = Lattice.of(CUBE, sites, 0.3)
+    axis = np.linspace(-2, 2, 41)
+    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
+    # x_2 - x_1 = R_2 - R_1 + d: dx_1 dx_2 = V dd.
+    positions = jnp.asarray(np.stack([np.zeros_like(grid), sites[1] + grid], axis=1), jnp.float32)
+    total = np.exp(np.asarray(jax.vmap(base.log_density)(positions), float)).sum() * (axis[1] - axis[0]) ** 3
+    assert total * CUBE.volume == pytest.approx(1, abs=1e-3)
+
+
+def test_lattice_finds_the_images_near_its_sites():
+    sites = lattice_sites("bcc", 16, CUBE)
+    base = Lattice.of(CUBE, sites, 0.2)
+    found = base.sample(jax.random.key(3))
+    turns = np.random.default_rng(0).integers(-2, 3, size=(16, 3)) * 6.0
+    np.testing.assert_allclose(base.placed(found + turns) - base.placed(found), np.tile(turns[0], (16, 1)), atol=1e-4)
+    np.testing.assert_allclose(
+        base.log_density(base.placed(found + turns)), base.log_density(base.placed(found)), atol=1e-2
+    )
+
+
+@pytest.mark.parametrize(("lattice", "n"), [("sc", 8), ("sc", 27), ("bcc", 2), ("bcc", 16), ("fcc", 4), ("fcc", 32)])
+def test_translations_that_only_relabel_a_crystal_are_counted(lattice, n):
+    """Every site of a Bravais lattice: n of them, so N! / N twins."""
+    base = Lattice.of(CUBE, lattice_sites(lattice, n, CUBE), 0.1)
+    assert base.log_copies == pytest.approx(math.lgamma(n + 1) - math.log(n))
+
+
+def test_crystal_without_translations_has_every_relabelling_as_a_twin():
+    base = Lattice.of(CUBE, np.array([[0.0, 0, 0], [1.0, 2.0, 0.5], [4.0, 1.0, 3.0]]), 0.1)
+    assert base.log_copies == pytest.approx(math.log(6))
+
+
+@pytest.mark.parametrize("lattice", LATTICES)
+def test_particles_that_do_not_fill_a_lattice_are_refused(lattice):
+    with pytest.raises(InputError, match="17 particles"):
+        lattice_sites(lattice, 17, CUBE)
+
+
+@pytest.mark.parametrize("width", [0.0, -1.0, float("nan")])
+def test_crystal_without_width_is_refused(width):
+    with pytest.raises(InputError, match="width"):
+        Lattice.of(CUBE, np.zeros((1, 3)), width)
+
+
+def test_point_is_a_gaussian():
+    base = GaussianPoint.of((1.0, -2.0), 0.5)
+    found = np.array([base.sample(jax.random.key(k))[0] for k in range(600)])
+    np.testing.assert_allclose(found.mean(axis=0), [1.0, -2.0], atol=0.07)
+    np.testing.assert_allclose(found.std(axis=0), 0.5, atol=0.05)
+    assert float(base.log_density(jnp.asarray([[1.0, -2.0]]))) == pytest.approx(-np.log(2 * np.pi * 0.25), abs=1e-5)
