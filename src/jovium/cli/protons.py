@@ -21,9 +21,9 @@ an upper bound and exactly by reweighting. Writes measure.json, g_of_r.csv and g
 
 SAMPLE = """Write independent configurations of a trained density as a trajectory, each with ln p and its weight."""
 
-SYSTEMS = """ocp: charges in a background (--n, --coupling); yukawa: screened charges (and --screening); lj:
-Lennard-Jones (--n, --density, --temperature); harmonic: a crystal of springs (--n, --crystal); lj13, dw4, double-well
-(--side)"""
+SYSTEMS = """ocp: charges in a background (--n, --coupling); hydrogen: atoms on their first-principles surface (--n,
+--rs, --kelvin, --data); yukawa: screened charges (and --screening); lj: Lennard-Jones (--n, --density, --temperature);
+harmonic: a crystal of springs (--n, --crystal); lj13, dw4, double-well (--side)"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     system.add_argument("--screening", type=float, default=2.0, metavar="KAPPA", help="in 1 / rs (default 2)")
     system.add_argument("--density", type=float, default=0.5, help="N sigma^3 / V (default 0.5)")
     system.add_argument("--temperature", type=float, default=2.0, help="kT / epsilon (default 2)")
+    system.add_argument("--rs", type=float, default=1.4, metavar="BOHR", help="of hydrogen (default 1.4)")
+    system.add_argument("--kelvin", type=float, default=6000.0, help="of hydrogen (default 6000)")
     system.add_argument("--side", default="left", help="left, right or both wells (default left)")
     system.add_argument("--crystal", default="", metavar="LATTICE", help="sc, bcc or fcc: particles stay near sites")
     lessons = train.add_argument_group("lessons, steps of each")
@@ -90,7 +92,7 @@ def run_train(options: argparse.Namespace) -> int:
 
     system = SystemChoice(
         options.system, options.n, options.coupling, options.screening, options.density, options.temperature,
-        options.side, options.crystal,
+        options.rs, options.kelvin, options.side, options.crystal,
     )  # fmt: skip
     recipe = Recipe(
         system=system,

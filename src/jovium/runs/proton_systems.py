@@ -1,5 +1,6 @@
 """Systems that proton densities are trained for, by name: target, base density and the space of the velocity."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from jovium.protons.targets import (
     Yukawa,
 )
 from jovium.protons.velocity import PairVelocity, PointVelocity
+from jovium.runs.born_oppenheimer import BornOppenheimer
 
 LATTICES = {
     "sc": [[0, 0, 0]],
@@ -36,7 +38,8 @@ LATTICES = {
 @dataclass(frozen=True)
 class SystemChoice:
     """What to model. name: see NAMES. n: particles. coupling, screening: of charges. density, temperature: of
-    Lennard-Jones fluids. side: of the double well. crystal: "" for a fluid, or the lattice its particles stay near."""
+    Lennard-Jones fluids. rs (bohr), kelvin: of hydrogen. side: of the double well. crystal: "" for a fluid, or the
+    lattice its particles stay near."""
 
     name: str = "ocp"
     n: int = 16
@@ -44,6 +47,8 @@ class SystemChoice:
     screening: float = 2.0
     density: float = 0.5
     temperature: float = 2.0
+    rs: float = 1.4
+    kelvin: float = 6000.0
     side: str = "left"
     crystal: str = ""
 
@@ -62,6 +67,8 @@ class SystemChoice:
                 return Yukawa(self.n, self.coupling, self.screening)
             case "lj":
                 return LennardJones(self.n, self.density, self.temperature)
+            case "hydrogen":
+                return BornOppenheimer(self.n, self.rs, self.kelvin, workers=len(os.sched_getaffinity(0)))
             case "lj13":
                 return LennardJonesCluster()
             case "dw4":
@@ -74,7 +81,7 @@ class SystemChoice:
                 return DoubleWell(self.side)
 
 
-NAMES = ("ocp", "yukawa", "lj", "lj13", "dw4", "double-well", "harmonic")
+NAMES = ("ocp", "hydrogen", "yukawa", "lj", "lj13", "dw4", "double-well", "harmonic")
 
 
 def lattice_sites(lattice: str, n: int, cell: Cell) -> Float[np.ndarray, "n 3"]:

@@ -1,0 +1,113 @@
+"""Hydrogen as a target: energies and forces of the Born-Oppenheimer surface from the first-principles engine.
+
+The engine runs outside the compiled program: a batch of configurations goes to as many engines as there are workers,
+energies and forces come back, and the gradient of the energy is minus the forces. Protons are classical at rs and a
+temperature."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jovium.base.cell import Cell
+from jovium.base.errors import EngineError, InputError, StructureError
+from jovium.base.structure import Structure
+from jovium.base.units import kelvin_to_hartree
+from jovium.reference.engine import Engine, open_engine
+from jovium.reference.protocol import CHEAP, Protocol
+
+ATOM = -0.5
+"""Zero of energies, hartree per atom: an atom apart. Without it single precision would lose the last digits."""
+
+
+class BornOppenheimer:
+    """N hydrogen atoms in a cube at rs (bohr), protons and electrons at a temperature (kelvin).
+
+    beta_energy is F_el(R) / kT with the electronic free energy counted from N ATOM; infinite where the engine refuses a
+    configuration (protons that overlap) or does not converge. Raises InputError for numbers that make no system.
+    """
+
+    def __init__(
+        self,
+        n_particles: int,
+        rs: float,
+        kelvin: float,
+        *,
+        workers: int = 1,
+        protocol: Protocol = CHEAP,
+        engine: Callable[[], Engine] = open_engine,
+    ):
+        if n_particles < 1 or n_particles % 2 or not (np.isfinite([rs, kelvin]).all() and rs > 0 and kelvin > 0):
+            raise InputError(
+                f"{n_particles} atoms, rs {rs} bohr, {kelvin} K", "an even number >= 2, rs > 0, T > 0", "check them"
+            )
+        self.n_particles, self.rs, self.kelvin = n_particles, rs, kelvin
+        self.protocol = replace(protocol, electronic_kT=kelvin_to_hartree(kelvin))
+        self._open, self._own = engine, threading.local()
+        self._pool = ThreadPoolExecutor(workers)
+        self.refused = 0
+        self.first_refusal = ""
+
+    @property
+    def cell(self) -> Cell:
+        """A cube with a volume of 4 pi rs^3 / 3 per atom."""
+        return Cell(np.eye(3) * self.rs * (4 * np.pi * self.n_particles / 3) ** (1 / 3))
+
+    @property
+    def temperature(self) -> float:
+        """kT in hartree."""
+        return kelvin_to_hartree(self.kelvin)
+
+    def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
+        """Electronic free energy / kT of one configuration (bohr), above N separate atoms."""
+        return _from_engine(self, positions)
+
+    def evaluated(self, positions: Float[np.ndarray, "*b n 3"]) -> tuple[np.ndarray, np.ndarray]:
+        """Energies / kT (*b) and their gradients (*b, n, 3) per bohr, the batch shared among the workers."""
+        positions = np.asarray(positions, float)
+        flat = positions.reshape(-1, *positions.shape[-2:])
+        found = list(self._pool.map(self._one, flat))
+        energies = np.array([energy for energy, _ in found], np.float32).reshape(positions.shape[:-2])
+        return energies, np.array([slope for _, slope in found], np.float32).reshape(positions.shape)
+
+    def _one(self, positions: Float[np.ndarray, "n 3"]) -> tuple[float, np.ndarray]:
+        if not hasattr(self._own, "engine"):
+            self._own.engine = self._open()
+        try:
+            structure = Structure(self.cell, self.cell.wrap(positions), ("H",) * self.n_particles)
+            state = self._own.engine.ground_state(structure, self.protocol, fields=False, stress=False)
+        except (StructureError, EngineError) as error:
+            self.refused += 1
+            self.first_refusal = self.first_refusal or str(error)
+            return np.inf, np.zeros_like(positions)
+        assert state.forces is not None
+        above = state.free_energy - ATOM * self.n_particles
+        return above / self.temperature, -np.asarray(state.forces) / self.temperature
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _from_engine(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
+    return _called(target, positions)[0]
+
+
+def _called(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> tuple[Array, Array]:
+    shapes = jax.ShapeDtypeStruct((), jnp.float32), jax.ShapeDtypeStruct(positions.shape, jnp.float32)
+    return jax.pure_callback(target.evaluated, shapes, positions, vmap_method="expand_dims")
+
+
+def _forward(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> tuple[Array, Array]:
+    return _called(target, positions)
+
+
+def _backward(target: BornOppenheimer, slope: Array, change: Array) -> tuple[Any]:
+    return (change * slope,)
+
+
+_from_engine.defvjp(_forward, _backward)
