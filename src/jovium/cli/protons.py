@@ -52,6 +52,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     lessons.add_argument(
         "--data", metavar="FILE.extxyz", type=Path, help="configurations (default: sampled by the run)"
     )
+    lessons.add_argument(
+        "--start", metavar="RUN", type=Path, help="begin with another run, of as many or fewer channels"
+    )
     lessons.add_argument("--optimiser", default="adam", help="adam or natural (default adam)")
     lessons.add_argument("--rate", type=float, default=4e-3, help="learning rate (default 0.004)")
     lessons.add_argument("--batch", type=int, default=128, help="samples per step (default 128)")
@@ -114,7 +117,7 @@ def run_train(options: argparse.Namespace) -> int:
         print(json.dumps({**asdict(recipe), **cost(recipe)}, indent=2))
         return 0
     label = "free energy (kT per particle)" if system.target().cell else "-ln Z per particle"
-    for report in train(options.run_folder, recipe, options.every, options.data):
+    for report in train(options.run_folder, recipe, options.every, options.data, options.start):
         print(json.dumps(asdict(report)) if options.json else line_of(report), flush=True)
         draw_training(options.run_folder / "training.png", read_metrics(options.run_folder), label)
     return 0

@@ -166,8 +166,8 @@ class FourParticleDoubleWell:
 
 @dataclass(frozen=True)
 class DoubleWell:
-    """One particle in a plane, U / kT = x^4 / 4 - 3 x^2 + x + y^2 / 2; side: left or right of a wall at x = 0, WALL x^2 on
-    the other side, or both. The wall moves free energies by some 1e-5: it stands on a barrier of 9 kT and more."""
+    """One particle in a plane, U / kT = x^4 / 4 - 3 x^2 + x + y^2 / 2; side: left or right of a wall at x = 0, WALL x^2
+    on the other side, or both. The wall moves free energies by some 1e-5: it stands on a barrier of 9 kT and more."""
 
     side: str = "both"
     n_particles: int = 1

@@ -147,14 +147,17 @@ class Progress:
     note: str = ""
 
 
-def train(folder: Path, recipe: Recipe, every: int = 25, data: Path | None = None) -> Iterator[Progress]:
+def train(
+    folder: Path, recipe: Recipe, every: int = 25, data: Path | None = None, start: Path | None = None
+) -> Iterator[Progress]:
     """Train in a run directory or continue there; a report, and a save, per `every` steps. data: configurations to
-    learn from (extxyz), otherwise they are sampled. Raises InputError when the folder holds another run, OutputError
+    learn from (extxyz), otherwise they are sampled. start: a run to begin with, of the same system, with as many radial
+    functions and times, and no more channels. Raises InputError when the folder holds another run, OutputError
     when nothing can be written, JoviumError when training fails again and again."""
     existing_folder(folder)
     with sole_writer(folder / METRICS):
         _keep_config(folder, recipe)
-        run = _Run(folder, recipe, data)
+        run = _Run(folder, recipe, data, start)
         yield from run.until_done(every)
 
 
@@ -210,7 +213,7 @@ def _keep_config(folder: Path, recipe: Recipe) -> None:
 class _Run:
     """One training: the state, the last good one, and what a step needs."""
 
-    def __init__(self, folder: Path, recipe: Recipe, data: Path | None):
+    def __init__(self, folder: Path, recipe: Recipe, data: Path | None = None, start: Path | None = None):
         self.folder, self.recipe, self.data = folder, recipe, data
         self.target = recipe.system.target()
         self.started, self.last_good = time.monotonic(), None
@@ -221,6 +224,7 @@ class _Run:
             self.last_good = facts["log_density"]
         else:
             flow = initial_flow(recipe.system, self.target, recipe.form, recipe.n_steps, recipe.seed)
+            flow = flow if start is None else widened(trained_flow(start)[1], flow)
             self.state = State(flow, None, jnp.int32(0), jnp.int32(0))
 
     @property
@@ -341,6 +345,26 @@ class _Run:
         if name == "likelihood":
             return ByLikelihood(configurations, self.recipe.batch)
         return matching_lesson(self.state.flow, configurations, self.target, self.recipe)
+
+
+def widened(trained: Flow, untrained: Flow) -> Flow:
+    """The untrained flow with the parameters of the trained one: the same density, with channels to spare. Raises
+    InputError when the forms do not allow that."""
+
+    def filled(old: Array, new: Array) -> Array:
+        if old.shape[:-1] != new.shape[:-1] or old.shape[-1:] > new.shape[-1:]:
+            raise InputError(
+                f"a start with parameters of shape {old.shape} for {new.shape}",
+                "the same system, radial functions and times, and no more channels",
+                "check the options of both runs",
+            )
+        return new.at[..., : old.shape[-1]].set(old) if old.ndim else old
+
+    old, new = (jax.tree.leaves(eqx.filter(flow, eqx.is_inexact_array)) for flow in (trained, untrained))
+    parts, fixed = eqx.partition(untrained, eqx.is_inexact_array)
+    if len(old) != len(new):
+        raise InputError("a start of another kind of flow", "the same system", "check the options of both runs")
+    return eqx.combine(jax.tree.unflatten(jax.tree.structure(parts), list(map(filled, old, new))), fixed)
 
 
 def offset_of(target: Target, flow: Flow) -> float:
