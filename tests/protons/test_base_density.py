@@ -92,3 +92,39 @@ def test_point_is_a_gaussian():
     np.testing.assert_allclose(found.mean(axis=0), [1.0, -2.0], atol=0.07)
     np.testing.assert_allclose(found.std(axis=0), 0.5, atol=0.05)
     assert float(base.log_density(jnp.asarray([[1.0, -2.0]]))) == pytest.approx(-np.log(2 * np.pi * 0.25), abs=1e-5)
+
+
+@pytest.mark.parametrize("cell", [CUBE, ODD], ids=["cube", "triclinic"])
+def test_crystal_covers_what_is_near_its_sites_and_no_more(cell):
+    """Small displacements and a shift of all are inside; swapped particles, or one in another's cell, are not."""
+    fractional = np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5]])
+    sites = fractional @ cell.vectors
+    base = Lattice.of(cell, sites, 0.1, radius=0.8)
+    small = 0.2 * np.random.default_rng(0).normal(size=(4, 3))
+    swapped = sites[[1, 0, 2, 3]]
+    moved = sites.copy()
+    moved[0] += 0.9 * (sites[1] - sites[0])
+    turned = sites.copy()
+    turned[2] += cell.vectors[1]
+    assert bool(base.covers(jnp.asarray(sites + small + [0.3, 0.9, -2.0], jnp.float32)))
+    for outside in (swapped, moved, turned):
+        assert not bool(base.covers(jnp.asarray(outside, jnp.float32)))
+
+
+def test_wide_crystal_has_no_free_energy_below_the_exact_one():
+    """Two charges at Gamma 2, beta F_ex / 2 = -1.511: without its region a wide lattice would claim -2.9 and less."""
+    from jovium.observe.reweighting import free_energy
+    from jovium.protons.flow import Flow
+    from jovium.runs.proton_measure import drawn
+    from jovium.runs.proton_systems import SystemChoice, initial_flow
+    from jovium.runs.proton_training import offset_of
+
+    choice = SystemChoice(n=2, coupling=2.0, crystal="bcc")
+    target = choice.target()
+    form = {"n_times": 2, "n_radial": 4, "n_channels": 1}
+    narrow = initial_flow(choice, target, form, 1, 0)
+    for width in (0.1, 0.3, 0.6):
+        flow = Flow(Lattice.of(target.cell, np.array(narrow.base.sites), width, narrow.base.radius), narrow.velocity, 1)
+        found = free_energy(drawn(flow, target, 8192, 0).work, offset_of(target, flow))
+        assert found.reweighted.value / 2 > -1.511 - 3 * found.reweighted.error
+        assert found.variational.value / 2 > -1.511

@@ -18,6 +18,7 @@ from jovium.protons.learning import (
     effective_share,
     integration_error,
     score_table,
+    softened,
 )
 from jovium.protons.pairing import shortest_displacements
 from jovium.protons.space import Space
@@ -147,3 +148,14 @@ def test_batches_that_do_not_divide_are_refused():
 def test_scores_are_rows_of_all_parameters():
     count = flattened(score_table(PLANE, jnp.zeros((3, 1, 2)))[0]).size
     assert count == sum(leaf.size for leaf in jax.tree.leaves(PLANE))
+
+
+def test_overlapping_particles_do_not_drown_the_gradient():
+    """A wall of r^-12 beside ordinary energies: slopes stay moderate, energies stay in order."""
+    energies = jnp.asarray([1.0, 2.0, 3.0, 4.0, 1e12, jnp.inf])
+    found = softened(energies)
+    np.testing.assert_array_equal(found[:4], energies[:4])
+    assert 50 < float(found[4]) < 100
+    assert float(found[4]) < float(found[5]) < 200
+    slope = jax.grad(lambda r: softened(jnp.stack([r**-12, 1.0 + 0 * r, 2.0 + 0 * r]))[0])(jnp.float32(0.1))
+    assert float(slope) == pytest.approx(-120, rel=0.01)

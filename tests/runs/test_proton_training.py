@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -32,8 +33,6 @@ RECIPE = Recipe(
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(tmp_path_factory):
     """Programs compiled by one run serve the next: most of the time would go there."""
-    import jax
-
     before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -151,15 +150,19 @@ def test_a_run_that_only_fails_ends_with_an_error_and_its_last_good_state(tmp_pa
 
 
 def test_collapse_and_divergence_and_bad_integration_are_noticed(whole, tmp_path):
-    run = proton_training._Run(whole[0], RECIPE, None)
+    run = proton_training._Run(whole[0], RECIPE)
     report = whole[1][-1]
     run.last_good = report.log_density
     assert run._verdict_of(report) == ""
     assert "entropy collapsed" in run._verdict_of(replace(report, log_density=report.log_density + 4))
     assert "integration error" in run._verdict_of(replace(report, integration_error=0.01))
     assert "not a number" in run._verdict_of(replace(report, log_density=np.nan))
-    assert run._verdict([1.0, 1.1, 0.9, 1.0]) == ""
-    assert "diverging" in run._verdict([1.0, 1.1, 0.9, 400.0])
+    run.last_values = ["energy", 1.0, 0.1]
+    assert run._verdict("energy", [1.0, 1.1, 0.9, 1.2]) == ""
+    assert run._verdict("energy", [1.0, 1.1, 400.0]) == "", "one bad batch is no divergence"
+    assert "diverging" in run._verdict("energy", [4.0, 40.0, 400.0])
+    assert run._verdict("matching", [4.0, 40.0, 400.0]) == "", "another lesson has other values"
+    assert "not a number" in run._verdict("energy", [1.0, np.nan])
 
 
 def test_bad_integration_doubles_the_steps(tmp_path, monkeypatch):
@@ -196,7 +199,7 @@ EDGE = OneComponentPlasma(2, 2.0).cell.vectors[0, 0]
 
 def test_configurations_of_a_file_are_learnt_from(tmp_path):
     data = frames(tmp_path / "data.extxyz", 2, EDGE)
-    list(train(tmp_path / "run", replace(RECIPE, matching=2, likelihood=2, energy=0), every=2, data=data))
+    list(train(tmp_path / "run", replace(RECIPE, matching=2, likelihood=2, energy=0, data=str(data)), every=2))
     with np.load(tmp_path / "run" / "data.npz") as kept:
         assert kept["configurations"].shape == (6, 2, 3)
 
@@ -205,7 +208,7 @@ def test_configurations_of_a_file_are_learnt_from(tmp_path):
 def test_configurations_of_another_system_are_refused(tmp_path, n, edge, said):
     data = frames(tmp_path / "data.extxyz", n, edge)
     with pytest.raises(InputError, match=said):
-        list(train(tmp_path / "run", RECIPE, data=data))
+        list(train(tmp_path / "run", replace(RECIPE, data=str(data))))
     assert not (tmp_path / "run" / "state.safetensors").exists()
 
 
@@ -222,21 +225,41 @@ def test_overlapping_particles_have_no_chain():
         lambda: SystemChoice(crystal="diamond"),
         lambda: Recipe(rate=-1.0),
         lambda: Recipe(optimiser="sgd"),
-        lambda: Recipe(batch=100),
+        lambda: Recipe(batch=20),
         lambda: Recipe(energy=-1),
+        lambda: Recipe(data="file.extxyz", matching=0),
         lambda: SystemChoice(n=0).target(),
-        lambda: list(train(None, Recipe(system=SystemChoice(n=17, crystal="bcc")))),
     ],
 )
-def test_settings_that_train_nothing_are_refused(wrong, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(proton_training, "existing_folder", lambda _: tmp_path)
-    try:
-        with pytest.raises(InputError):
-            wrong()
-    except TypeError:
-        with pytest.raises(InputError):
-            list(train(tmp_path, Recipe(system=SystemChoice(n=17, crystal="bcc"))))
+def test_settings_that_train_nothing_are_refused(wrong):
+    with pytest.raises(InputError):
+        wrong()
+
+
+def test_a_refused_command_does_not_bind_the_folder(tmp_path):
+    """The mended command may follow in the same place, and nothing of the refused one is kept."""
+    with pytest.raises(InputError, match="17 particles"):
+        list(train(tmp_path, replace(RECIPE, system=SystemChoice(n=17, crystal="bcc"))))
+    with pytest.raises(InputError, match="nowhere"):
+        list(train(tmp_path, replace(RECIPE, data=str(tmp_path / "nowhere.extxyz"))))
+    reports = train(tmp_path, RECIPE, every=4)
+    assert next(reports).step == 4
+
+
+def test_a_report_every_zero_steps_is_refused(tmp_path):
+    with pytest.raises(InputError, match="every 0 steps"):
+        list(train(tmp_path, RECIPE, every=0))
+
+
+def test_a_wider_run_begins_where_another_ended(whole, tmp_path):
+    """More channels, the same density."""
+    wider = replace(RECIPE, n_channels=3, start=str(whole[0]))
+    run = proton_training._Run(tmp_path, wider)
+    old = trained_flow(whole[0])[1]
+    x = run.state.flow.base.sample(jax.random.key(0))
+    np.testing.assert_allclose(run.state.flow.with_steps(8).log_density(x), old.with_steps(8).log_density(x), atol=1e-4)
+    with pytest.raises(InputError, match="a start with parameters"):
+        proton_training._Run(tmp_path, replace(wider, n_radial=7))
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

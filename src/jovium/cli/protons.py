@@ -112,13 +112,15 @@ def run_train(options: argparse.Namespace) -> int:
         n_channels=options.channels,
         n_frames=options.frames,
         seed=options.seed,
+        data=str(options.data or ""),
+        start=str(options.start or ""),
     )
     if options.dry_run:
         print(json.dumps({**asdict(recipe), **cost(recipe)}, indent=2))
         return 0
     label = "free energy (kT per particle)" if system.target().cell else "-ln Z per particle"
-    for report in train(options.run_folder, recipe, options.every, options.data, options.start):
-        print(json.dumps(asdict(report)) if options.json else line_of(report), flush=True)
+    for report in train(options.run_folder, recipe, options.every):
+        print(json.dumps(report.record()) if options.json else line_of(report), flush=True)
         draw_training(options.run_folder / "training.png", read_metrics(options.run_folder), label)
     return 0
 
@@ -146,11 +148,20 @@ def run_measure(options: argparse.Namespace) -> int:
         print(json.dumps(record))
         return 0
     for name, value in record.items():
-        shown = f"{value['value']:.5f} +- {value['error']:.5f}" if isinstance(value, dict) else f"{value:.6g}"
+        shown = estimate(value) if isinstance(value, dict) else f"{value:.6g}"
         print(f"{name:40s} {shown}")
+    if found.n_infinite:
+        print(f"warning: {found.n_infinite} samples overlap or left their sites; they weigh nothing", file=sys.stderr)
     if found.free_energy.effective_samples < 50:
         print("warning: few samples carry the weight; reweighted figures and their errors mean little", file=sys.stderr)
     return 0
+
+
+def estimate(value: dict[str, Any]) -> str:
+    """A value with its error, or that there is none."""
+    if value["value"] is None or value["error"] is None:
+        return "infinite: some samples cannot exist"
+    return f"{value['value']:.5f} +- {value['error']:.5f}"
 
 
 def run_sample(options: argparse.Namespace) -> int:

@@ -83,7 +83,7 @@ class Natural:
         """One step against the natural gradient."""
         assert scores is not None
         direction = natural_direction(scores, flattened(gradient), self.damping, self.keep * state)
-        row = bounded(self.rate * strength * direction, scores, self.largest)
+        row = strength * bounded(self.rate * direction, scores, self.largest)
         return eqx.apply_updates(model, _scaled(unflattened(gradient, row), -1.0)), direction
 
 

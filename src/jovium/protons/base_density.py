@@ -12,7 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
@@ -31,6 +31,10 @@ class BaseDensity(Protocol):
 
     def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
         """The image of a configuration that the density speaks of."""
+        ...
+
+    def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
+        """Whether a configuration, not wrapped, lies in the region that is covered."""
         ...
 
     @property
@@ -64,6 +68,10 @@ class UniformTorus(eqx.Module):
         """Any image will do."""
         return positions
 
+    def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
+        """All of them."""
+        return jnp.asarray(True)
+
     @property
     def log_copies(self) -> float:
         """0: every labelling is covered."""
@@ -80,15 +88,18 @@ class Lattice(eqx.Module):
 
     vectors: tuple[tuple[float, ...], ...] = eqx.field(static=True)
     sites: tuple[tuple[float, ...], ...] = eqx.field(static=True)
+    radius: float = eqx.field(static=True)
     log_width: Float[Array, ""]
 
     @classmethod
-    def of(cls, cell: Cell, sites: Float[np.ndarray, "n 3"], width: float) -> "Lattice":
-        """Sites (bohr) in a cell and the width of the displacements (bohr). Raises InputError for a width <= 0."""
+    def of(cls, cell: Cell, sites: Float[np.ndarray, "n 3"], width: float, radius: float = np.inf) -> "Lattice":
+        """Sites (bohr) in a cell, the width of the displacements and the radius about the sites that counts (bohr): a
+        quarter of the shortest distance of two sites where the energy does not know which particle belongs to which
+        site. Raises InputError for a width <= 0."""
         if not (np.isfinite(width) and width > 0):
             raise InputError(f"a width of {width} bohr", "a positive length", "a tenth of the distance of two sites")
         rows = tuple(map(tuple, np.asarray(sites, float).tolist()))
-        return cls(tuple(map(tuple, cell.vectors.tolist())), rows, jnp.float32(np.log(width)))
+        return cls(tuple(map(tuple, cell.vectors.tolist())), rows, radius, jnp.float32(np.log(width)))
 
     def sample(self, key: PRNGKeyArray) -> Float[Array, "n d"]:
         """The lattice shifted at random, and displacements whose sum is zero."""
@@ -110,6 +121,17 @@ class Lattice(eqx.Module):
         moves = positions - sites - (positions[0] - sites[0])
         turns = jnp.round(moves @ jnp.linalg.inv(vectors))
         return positions - turns @ vectors
+
+    def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
+        """Whether all particles are within the radius of their sites, the sites about the common centroid.
+
+        Without this condition a wide density would reach configurations of other labellings, which the copies count
+        already, and its free energy would fall below the exact one. A quarter of the shortest distance D of two sites
+        is enough: relabelled twins x and x' in the region would differ by (u_i - u_j) - (u'_i - u'_j), shorter than D,
+        where the lattice has nothing. """
+        moves = positions - jnp.asarray(self.sites, positions.dtype)
+        moves = moves - moves.mean(axis=0)
+        return jnp.all(jnp.sum(moves**2, axis=-1) < self.radius**2)
 
     @property
     def log_copies(self) -> float:
@@ -154,6 +176,10 @@ class GaussianCloud(eqx.Module):
         """The configuration about its centroid."""
         return positions - positions.mean(axis=0)
 
+    def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
+        """All of them."""
+        return jnp.asarray(True)
+
     @property
     def log_copies(self) -> float:
         """0: every labelling is covered."""
@@ -183,6 +209,10 @@ class GaussianPoint(eqx.Module):
     def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
         """As it is."""
         return positions
+
+    def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
+        """All of them."""
+        return jnp.asarray(True)
 
     @property
     def log_copies(self) -> float:

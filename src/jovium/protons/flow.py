@@ -4,6 +4,7 @@ x(1) = x(0) + int v dt, ln p(x(1)) = ln p_0(x(0)) - int div v dt, integrated in 
 fifth order. `jovium.protons.learning.integration_error` says what these steps cost: a model trained on F would
 otherwise learn to lower it by being integrated badly."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
@@ -71,6 +72,14 @@ class Flow(eqx.Module):
     def with_steps(self, n_steps: int) -> "Flow":
         """The same flow integrated in another number of steps."""
         return Flow(self.base, self.velocity, n_steps)
+
+
+def works(
+    flow: Flow, beta_energy: Callable[[Float[Array, "n d"]], Float[Array, ""]], found: Sample, chunk: int = 64
+) -> Float[Array, "m"]:
+    """ln p + beta U of samples, infinite where they leave the region that the base density covers."""
+    energies = jax.lax.map(beta_energy, found.positions, batch_size=min(chunk, len(found.positions)))
+    return found.log_density + jnp.where(jax.vmap(flow.base.covers)(found.positions), energies, jnp.inf)
 
 
 def samples(flow: Flow, key: PRNGKeyArray, n: int, chunk: int = 64) -> Sample:

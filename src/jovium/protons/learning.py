@@ -20,6 +20,10 @@ from jovium.base.errors import InputError
 from jovium.optimise.natural_gradient import flattened, unflattened
 from jovium.protons.flow import Flow, Sample, samples
 
+CEILING = 50.0
+"""Energies by more kT than this above the median grow as their logarithm where a flow learns: particles that overlap
+are driven apart without drowning everything else. What is measured is never softened."""
+
 CHUNK = 32
 """Configurations whose intermediate values are in memory at once."""
 
@@ -64,11 +68,11 @@ class FromHamiltonian:
         keys = jax.random.split(key, self.batch)
         smooth = self.beta_energy if self.pathwise else self.reference
         found, gradient = self._followed(flow, keys, smooth)
-        energies = _mapped(self.beta_energy, found.positions)
+        energies = softened(_mapped(self.beta_energy, found.positions))
         work = found.log_density + energies
         table = score_table(flow, found.positions) if scores or not self.pathwise else None
         if table is not None and not self.pathwise:
-            rest = energies - (_mapped(smooth, found.positions) if smooth else -found.log_density)
+            rest = energies - (softened(_mapped(smooth, found.positions)) if smooth else -found.log_density)
             weights = (rest - rest.mean()) / (self.batch - 1)
             gradient = jax.tree.map(jnp.add, gradient, unflattened(gradient, weights @ table))
         figures = {
@@ -86,7 +90,7 @@ class FromHamiltonian:
 
         def work(flow: Flow, keys: PRNGKeyArray) -> tuple[Float[Array, ""], Sample]:
             found = jax.vmap(flow.sample)(keys)
-            return jnp.sum(found.log_density + jax.vmap(smooth)(found.positions)), found
+            return jnp.sum(found.log_density + softened(jax.vmap(smooth)(found.positions))), found
 
         return _summed_gradient(work, flow, keys, self.batch)
 
@@ -143,6 +147,13 @@ class ByMatching:
 
         values, gradient = _summed_gradient(loss, flow, (starts, moves, times), self.batch)
         return Learnt(gradient, values.mean(), values.std() / np.sqrt(self.batch), None, {})
+
+
+def softened(energies: Float[Array, "b"]) -> Float[Array, "b"]:
+    """The energies, those far above the median by their logarithm; infinite ones by a large number without a slope."""
+    top = jax.lax.stop_gradient(jnp.median(energies)) + CEILING
+    above = jnp.where(energies > top, jnp.minimum(energies, 1e30) - top, 0.0)
+    return jnp.where(energies > top, top + jnp.log1p(above), energies)
 
 
 def score_table(flow: Flow, positions: Float[Array, "b n d"]) -> Float[Array, "b p"]:

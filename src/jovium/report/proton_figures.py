@@ -17,7 +17,9 @@ def draw_training(path: Path, reports: Sequence[dict[str, Any]], label: str) -> 
     """Free energy in both ways, effective samples and acceptance against the step, lessons side by side."""
     from matplotlib.figure import Figure
 
-    reports = [report for report in reports if np.isfinite(report["free_energy"])]
+    reports = [
+        report for report in reports if report["free_energy"] is not None and report["free_energy_error"] is not None
+    ]
     if not reports:
         return
     steps = [report["step"] for report in reports]

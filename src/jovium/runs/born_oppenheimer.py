@@ -50,6 +50,7 @@ class BornOppenheimer:
             )
         self.n_particles, self.rs, self.kelvin = n_particles, rs, kelvin
         self.protocol = replace(protocol, electronic_kT=kelvin_to_hartree(kelvin))
+        engine().close()  # one that is missing says so here, not inside a compiled program
         self._open, self._own = engine, threading.local()
         self._pool = ThreadPoolExecutor(workers)
         self.refused = 0

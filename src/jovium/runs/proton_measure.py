@@ -18,9 +18,9 @@ from jovium.base.statistics import Estimate
 from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import PairCorrelation, pair_histogram
 from jovium.observe.reweighting import FreeEnergy, effective_samples, free_energy, normalised_weights, reweighted_mean
-from jovium.protons.flow import Flow, samples
+from jovium.protons.flow import Flow, samples, works
 from jovium.protons.targets import Target
-from jovium.runs.proton_training import METRICS, offset_of, trained_flow
+from jovium.runs.proton_training import METRICS, finite_or_none, offset_of, trained_flow
 from jovium.sampling.independence import IndependenceChain, independence_chain
 
 BATCH = 512
@@ -51,6 +51,8 @@ class Measured:
     model_energy: Estimate
     chain: IndependenceChain
     n_particles: int
+    in_cell: bool
+    n_infinite: int
     pairs: PairCorrelation | None
     model_pairs: PairCorrelation | None
 
@@ -58,11 +60,11 @@ class Measured:
         """Plain values for files and machines."""
 
         def pair(one: Estimate, scale: int = 1) -> dict[str, float]:
-            return {"value": one.value / scale, "error": one.error / scale}
+            return {"value": finite_or_none(one.value / scale), "error": finite_or_none(one.error / scale)}
 
         n = self.n_particles
-        name, scale = ("F_excess_kT_per_particle", n) if self.pairs else ("minus_ln_Z", 1)
-        energy = "U_kT_per_particle" if self.pairs else "U_kT"
+        name, scale = ("F_excess_kT_per_particle", n) if self.in_cell else ("minus_ln_Z", 1)
+        energy = "U_kT_per_particle" if self.in_cell else "U_kT"
         return {
             f"{name}_variational": pair(self.free_energy.variational, scale),
             f"{name}_reweighted": pair(self.free_energy.reweighted, scale),
@@ -73,21 +75,25 @@ class Measured:
             "acceptance": self.chain.acceptance,
             "longest_stay": self.chain.longest_stay,
             "n_particles": n,
+            "infinite_samples": self.n_infinite,
         }
 
 
 def drawn(
     flow: Flow, target: Target, n_samples: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
 ) -> Drawn:
-    """So many samples, BATCH at a time. watched: shows progress over the batches."""
+    """So many samples, BATCH at a time; the energy of those beyond the region of the base density is infinite. watched:
+    shows progress over the batches. Raises InputError for less than one."""
+    if n_samples < 1:
+        raise InputError(f"{n_samples} samples", "one or more", "ask for some hundreds")
+    size = min(BATCH, n_samples)
 
     @eqx.filter_jit
     def batch(flow: Flow, key: jax.Array) -> tuple[jax.Array, ...]:
-        found = samples(flow, key, BATCH)
-        energies = jax.lax.map(target.beta_energy, found.positions, batch_size=64)
-        return found.positions, found.log_density, energies
+        found = samples(flow, key, size)
+        return found.positions, found.log_density, works(flow, target.beta_energy, found) - found.log_density
 
-    keys = jax.random.split(jax.random.key(seed), -(-n_samples // BATCH))
+    keys = jax.random.split(jax.random.key(seed), -(-n_samples // size))
     columns = zip(*(tuple(map(np.asarray, batch(flow, key))) for key in watched(keys)), strict=True)
     positions, log_density, energies = (np.concatenate(column)[:n_samples] for column in columns)
     return Drawn(positions, log_density.astype(float), energies.astype(float))
@@ -97,7 +103,7 @@ def measured(found: Drawn, target: Target, flow: Flow, n_bins: int = 40) -> Meas
     """Everything from the samples."""
     work = found.work
     mean, error = reweighted_mean(_finite(found.beta_energy), work)
-    plain = found.beta_energy
+    plain = found.beta_energy[np.isfinite(found.beta_energy)]
     model = Estimate(float(plain.mean()), float(plain.std(ddof=1) / np.sqrt(len(plain))), len(plain))
     pairs = model_pairs = None
     if target.cell is not None and target.n_particles > 1:
@@ -112,6 +118,8 @@ def measured(found: Drawn, target: Target, flow: Flow, n_bins: int = 40) -> Meas
         model,
         independence_chain(work),
         target.n_particles,
+        target.cell is not None,
+        int(np.isinf(work).sum()),
         pairs,
         model_pairs,
     )
@@ -157,7 +165,8 @@ def sample_run(folder: Path, path: Path, n_samples: int, seed: int, exact: bool)
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The reports of a run, in order. Raises InputError when there are none."""
     try:
-        return [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
+        lines = (folder / METRICS).read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]  # a killed run may leave half a line
     except OSError as error:
         raise InputError(f"{folder} has no {METRICS}", "the folder of a run", "train first") from error
 

@@ -137,7 +137,9 @@ def _base(choice: SystemChoice, target: Target) -> BaseDensity:
     if not lattice:
         return UniformTorus.of(target.cell, target.n_particles)
     sites = lattice_sites(lattice, target.n_particles, target.cell)
-    return Lattice.of(target.cell, sites, 0.12 * _nearest(sites, target.cell))
+    nearest = _nearest(sites, target.cell)
+    # Springs know their sites; any other energy is the same for all labellings.
+    return Lattice.of(target.cell, sites, 0.08 * nearest, np.inf if choice.name == "harmonic" else nearest / 4)
 
 
 def _nearest(sites: Float[np.ndarray, "n 3"], cell: Cell) -> float:

@@ -24,7 +24,8 @@ from jovium.base.files import append_durably, existing_folder, replacing, sole_w
 from jovium.observe.reweighting import free_energy
 from jovium.optimise.natural_gradient import flattened
 from jovium.optimise.step_rules import Adam, Natural, StepRule
-from jovium.protons.flow import Flow, samples
+from jovium.protons.base_density import Lattice
+from jovium.protons.flow import Flow, samples, works
 from jovium.protons.learning import (
     ByLikelihood,
     ByMatching,
@@ -47,8 +48,8 @@ LESSONS = ("matching", "likelihood", "energy", "scores")
 """In the order they are given: two from data, two from the Hamiltonian (pathwise, and by scores of energies alone)."""
 
 JUMP = 10.0
-"""A value of what is minimised above the last good one by so many standard errors, and by a kT per particle,
-diverges."""
+"""A median of what is minimised above that of the last good steps by so many of their standard deviations, and by a kT
+per particle, diverges."""
 
 COLLAPSE = 3.0
 """An entropy that falls by more kT per particle than this from one report to the next has collapsed."""
@@ -81,14 +82,18 @@ class Recipe:
     n_chains: int = 128
     n_frames: int = 60
     seed: int = 0
+    data: str = ""
+    start: str = ""
 
     def __post_init__(self):
         counts = [getattr(self, name) for name in LESSONS]
         sizes = self.n_steps, self.n_times - 1, self.n_radial - 2, self.n_channels, self.n_chains, self.n_frames
         if min(counts) < 0 or min(sizes) < 1 or self.optimiser not in ("adam", "natural") or not 0 < self.rate < 1:
             raise InputError(f"{self}", "steps >= 0, sizes >= 1, adam or natural, a rate below 1", "check the options")
-        if self.batch < 2 or (self.batch > 32 and self.batch % 32):
-            raise InputError(f"a batch of {self.batch}", "2 to 32, or a multiple of 32", "take 128")
+        if self.batch < 2 or (self.batch > 16 and self.batch % 32):
+            raise InputError(f"a batch of {self.batch}", "2 to 16, or a multiple of 32", "take 128")
+        if self.data and not self.matching + self.likelihood:
+            raise InputError(f"data {self.data} and no lesson from data", "--matching or --likelihood", "leave it out")
 
     @property
     def form(self) -> dict[str, int]:
@@ -146,18 +151,24 @@ class Progress:
     seconds: float
     note: str = ""
 
+    def record(self) -> dict[str, Any]:
+        """Plain values; what is not finite is None."""
+        return {name: finite_or_none(value) for name, value in asdict(self).items()}
 
-def train(
-    folder: Path, recipe: Recipe, every: int = 25, data: Path | None = None, start: Path | None = None
-) -> Iterator[Progress]:
-    """Train in a run directory or continue there; a report, and a save, per `every` steps. data: configurations to
-    learn from (extxyz), otherwise they are sampled. start: a run to begin with, of the same system, with as many radial
-    functions and times, and no more channels. Raises InputError when the folder holds another run, OutputError
-    when nothing can be written, JoviumError when training fails again and again."""
+
+def finite_or_none(value: Any) -> Any:
+    """A value that JSON can hold."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def train(folder: Path, recipe: Recipe, every: int = 25) -> Iterator[Progress]:
+    """Train in a run directory or continue there; a report, and a save, per `every` steps. Raises InputError when the
+    folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
+    again."""
     existing_folder(folder)
     with sole_writer(folder / METRICS):
+        run = _Run(folder, recipe)
         _keep_config(folder, recipe)
-        run = _Run(folder, recipe, data, start)
         yield from run.until_done(every)
 
 
@@ -167,7 +178,7 @@ def cost(recipe: Recipe) -> dict[str, Any]:
     target = recipe.system.target()
     flow = initial_flow(recipe.system, target, recipe.form, recipe.n_steps, recipe.seed)
     few = min(32, recipe.batch)
-    lesson = eqx.filter_jit(lambda flow, key: FromHamiltonian(target.beta_energy, few)(flow, key).value)
+    lesson = eqx.filter_jit(lambda flow, key: FromHamiltonian(target.beta_energy, few)(flow, key)[:2])
     jax.block_until_ready(lesson(flow, jax.random.key(0)))
     begin = time.monotonic()
     jax.block_until_ready(lesson(flow, jax.random.key(1)))
@@ -177,7 +188,9 @@ def cost(recipe: Recipe) -> dict[str, Any]:
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(flow, eqx.is_inexact_array))),
         "memory_mb": round(few * 4 * n**2 * width * 4 / 1e6),
         "seconds_per_energy_step": round(seconds, 3),
-        "minutes_of_energy_steps": round(seconds * (recipe.energy + recipe.likelihood) / 60, 1),
+        "minutes_of_lessons_after_matching": round(
+            seconds * (recipe.energy + recipe.likelihood + recipe.scores) / 60, 1
+        ),
     }
 
 
@@ -199,7 +212,9 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def _keep_config(folder: Path, recipe: Recipe) -> None:
-    if not (folder / CONFIG).exists():
+    if not (folder / STATE).exists():  # nothing was trained yet: a refused command binds nobody
+        if (folder / CONFIG).exists() and read_recipe(folder) != recipe:
+            (folder / DATA).unlink(missing_ok=True)
         write_json(folder / CONFIG, asdict(recipe))
     before = read_recipe(folder)
     if before != recipe:
@@ -213,18 +228,18 @@ def _keep_config(folder: Path, recipe: Recipe) -> None:
 class _Run:
     """One training: the state, the last good one, and what a step needs."""
 
-    def __init__(self, folder: Path, recipe: Recipe, data: Path | None = None, start: Path | None = None):
-        self.folder, self.recipe, self.data = folder, recipe, data
+    def __init__(self, folder: Path, recipe: Recipe):
+        self.folder, self.recipe = folder, recipe
         self.target = recipe.system.target()
-        self.started, self.last_good = time.monotonic(), None
+        self.started, self.last_good, self.last_values = time.monotonic(), None, None
         self._programs: dict[Any, Any] = {}
         if (folder / STATE).exists():
             facts = checkpoint.read_facts(folder / STATE)
             self.state = checkpoint.load(folder / STATE, _state_form(recipe, facts["n_steps"], facts["lesson"]))
-            self.last_good = facts["log_density"]
+            self.last_good, self.last_values = facts["log_density"], facts.get("values")
         else:
             flow = initial_flow(recipe.system, self.target, recipe.form, recipe.n_steps, recipe.seed)
-            flow = flow if start is None else widened(trained_flow(start)[1], flow)
+            flow = widened(trained_flow(Path(recipe.start))[1], flow) if recipe.start else flow
             self.state = State(flow, None, jnp.int32(0), jnp.int32(0))
 
     @property
@@ -233,6 +248,8 @@ class _Run:
 
     def until_done(self, every: int) -> Iterator[Progress]:
         """Steps and reports until the recipe is at its end."""
+        if every < 1:
+            raise InputError(f"a report every {every} steps", "one or more", "take 25")
         while self.done < self.recipe.total:
             name, first, count = self.recipe.lesson_at(self.done)
             rule = self._rule(name)
@@ -249,7 +266,7 @@ class _Run:
 
     def _judged(self, name: str, good: State, values: list[float], norm: float) -> Progress:
         """Save a state that is sound; go back to the last good one from any other. Either is reported."""
-        note, report = self._verdict(values), None
+        note, report = self._verdict(name, values), None
         if not note:
             report = self._report(name, values[-1], norm)
             note = self._verdict_of(report)
@@ -258,18 +275,21 @@ class _Run:
             report = self._report(name, values[-1], norm, note + f"; back to step {self.done}")
         assert report is not None
         self.last_good = report.log_density
+        if not note:
+            self.last_values = [name, float(np.median(values)), float(np.std(values))]
         facts = {"n_steps": self.state.flow.n_steps, "lesson": name, "log_density": report.log_density}
-        checkpoint.save(self.folder / STATE, self.state, facts)
-        append_durably(self.folder / METRICS, json.dumps(asdict(report)) + "\n")
+        checkpoint.save(self.folder / STATE, self.state, {**facts, "values": self.last_values})
+        append_durably(self.folder / METRICS, json.dumps(report.record()) + "\n")
         return report
 
-    def _verdict(self, values: list[float]) -> str:
-        """What is wrong with the values of the last steps, or nothing."""
+    def _verdict(self, name: str, values: list[float]) -> str:
+        """What is wrong with the values of the last steps beside those of the last good ones, or nothing."""
         if not np.isfinite(values[-1]):
             return "not a number"
-        n, begin = self.target.n_particles, np.median(values[: max(1, len(values) // 3)])
-        if values[-1] - begin > max(n, JUMP * np.std(values[:-1])):
-            return f"diverging: {begin:.4g} -> {values[-1]:.4g}"
+        lesson, before, spread = self.last_values or ("", 0.0, 0.0)
+        now = float(np.median(values))
+        if lesson == name and now - before > max(self.target.n_particles, JUMP * spread):
+            return f"diverging: {before:.4g} -> {now:.4g}"
         return ""
 
     def _verdict_of(self, report: Progress) -> str:
@@ -310,9 +330,9 @@ class _Run:
         judge = self._program(("judge", self.state.flow.n_steps), lambda: _judge_program(self.target, few))
         work, log_density, error = (np.asarray(found, float) for found in judge(self.state.flow, key))
         offset = offset_of(self.target, self.state.flow)
-        finite = np.isfinite(work).all()
-        found = free_energy(work, offset) if finite else None
-        chain = independence_chain(work) if finite else None
+        possible = np.isfinite(work).any() and not np.isnan(work).any()
+        found = free_energy(work, offset) if possible else None
+        chain = independence_chain(work) if possible else None
         return Progress(
             step=self.done,
             lesson=name,
@@ -341,7 +361,11 @@ class _Run:
             return FromHamiltonian(self.target.beta_energy, self.recipe.batch)
         if name == "scores":
             return FromHamiltonian(self.target.beta_energy, self.recipe.batch, pathwise=False)
-        configurations = learning_data(self.folder, self.recipe, self.target, self.data)
+        configurations = learning_data(self.folder, self.recipe, self.target)
+        if isinstance(self.state.flow.base, Lattice) and self.target.cell:
+            sites = np.array(self.state.flow.base.sites)
+            moves = [shortest_displacements(sites, x, self.target.cell) for x in configurations]
+            configurations = sites + np.array(moves)  # particle i near site i, whatever the order of the data
         if name == "likelihood":
             return ByLikelihood(configurations, self.recipe.batch)
         return matching_lesson(self.state.flow, configurations, self.target, self.recipe)
@@ -387,12 +411,12 @@ def matching_lesson(
     return ByMatching(starts, np.array(moves), 2 * recipe.batch)
 
 
-def learning_data(folder: Path, recipe: Recipe, target: Target, source: Path | None) -> Float[np.ndarray, "m n d"]:
+def learning_data(folder: Path, recipe: Recipe, target: Target) -> Float[np.ndarray, "m n d"]:
     """Configurations (bohr) to learn from: those of the run, else of a file, else sampled by Hamiltonian Monte
     Carlo."""
     path = folder / DATA
     if not path.exists():
-        configurations = sampled(recipe, target) if source is None else read_configurations(source, target)
+        configurations = read_configurations(Path(recipe.data), target) if recipe.data else sampled(recipe, target)
         with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(file, configurations=configurations.astype(np.float32))
     with np.load(path, allow_pickle=False) as arrays:
@@ -474,9 +498,7 @@ def _judge_program(target: Target, n: int) -> Any:
     def program(flow: Flow, key: Array) -> tuple[Array, Array, Array]:
         fresh, other = jax.random.split(key)
         found = samples(flow, fresh, n)
-        energies = jax.lax.map(target.beta_energy, found.positions, batch_size=64)
-        error = integration_error(flow, other, 64)
-        return found.log_density + energies, found.log_density, error
+        return works(flow, target.beta_energy, found), found.log_density, integration_error(flow, other, 64)
 
     return program
 

@@ -1,9 +1,9 @@
 """Independence Metropolis: a model proposes whole configurations, the target accepts them.
 
 A proposal x' of density p takes the place of x with probability min(1, exp(w(x) - w(x'))), w = ln p + beta U; what
-comes out is distributed as exp(-beta U) exactly, whatever p is (Hastings, Biometrika 57, 97 (1970); for flows Albergo,
-Kanwar and Shanahan, Phys. Rev. D 100, 034515 (2019)). A chain that stands still for long tells where the model has too
-little weight."""
+comes out is distributed as exp(-beta U) in the limit of a long chain, whatever p is (Hastings, Biometrika 57, 97
+(1970); for flows Albergo, Kanwar and Shanahan, Phys. Rev. D 100, 034515 (2019)). A chain that stands still for long
+tells where the model has too little weight."""
 
 from dataclasses import dataclass
 
