@@ -4,7 +4,7 @@
 
 Points on a rolled-up strip are all the flow is given. It learns a velocity that carries a Gaussian onto them (flow
 matching), then sharpens its density by maximum likelihood, and can afterwards do what the data cannot: say how probable
-any point is, and draw new ones. The same classes learn the density of protons. """
+any point is, and draw new ones. The same classes learn the density of protons."""
 
 import sys
 from pathlib import Path

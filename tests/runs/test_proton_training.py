@@ -165,13 +165,16 @@ def test_collapse_and_divergence_and_bad_integration_are_noticed(whole, tmp_path
     assert "not a number" in run._verdict("energy", [1.0, np.nan])
 
 
-def test_bad_integration_doubles_the_steps(tmp_path, monkeypatch):
+def test_bad_integration_doubles_the_steps_and_training_goes_on(tmp_path, monkeypatch):
+    """In the middle of a lesson: back to the last good state, twice the steps, the means of the step rule kept."""
+    reports = train(tmp_path, replace(RECIPE, matching=0, energy=12), every=4)
+    assert next(reports).integration_steps == 3
     monkeypatch.setattr(proton_training, "TOLERANCE", 1e-9)
-    monkeypatch.setattr(proton_training, "MOST_ROLLBACKS", 1)
-    reports = train(tmp_path, replace(RECIPE, matching=2, energy=8), every=4)
-    assert [next(reports).integration_steps for _ in range(2)] == [3, 6]
-    with pytest.raises(JoviumError, match="integration error"):
-        list(reports)
+    found = next(reports)
+    assert "integration error" in found.note
+    assert (found.step, found.integration_steps) == (4, 6)
+    monkeypatch.setattr(proton_training, "TOLERANCE", 1.0)
+    assert [(report.step, report.integration_steps) for report in reports] == [(8, 6), (12, 6)]
 
 
 def test_another_recipe_in_the_same_folder_is_refused(whole):

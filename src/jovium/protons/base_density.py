@@ -128,7 +128,7 @@ class Lattice(eqx.Module):
         Without this condition a wide density would reach configurations of other labellings, which the copies count
         already, and its free energy would fall below the exact one. A quarter of the shortest distance D of two sites
         is enough: relabelled twins x and x' in the region would differ by (u_i - u_j) - (u'_i - u'_j), shorter than D,
-        where the lattice has nothing. """
+        where the lattice has nothing."""
         moves = positions - jnp.asarray(self.sites, positions.dtype)
         moves = moves - moves.mean(axis=0)
         return jnp.all(jnp.sum(moves**2, axis=-1) < self.radius**2)

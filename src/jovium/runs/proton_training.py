@@ -271,7 +271,7 @@ class _Run:
             report = self._report(name, values[-1], norm)
             note = self._verdict_of(report)
         if note:
-            self._roll_back(good, note, doubled="integration" in note)
+            self._roll_back(name, good, note, doubled="integration" in note)
             report = self._report(name, values[-1], norm, note + f"; back to step {self.done}")
         assert report is not None
         self.last_good = report.log_density
@@ -303,7 +303,7 @@ class _Run:
             return f"integration error {report.integration_error:.2g} kT per particle"
         return ""
 
-    def _roll_back(self, good: State, note: str, doubled: bool) -> None:
+    def _roll_back(self, name: str, good: State, note: str, doubled: bool) -> None:
         if int(good.rollbacks) >= MOST_ROLLBACKS:
             raise JoviumError(
                 f"{self.folder}: {note}, after {MOST_ROLLBACKS} returns to a good state",
@@ -311,7 +311,10 @@ class _Run:
                 "the last good state is kept; train with a lower --rate in another folder",
             )
         flow = good.flow.with_steps(2 * good.flow.n_steps) if doubled else good.flow
-        self.state = good._replace(flow=flow, rollbacks=good.rollbacks + 1)
+        # The means of a step rule have the form of the flow, which holds its number of steps.
+        form = jax.tree.structure(self._rule(name).start(flow))
+        kept = jax.tree.unflatten(form, jax.tree.leaves(good.rule))
+        self.state = good._replace(flow=flow, rule=kept, rollbacks=good.rollbacks + 1)
 
     def _rule(self, name: str) -> StepRule:
         """The step rule of a lesson."""
