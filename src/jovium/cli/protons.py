@@ -90,8 +90,9 @@ def run_train(options: argparse.Namespace) -> int:
 
     from jovium.report.proton_figures import draw_training
     from jovium.runs.proton_measure import read_metrics
+    from jovium.runs.proton_recipe import Recipe
     from jovium.runs.proton_systems import SystemChoice
-    from jovium.runs.proton_training import Recipe, cost, train
+    from jovium.runs.proton_training import cost, train
 
     system = SystemChoice(
         options.system, options.n, options.coupling, options.screening, options.density, options.temperature,

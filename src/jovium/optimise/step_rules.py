@@ -40,11 +40,11 @@ class Adam:
 
     @property
     def needs_scores(self) -> bool:
-        """No."""
+        """The gradient alone is enough."""
         return False
 
     def start(self, model: Any) -> Any:
-        """Zero means."""
+        """Means of gradients that are zero."""
         return self._rule().init(eqx.filter(model, eqx.is_inexact_array))
 
     def step(

@@ -60,7 +60,7 @@ class UniformTorus(eqx.Module):
         return fractional @ jnp.asarray(self.vectors)
 
     def log_density(self, positions: Float[Array, "n d"]) -> Float[Array, ""]:
-        """-n ln V."""
+        """ln p = -n ln V, wherever the particles are."""
         volume = abs(np.linalg.det(np.array(self.vectors)))
         return jnp.asarray(-self.n_particles * np.log(volume), positions.dtype)
 
@@ -69,7 +69,7 @@ class UniformTorus(eqx.Module):
         return positions
 
     def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
-        """All of them."""
+        """Every configuration does."""
         return jnp.asarray(True)
 
     @property
@@ -177,7 +177,7 @@ class GaussianCloud(eqx.Module):
         return positions - positions.mean(axis=0)
 
     def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
-        """All of them."""
+        """Every configuration does."""
         return jnp.asarray(True)
 
     @property
@@ -207,16 +207,16 @@ class GaussianPoint(eqx.Module):
         return jnp.sum(-0.5 * scaled**2 - self.log_width - 0.5 * np.log(2 * np.pi))
 
     def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
-        """As it is."""
+        """The position as it is."""
         return positions
 
     def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
-        """All of them."""
+        """Every configuration does."""
         return jnp.asarray(True)
 
     @property
     def log_copies(self) -> float:
-        """0: there is one particle."""
+        """0: there is one particle only."""
         return 0.0
 
 

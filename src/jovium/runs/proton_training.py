@@ -8,7 +8,7 @@ import functools
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +16,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from jovium.base import checkpoint
 from jovium.base.errors import InputError, JoviumError
-from jovium.base.files import append_durably, existing_folder, replacing, sole_writer, write_json
+from jovium.base.files import append_durably, existing_folder, sole_writer, write_json
 from jovium.observe.reweighting import free_energy
 from jovium.optimise.natural_gradient import flattened
 from jovium.optimise.step_rules import Adam, Natural, StepRule
@@ -28,7 +28,6 @@ from jovium.protons.base_density import Lattice
 from jovium.protons.flow import Flow, samples, works
 from jovium.protons.learning import (
     ByLikelihood,
-    ByMatching,
     FromHamiltonian,
     Learnt,
     Lesson,
@@ -37,15 +36,12 @@ from jovium.protons.learning import (
 from jovium.protons.pairing import shortest_displacements
 from jovium.protons.targets import Target
 from jovium.protons.thermodynamics import excess_term
-from jovium.runs.proton_systems import SystemChoice, form_of, initial_flow
-from jovium.sampling.hamiltonian import trajectories
+from jovium.runs.proton_data import DATA, learning_data, matching_lesson
+from jovium.runs.proton_recipe import Recipe
+from jovium.runs.proton_systems import form_of, initial_flow
 from jovium.sampling.independence import independence_chain
-from jovium.sampling.metropolis import started
 
-CONFIG, STATE, METRICS, DATA = "config.json", "state.safetensors", "metrics.jsonl", "data.npz"
-
-LESSONS = ("matching", "likelihood", "energy", "scores")
-"""In the order they are given: two from data, two from the Hamiltonian (pathwise, and by scores of energies alone)."""
+CONFIG, STATE, METRICS = "config.json", "state.safetensors", "metrics.jsonl"
 
 JUMP = 10.0
 """A median of what is minimised above that of the last good steps by so many of their standard deviations, and by a kT
@@ -58,67 +54,6 @@ TOLERANCE = 0.002
 """Integration error of the free energy, kT per particle, at which the number of steps is doubled."""
 
 MOST_ROLLBACKS = 6
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a density is trained. matching, likelihood, energy, scores: steps of each lesson, in this order. rate: of a
-    step, falling to zero along a cosine within each lesson, and halved by every return to a good state. n_steps: of
-    Runge and Kutta. n_times, n_radial, n_channels: size of the velocity. n_chains, n_frames: configurations sampled to
-    learn from, unless a file gives them."""
-
-    system: SystemChoice = field(default_factory=SystemChoice)
-    matching: int = 1000
-    likelihood: int = 0
-    energy: int = 300
-    scores: int = 0
-    optimiser: str = "adam"
-    rate: float = 4e-3
-    batch: int = 128
-    n_steps: int = 6
-    n_times: int = 4
-    n_radial: int = 14
-    n_channels: int = 4
-    n_chains: int = 128
-    n_frames: int = 60
-    seed: int = 0
-    data: str = ""
-    start: str = ""
-
-    def __post_init__(self):
-        counts = [getattr(self, name) for name in LESSONS]
-        sizes = self.n_steps, self.n_times - 1, self.n_radial - 2, self.n_channels, self.n_chains, self.n_frames
-        if min(counts) < 0 or min(sizes) < 1 or self.optimiser not in ("adam", "natural") or not 0 < self.rate < 1:
-            raise InputError(f"{self}", "steps >= 0, sizes >= 1, adam or natural, a rate below 1", "check the options")
-        if self.batch < 2 or (self.batch > 16 and self.batch % 32):
-            raise InputError(f"a batch of {self.batch}", "2 to 16, or a multiple of 32", "take 128")
-        if self.data and not self.matching + self.likelihood:
-            raise InputError(f"data {self.data} and no lesson from data", "--matching or --likelihood", "leave it out")
-
-    @property
-    def form(self) -> dict[str, int]:
-        """Sizes of the velocity."""
-        return {"n_times": self.n_times, "n_radial": self.n_radial, "n_channels": self.n_channels}
-
-    @property
-    def total(self) -> int:
-        """Steps of all lessons."""
-        return sum(getattr(self, name) for name in LESSONS)
-
-    def lesson_at(self, step: int) -> tuple[str, int, int]:
-        """The lesson of a step, its first step and its number of steps."""
-        first = 0
-        for name in LESSONS:
-            count = getattr(self, name)
-            if step < first + count:
-                return name, first, count
-            first += count
-        raise IndexError(step)
-
-    @classmethod
-    def of_dict(cls, values: dict[str, Any]) -> "Recipe":
-        """The recipe that `asdict` made a dictionary of."""
-        return cls(**{**values, "system": SystemChoice(**values["system"])})
 
 
 class State(NamedTuple):
@@ -399,87 +334,6 @@ def offset_of(target: Target, flow: Flow) -> float:
     if target.cell is None:
         return 0.0
     return excess_term(target.n_particles, target.cell.volume, flow.base.log_copies)
-
-
-def matching_lesson(
-    flow: Flow, configurations: Float[np.ndarray, "m n d"], target: Target, recipe: Recipe
-) -> ByMatching:
-    """Pairs of starts and data between which little is travelled."""
-    starts = np.asarray(
-        jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(recipe.seed + 2), len(configurations)))
-    )
-    if target.n_particles == 1:
-        return ByMatching(starts, configurations - starts, 2 * recipe.batch)
-    moves = [shortest_displacements(start, end, target.cell) for start, end in zip(starts, configurations, strict=True)]
-    return ByMatching(starts, np.array(moves), 2 * recipe.batch)
-
-
-def learning_data(folder: Path, recipe: Recipe, target: Target) -> Float[np.ndarray, "m n d"]:
-    """Configurations (bohr) to learn from: those of the run, else of a file, else sampled by Hamiltonian Monte
-    Carlo."""
-    path = folder / DATA
-    if not path.exists():
-        configurations = read_configurations(Path(recipe.data), target) if recipe.data else sampled(recipe, target)
-        with replacing(path) as part, part.open("wb") as file:
-            np.savez_compressed(file, configurations=configurations.astype(np.float32))
-    with np.load(path, allow_pickle=False) as arrays:
-        return arrays["configurations"]
-
-
-def read_configurations(path: Path, target: Target) -> Float[np.ndarray, "m n 3"]:
-    """Positions (bohr) of the frames of a file. Raises InputError when their number of particles or cell is another."""
-    from jovium.formats.structures import read_structures
-
-    structures = list(read_structures(path))
-    for number, structure in enumerate(structures):
-        if structure.n_atoms != target.n_particles:
-            raise InputError(
-                f"{path}: frame {number} has {structure.n_atoms} particles",
-                f"{target.n_particles}, as the system",
-                "check --n",
-            )
-        if target.cell is None or not np.allclose(structure.cell.vectors, target.cell.vectors, rtol=1e-3, atol=1e-3):
-            raise InputError(
-                f"{path}: frame {number} has another cell than the system",
-                "the cell of the system" if target.cell is None else f"{target.cell.vectors.tolist()} bohr",
-                "check the density and the units",
-            )
-    return np.array([structure.positions for structure in structures])
-
-
-def sampled(recipe: Recipe, target: Target) -> Float[np.ndarray, "m n d"]:
-    """Equilibrium configurations: chains from the base density, Hamiltonian Monte Carlo, every second trajectory.
-    Raises InputError for hydrogen, whose energies are too dear for that."""
-    if recipe.system.name == "hydrogen":
-        raise InputError(
-            "no configurations of hydrogen to learn from",
-            "--data FILE.extxyz, a trajectory of `jovium reference sample`, or --matching 0 --likelihood 0",
-            "sample one, it takes minutes to hours",
-        )
-    flow = initial_flow(recipe.system, target, recipe.form, recipe.n_steps, recipe.seed)
-    begin = _relaxed(
-        target, jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(recipe.seed + 3), recipe.n_chains))
-    )
-    width = 0.1 * float(np.asarray(begin).std(axis=(0, 1)).max()) / target.n_particles ** (1 / 3)
-    chains = trajectories(
-        target.beta_energy, started(target.beta_energy, np.asarray(begin), width, recipe.seed), 60, tune=True
-    )
-    frames = []
-    for _ in range(recipe.n_frames):
-        chains = trajectories(target.beta_energy, chains, 2)
-        frames.append(np.asarray(chains.positions))
-    return np.concatenate(frames)
-
-
-def _relaxed(target: Target, begin: Float[Array, "c n d"]) -> Float[Array, "c n d"]:
-    """Starts whose particles were driven apart: steps down the energy, short ones where forces are large."""
-
-    def step(x: Float[Array, "n d"], _: None) -> tuple[Float[Array, "n d"], None]:
-        slope = jax.grad(target.beta_energy)(x)
-        slope = jnp.where(jnp.isfinite(slope), slope, 0.0)
-        return x - 0.05 * slope / (1 + jnp.sqrt(jnp.sum(slope**2, axis=-1, keepdims=True))), None
-
-    return jax.vmap(lambda x: jax.lax.scan(step, x, None, length=100)[0])(begin)
 
 
 def _step_program(lesson: Lesson, rule: StepRule) -> Any:
