@@ -15,6 +15,9 @@ from jovium.runs.born_oppenheimer import ATOM, BornOppenheimer
 class Springs:
     """An engine of springs between an atom and the corner of the cell; refuses atoms closer than 0.1 bohr."""
 
+    def close(self):
+        """Nothing to release."""
+
     def ground_state(self, structure, protocol, *, fields, stress):
         if structure.n_atoms > 1 and structure.shortest_distance() < 0.1:
             raise StructureError("atoms overlap", "atoms apart", "move them")
