@@ -89,7 +89,7 @@ def main() -> None:
         velocity = PairVelocity.of(Space.periodic(cell, largest_wave), n_channels=6, n_radial=16, key=jax.random.key(0))
         flow = Flow(UniformTorus.of(cell, n), velocity, 6)
         starts = jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(1), 64))
-        residual = ResidualMap.of(cell.vectors[0, 0], jax.random.key(2))
+        residual = ResidualMap.of(float(cell.vectors[0, 0]), jax.random.key(2))
         few = max(2, 64 // max(1, n // 14) ** 2)
         ours = seconds(jax.jit(lambda x, flow=flow: jax.lax.map(flow.forward, x, batch_size=16)), starts) / 64
         theirs = seconds(jax.jit(lambda x, m=residual: jax.lax.map(m.carried, x, batch_size=2)), starts[:few]) / few
