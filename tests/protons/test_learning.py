@@ -15,7 +15,6 @@ from jovium.protons.learning import (
     ByLikelihood,
     ByMatching,
     FromHamiltonian,
-    effective_share,
     integration_error,
     score_table,
     softened,
@@ -127,11 +126,6 @@ def test_integration_error_is_what_more_steps_take_away():
     flow = Flow(UniformTorus.of(cell, 6), velocity, 1)
     coarse, fine = (abs(float(integration_error(flow.with_steps(k), jax.random.key(0), 32))) for k in (1, 8))
     assert coarse > 20 * fine
-
-
-def test_effective_share_is_one_for_equal_weights():
-    assert float(effective_share(jnp.full(10, 3.0))) == pytest.approx(1)
-    assert float(effective_share(jnp.asarray([100.0, 0.0]))) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("bad", [np.zeros((0, 2, 3)), np.full((4, 2, 3), np.nan), np.zeros((4, 3))])

@@ -31,14 +31,12 @@ BetaEnergy = Callable[[Float[Array, "n d"]], Float[Array, ""]]
 
 
 class Learnt(NamedTuple):
-    """The gradient of what is minimised, its value with its standard error, scores d ln p / d theta of the samples it
-    came from (None where the lesson gives none) and figures to log."""
+    """The gradient of what is minimised, its value, and the scores d ln p / d theta of the samples it came from (None
+    where the lesson gives none)."""
 
     gradient: Any
     value: Float[Array, ""]
-    error: Float[Array, ""]
     scores: Float[Array, "b p"] | None
-    figures: dict[str, Float[Array, ""]]
 
 
 class Lesson(Protocol):
@@ -75,12 +73,7 @@ class FromHamiltonian:
             rest = energies - (softened(_mapped(smooth, found.positions)) if smooth else -found.log_density)
             weights = (rest - rest.mean()) / (self.batch - 1)
             gradient = jax.tree.map(jnp.add, gradient, unflattened(gradient, weights @ table))
-        figures = {
-            "beta_energy": energies.mean(),
-            "log_density": found.log_density.mean(),
-            "ess": effective_share(-work),
-        }
-        return Learnt(gradient, work.mean(), work.std() / np.sqrt(self.batch), table, figures)
+        return Learnt(gradient, work.mean(), table)
 
     def _followed(self, flow: Flow, keys: PRNGKeyArray, smooth: BetaEnergy | None) -> tuple[Sample, Any]:
         """Samples, and the gradient of mean(ln p + smooth energy) along them; zero without a smooth energy."""
@@ -116,7 +109,7 @@ class ByLikelihood:
 
         values, gradient = _summed_gradient(loss, flow, data, self.batch)
         table = score_table(flow, data) if scores else None
-        return Learnt(gradient, values.mean(), values.std() / np.sqrt(self.batch), table, {})
+        return Learnt(gradient, values.mean(), table)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +139,7 @@ class ByMatching:
             return jnp.sum(values), values
 
         values, gradient = _summed_gradient(loss, flow, (starts, moves, times), self.batch)
-        return Learnt(gradient, values.mean(), values.std() / np.sqrt(self.batch), None, {})
+        return Learnt(gradient, values.mean(), None)
 
 
 def softened(energies: Float[Array, "b"]) -> Float[Array, "b"]:
@@ -164,12 +157,6 @@ def score_table(flow: Flow, positions: Float[Array, "b n d"]) -> Float[Array, "b
         return flattened(gradient)
 
     return _mapped(score, positions)
-
-
-def effective_share(log_weights: Float[Array, "b"]) -> Float[Array, ""]:
-    """Effective sample size over the number of samples, (sum w)^2 / (b sum w^2) (Kish)."""
-    top = jax.scipy.special.logsumexp
-    return jnp.exp(2 * top(log_weights) - top(2 * log_weights)) / log_weights.shape[0]
 
 
 def integration_error(flow: Flow, key: PRNGKeyArray, batch: int) -> Float[Array, ""]:
