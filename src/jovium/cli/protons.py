@@ -77,6 +77,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         if name == "sample":
             command.add_argument("out", metavar="OUT.extxyz", type=Path)
             command.add_argument("--exact", action="store_true", help="as independence Metropolis accepts them")
+        else:
+            command.add_argument(
+                "--anneal", type=int, default=0, metavar="K", help="also move samples to the target in K stages"
+            )
+            command.add_argument("--annealed", type=int, default=1024, help="how many of them (default 1024)")
         default = 8192 if name == "measure" else 100
         command.add_argument("--samples", type=int, default=default, help=f"how many (default {default})")
         command.add_argument("--seed", type=int, default=1)
@@ -141,7 +146,7 @@ def run_measure(options: argparse.Namespace) -> int:
     from jovium.report.proton_figures import draw_pairs
     from jovium.runs.proton_measure import measure_run
 
-    found = measure_run(options.run_folder, options.samples, options.seed, progress)
+    found = measure_run(options.run_folder, options.samples, options.seed, progress, options.anneal, options.annealed)
     if found.pairs and found.model_pairs:
         draw_pairs(options.run_folder / "g_of_r.png", found.pairs, found.model_pairs)
     record = found.record()

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -21,10 +22,14 @@ from jovium.observe.reweighting import FreeEnergy, effective_samples, free_energ
 from jovium.protons.flow import Flow, samples, works
 from jovium.protons.targets import Target
 from jovium.runs.proton_training import METRICS, finite_or_none, offset_of, trained_flow
+from jovium.sampling.annealing import annealed
 from jovium.sampling.independence import IndependenceChain, independence_chain
 
 BATCH = 512
 """Configurations drawn at once."""
+
+ANNEALED = 128
+"""Configurations annealed at once."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Measured:
     n_infinite: int
     pairs: PairCorrelation | None
     model_pairs: PairCorrelation | None
+    annealed: FreeEnergy | None = None
 
     def record(self) -> dict[str, Any]:
         """Plain values for files and machines."""
@@ -65,9 +71,16 @@ class Measured:
         n = self.n_particles
         name, scale = ("F_excess_kT_per_particle", n) if self.in_cell else ("minus_ln_Z", 1)
         energy = "U_kT_per_particle" if self.in_cell else "U_kT"
+        annealed = {}
+        if self.annealed:
+            annealed[f"{name}_annealed_bound"] = pair(self.annealed.variational, scale)
+            annealed[f"{name}_annealed_reweighted"] = pair(self.annealed.reweighted, scale)
+            annealed["annealed_effective_samples"] = self.annealed.effective_samples
+            annealed["annealed_samples"] = self.annealed.n_samples
         return {
             f"{name}_variational": pair(self.free_energy.variational, scale),
             f"{name}_reweighted": pair(self.free_energy.reweighted, scale),
+            **annealed,
             f"{energy}_model": pair(self.model_energy, scale),
             f"{energy}_reweighted": pair(self.energy, scale),
             "samples": self.free_energy.n_samples,
@@ -125,17 +138,61 @@ def measured(found: Drawn, target: Target, flow: Flow, n_bins: int = 40) -> Meas
     )
 
 
+def annealed_work(
+    flow: Flow,
+    target: Target,
+    found: Drawn,
+    n_stages: int,
+    seed: int,
+    watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
+) -> Float[np.ndarray, "m"]:
+    """The work of annealing every sample in n_stages, ANNEALED at a time. The step is tuned on one batch before."""
+    size = min(ANNEALED, len(found.positions))
+
+    def energy(positions: jax.Array) -> jax.Array:
+        return jnp.where(flow.base.covers(positions), target.beta_energy(positions), jnp.inf)
+
+    @eqx.filter_jit
+    def batch(flow: Flow, positions: jax.Array, key: jax.Array, width: jax.Array, tune: bool) -> tuple[Any, jax.Array]:
+        return annealed(flow.log_density, energy, positions, key, n_stages, width, tune)
+
+    spacing = (target.cell.volume / target.n_particles) ** (1 / 3) if target.cell else 1.0
+    width, keys = jnp.float32(0.02 * spacing), jax.random.split(jax.random.key(seed), len(found.positions) // size + 3)
+    for key in keys[-2:]:
+        width = batch(flow, jnp.asarray(found.positions[:size]), key, width, True)[1]
+    works = []
+    for start in watched(range(0, len(found.positions), size)):
+        positions = found.positions[start : start + size]
+        positions = np.concatenate([positions, found.positions[: size - len(positions)]])  # one shape, one program
+        works.append(np.asarray(batch(flow, jnp.asarray(positions), keys[start // size], width, False)[0].work, float))
+    return np.concatenate(works)[: len(found.positions)]
+
+
 def measure_run(
-    folder: Path, n_samples: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
+    folder: Path,
+    n_samples: int,
+    seed: int,
+    watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
+    n_stages: int = 0,
+    n_annealed: int = 1024,
 ) -> Measured:
-    """Measure a run directory; writes measure.json, g_of_r.csv and figures there. Raises InputError for fewer than two
-    samples."""
-    if n_samples < 2:
-        raise InputError(f"{n_samples} samples", "two or more", "some thousands give error bars")
+    """Measure a run directory; writes measure.json, g_of_r.csv and figures there. n_stages: anneal the first n_annealed
+    samples so (none when 0). Raises InputError for fewer than two samples or a negative number of stages."""
+    if n_samples < 2 or n_annealed < 2 or n_stages < 0:
+        raise InputError(
+            f"{n_samples} samples, {n_annealed} to anneal in {n_stages} stages",
+            "two or more samples, no stages or some",
+            "some thousands of samples give error bars; take 8 stages",
+        )
     recipe, flow = trained_flow(folder)
     target = recipe.system.target()
     flow = flow.with_steps(2 * flow.n_steps)  # an answer is integrated better than a lesson
-    found = measured(drawn(flow, target, n_samples, seed, watched), target, flow)
+    samples_of_run = drawn(flow, target, n_samples, seed, watched)
+    found = measured(samples_of_run, target, flow)
+    if n_stages:
+        few = Drawn(*(column[:n_annealed] for column in vars(samples_of_run).values()))
+        work = annealed_work(flow, target, few, n_stages, seed, watched)
+        found = replace(found, annealed=free_energy(work, offset_of(target, flow)))
     write_json(folder / "measure.json", {"system": recipe.system.__dict__, "seed": seed, **found.record()})
     if found.pairs and found.model_pairs:
         _write_pairs(folder / "g_of_r.csv", found.pairs, found.model_pairs)
