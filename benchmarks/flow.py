@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 from jovium.base.cell import Cell
 from jovium.protons.base_density import UniformTorus
 from jovium.protons.flow import Flow
-from jovium.protons.space import Space
+from jovium.base.space import Space
 from jovium.protons.velocity import PairVelocity
 
 

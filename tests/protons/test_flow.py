@@ -8,7 +8,7 @@ import pytest
 from jovium.base.cell import Cell
 from jovium.protons.base_density import GaussianCloud, GaussianPoint, Lattice, UniformTorus
 from jovium.protons.flow import Flow, samples
-from jovium.protons.space import Space
+from jovium.base.space import Space
 from jovium.protons.thermodynamics import ideal_beta_free_energy, labelling_term, momentum_term, thermal_wavelength
 from jovium.protons.velocity import PairVelocity, PointVelocity
 

@@ -20,7 +20,7 @@ from jovium.protons.learning import (
     softened,
 )
 from jovium.protons.pairing import shortest_displacements
-from jovium.protons.space import Space
+from jovium.base.space import Space
 from jovium.protons.velocity import PairVelocity, PointVelocity
 
 PLANE = Flow(GaussianPoint.of((0.3, 0.0), 0.8), PointVelocity.of(2, scale=1.0, n_hidden=4, key=jax.random.key(0)), 4)

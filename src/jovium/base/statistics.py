@@ -57,6 +57,15 @@ def mean_with_error(series: Float[np.ndarray, "n"]) -> Estimate:
     return Estimate(float(series.mean()), float(error), float(n_independent))
 
 
+def split_r_hat(chains: Float[np.ndarray, "c n"]) -> float:
+    """Potential scale reduction of chains split in halves: sqrt of the variance between and within them over that
+    within; near 1 when they have forgotten where they began (Gelman et al., Bayesian Data Analysis, 3rd ed., 11.4)."""
+    half = chains.shape[1] // 2
+    split = np.concatenate([chains[:, :half], chains[:, -half:]]).astype(float)
+    within, between = split.var(axis=1, ddof=1).mean(), half * split.mean(axis=1).var(ddof=1)
+    return float(np.sqrt((half - 1) / half + between / (half * within))) if within > 0 else 1.0
+
+
 def equilibration_start(series: Float[np.ndarray, "n"]) -> int:
     """Index from which a series is stationary: the start that leaves most independent samples, (n - t) / tau(t).
 

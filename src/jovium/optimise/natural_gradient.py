@@ -30,6 +30,20 @@ def natural_direction(
     return (right - seen) / amount
 
 
+def sample_space_direction(
+    scores: Float[Array, "b p"], residuals: Float[Array, "b"], damping: float, last: Float[Array, "p"]
+) -> Float[Array, "p"]:
+    """The solution d of (F + damping) d = S^T e / b + damping last for a gradient that is a sum over the samples, as
+    that of an energy is: e_i the energy of a sample less the mean, S and F = S^T S / b of centred scores. It is that
+    d = last + S^T (S S^T + b damping)^-1 (e - S last) which no cancellation spoils where damping is small.
+
+    A complex wave function has the real parts of all its scores and energies, then the imaginary parts, as rows."""
+    rows = jnp.sqrt(jnp.asarray(len(scores), scores.dtype))
+    centred, rest = scores / rows, residuals / rows - scores @ last / rows
+    overlap = centred @ centred.T + damping * jnp.eye(len(scores), dtype=scores.dtype)
+    return last + centred.T @ jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(overlap), rest)
+
+
 def bounded(direction: Float[Array, "p"], scores: Float[Array, "b p"], largest: float) -> Float[Array, "p"]:
     """The direction, shortened where the distribution would move by more than `largest`: sqrt(d^T F d) <= largest."""
     centred = scores - scores.mean(axis=0)

@@ -9,7 +9,13 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from jovium.optimise.natural_gradient import bounded, flattened, natural_direction, unflattened
+from jovium.optimise.natural_gradient import (
+    bounded,
+    flattened,
+    natural_direction,
+    sample_space_direction,
+    unflattened,
+)
 
 
 class StepRule(Protocol):
@@ -85,6 +91,31 @@ class Natural:
         direction = natural_direction(scores, flattened(gradient), self.damping, self.keep * state)
         row = strength * bounded(self.rate * direction, scores, self.largest)
         return eqx.apply_updates(model, _scaled(unflattened(gradient, row), -1.0)), direction
+
+
+@dataclass(frozen=True)
+class NaturalEnergy:
+    """The natural gradient of an energy, solved in the space of samples, with a part `keep` of the last direction
+    (SPRING, Goldshlager, Abrahamsen and Lin, arXiv:2401.10190). A step moves the distribution by at most `largest`."""
+
+    rate: float
+    damping: float = 1e-3
+    largest: float = 0.1
+    keep: float = 0.95
+
+    def step(
+        self,
+        model: Any,
+        last: Float[Array, "p"],
+        scores: Float[Array, "b p"],
+        residuals: Float[Array, "b"],
+        strength: Float[Array, ""],
+    ) -> tuple[Any, Float[Array, "p"]]:
+        """The model and the direction after one step: scores and residuals centred, in real rows."""
+        direction = sample_space_direction(scores, residuals, self.damping, self.keep * last)
+        row = bounded(strength * self.rate * direction, scores, self.largest)
+        arrays = eqx.filter(model, eqx.is_inexact_array)
+        return eqx.apply_updates(model, _scaled(unflattened(arrays, row), -1.0)), direction
 
 
 def _scaled(tree: Any, factor: Any) -> Any:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jovium.protons.space import Space
+from jovium.base.space import Space
 
 FAR = 1e6
 """Distance (bohr) of a particle from itself, as far as pair functions are concerned."""

@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
+from jovium.base.space import Space
 from jovium.protons.base_density import BaseDensity, GaussianCloud, GaussianPoint, Lattice, UniformTorus
 from jovium.protons.flow import Flow
-from jovium.protons.space import Space
 from jovium.protons.targets import (
     DoubleWell,
     FourParticleDoubleWell,

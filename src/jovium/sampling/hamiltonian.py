@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jovium.sampling.metropolis import BetaEnergy, Chains
+from jovium.sampling.metropolis import BetaEnergies, BetaEnergy, Chains
 
 ACCEPTANCE = 0.8
 """Share of accepted trajectories aimed at."""
@@ -24,9 +24,17 @@ def trajectories(
     beta_energy: BetaEnergy, chains: Chains, n_trajectories: int, n_leaps: int = 10, tune: bool = False
 ) -> Chains:
     """The chains after so many trajectories. tune: let the step follow the acceptance."""
+    return carried(jax.vmap(beta_energy), chains, n_trajectories, n_leaps, tune)
+
+
+def carried(
+    beta_energies: BetaEnergies, chains: Chains, n_trajectories: int, n_leaps: int = 10, tune: bool = False
+) -> Chains:
+    """The same for an energy of all chains at once. One leap is a step of Langevin dynamics, accepted or not (Rossky,
+    Doll and Friedman, J. Chem. Phys. 69, 4628 (1978))."""
 
     def one(chains: Chains, _: None) -> tuple[Chains, Float[Array, ""]]:
-        moved = _trajectory(beta_energy, chains, n_leaps)
+        moved = _trajectory(beta_energies, chains, n_leaps)
         width = moved.width * jnp.exp(0.3 * (moved.acceptance - ACCEPTANCE)) if tune else moved.width
         return moved._replace(width=width), moved.acceptance
 
@@ -34,13 +42,16 @@ def trajectories(
     return after._replace(acceptance=shares.mean())
 
 
-def _trajectory(beta_energy: BetaEnergy, chains: Chains, n_leaps: int) -> Chains:
+def _trajectory(beta_energies: BetaEnergies, chains: Chains, n_leaps: int) -> Chains:
     """One trajectory of every chain."""
     count = len(chains.positions)
     key, kick, stretch, choice = jax.random.split(chains.key, 4)
-    evaluated = jax.vmap(jax.value_and_grad(beta_energy))
     length = chains.width * jax.random.uniform(stretch, (count, 1, 1), minval=SHORTEST, maxval=LONGEST)
     momenta = jax.random.normal(kick, chains.positions.shape, chains.positions.dtype)
+
+    def evaluated(positions: Float[Array, "c n d"]) -> tuple[Array, Array]:
+        energies, slopes = jax.vjp(beta_energies, positions)
+        return energies, slopes(jnp.ones_like(energies))[0]
 
     def leap(state: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], None]:
         positions, momenta, _energies, slope = state

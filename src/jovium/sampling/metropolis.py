@@ -1,6 +1,7 @@
 """The Metropolis method: chains of configurations distributed as exp(-beta U), whatever U is.
 
-Moves displace one particle after the other by a Gaussian step (Metropolis et al., J. Chem. Phys. 21, 1087 (1953)). The
+Moves displace one particle or one block of them after the other by a Gaussian step (Metropolis et al., J. Chem. Phys.
+21, 1087 (1953)). The
 width of the step is tuned to half of the moves accepted while a chain equilibrates, and fixed while it is measured: a
 width that follows the chain would bias it.
 """
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from jovium.base.errors import InputError
 
@@ -20,6 +21,7 @@ ACCEPTANCE = 0.5
 """Share of accepted moves aimed at."""
 
 BetaEnergy = Callable[[Float[Array, "n d"]], Float[Array, ""]]
+BetaEnergies = Callable[[Float[Array, "c n d"]], Float[Array, "c"]]
 
 
 class Chains(NamedTuple):
@@ -46,26 +48,32 @@ def started(beta_energy: BetaEnergy, positions: Float[np.ndarray, "c n d"], widt
 @functools.partial(jax.jit, static_argnames=("beta_energy", "n_sweeps", "tune"))
 def sweeps(beta_energy: BetaEnergy, chains: Chains, n_sweeps: int, tune: bool = False) -> Chains:
     """The chains after so many sweeps, one move per particle each. tune: let the width follow the acceptance."""
+    return swept(jax.vmap(beta_energy), chains, n_sweeps, chains.positions.shape[1], tune)
+
+
+def swept(beta_energies: BetaEnergies, chains: Chains, n_sweeps: int, n_blocks: int = 1, tune: bool = False) -> Chains:
+    """The same for an energy of all chains at once, particles moved in n_blocks of neighbours in their order: one block
+    moves all of them at once."""
     n = chains.positions.shape[1]
+    blocks = jnp.asarray(np.arange(n) * n_blocks // n == np.arange(n_blocks)[:, None])
 
     def sweep(chains: Chains, _: None) -> tuple[Chains, Float[Array, ""]]:
-        swept, accepted = jax.lax.scan(functools.partial(_move, beta_energy), chains, jnp.arange(n))
+        moved, accepted = jax.lax.scan(functools.partial(_move, beta_energies), chains, blocks)
         share = accepted.mean()
-        width = swept.width * jnp.exp(0.2 * (share - ACCEPTANCE)) if tune else swept.width
-        return swept._replace(width=width), share
+        width = moved.width * jnp.exp(0.2 * (share - ACCEPTANCE)) if tune else moved.width
+        return moved._replace(width=width), share
 
     after, shares = jax.lax.scan(sweep, chains, None, length=n_sweeps)
     return after._replace(acceptance=shares.mean())
 
 
-def _move(beta_energy: BetaEnergy, chains: Chains, particle: Array) -> tuple[Chains, Float[Array, "c"]]:
-    """Displace one particle of every chain."""
+def _move(beta_energies: BetaEnergies, chains: Chains, block: Bool[Array, "n"]) -> tuple[Chains, Float[Array, "c"]]:
+    """Displace the particles of a block of every chain."""
     key, kick, choice = jax.random.split(chains.key, 3)
-    count, _, dimensions = chains.positions.shape
-    step = chains.width * jax.random.normal(kick, (count, dimensions), chains.positions.dtype)
-    proposed = chains.positions.at[:, particle].add(step)
-    energies = jax.vmap(beta_energy)(proposed)
-    accept = jnp.log(jax.random.uniform(choice, (count,))) < chains.beta_energies - energies
+    step = chains.width * jax.random.normal(kick, chains.positions.shape, chains.positions.dtype)
+    proposed = chains.positions + jnp.where(block[:, None], step, 0)
+    energies = beta_energies(proposed)
+    accept = jnp.log(jax.random.uniform(choice, energies.shape)) < chains.beta_energies - energies
     positions = jnp.where(accept[:, None, None], proposed, chains.positions)
     kept = chains._replace(
         positions=positions, beta_energies=jnp.where(accept, energies, chains.beta_energies), key=key

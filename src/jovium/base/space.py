@@ -1,4 +1,4 @@
-"""Where particles live: a periodic cell or open space, and the differences between them that a flow may look at."""
+"""Where particles live: a periodic cell or open space, and the differences between them that a model may look at."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,12 +42,16 @@ class Space:
 
     def differences(self, positions: Float[Array, "n d"]) -> Float[Array, "n n d"]:
         """r_i - r_j, in a cell that of the nearest image for every pair within the reach."""
-        between = positions[:, None] - positions
+        return self.between(positions, positions)
+
+    def between(self, one: Float[Array, "n d"], other: Float[Array, "m d"]) -> Float[Array, "n m d"]:
+        """r_i - s_j of two sets of positions, likewise."""
+        between = one[:, None] - other
         if self.vectors is None:
             return between
         vectors = np.array(self.vectors)
-        fractional = between @ jnp.asarray(np.linalg.inv(vectors), positions.dtype)
-        return (fractional - jnp.round(fractional)) @ jnp.asarray(vectors, positions.dtype)
+        fractional = between @ jnp.asarray(np.linalg.inv(vectors), one.dtype)
+        return (fractional - jnp.round(fractional)) @ jnp.asarray(vectors, one.dtype)
 
     @property
     def waves(self) -> Float[np.ndarray, "g d"]:

@@ -1,0 +1,133 @@
+"""What every electron sees: protons and other electrons, told in messages, and the backflow that follows from it.
+
+Two rounds of messages. First sums over neighbours of functions of their distance, and squares of sums of their
+directions, for electrons of equal and of opposite spin and for protons; then sums of what the neighbours have seen.
+Everything is local: it ends at the reach of the space, so that electrons far apart do not notice each other.
+A backflow coordinate x_i = r_i + sum_j eta_ij (r_i - r_j) / (1 + r_ij) displaces each electron by what it sees (Feynman and Cohen,
+Phys. Rev. 102, 1189 (1956)); message passing for electrons: Pescia et al., Phys. Rev. B 110, 035108 (2024)."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jovium.base.space import Space
+from jovium.electrons.radial import basis, length
+
+
+class Seen(NamedTuple):
+    """Features h and backflow coordinates x (bohr) of electrons, and features of protons."""
+
+    electrons: Float[Array, "n f"]
+    places: Float[Array, "n 3"]
+    protons: Float[Array, "m f"]
+
+
+class Pairs(NamedTuple):
+    """Differences (bohr) and functions of distance for electrons with electrons, electrons with protons, and protons
+    with protons; `spins`: 1 for two electrons of equal spin in the first, of opposite spin in the second row, 0 for an
+    electron with itself."""
+
+    ee: Float[Array, "n n 3"]
+    ep: Float[Array, "n m 3"]
+    r_ee: Float[Array, "n n"]
+    r_ep: Float[Array, "n m"]
+    basis_ee: Float[Array, "n n k"]
+    basis_ep: Float[Array, "n m k"]
+    basis_pp: Float[Array, "m m k"]
+    spins: Float[np.ndarray, "2 n n"]
+
+
+def pairs_of(
+    space: Space, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"], n_up: int, n_radial: int
+) -> Pairs:
+    """All pairs of one configuration (bohr), the first n_up electrons with spin up."""
+    ee, ep, pp = (space.between(*sets) for sets in ((electrons,) * 2, (electrons, protons), (protons,) * 2))
+    r_ee, r_ep, r_pp = length(ee, itself=True), length(ep), length(pp, itself=True) - jnp.eye(len(protons))
+    functions = [basis(r, space.reach, n_radial) for r in (r_ee, r_ep, r_pp)]
+    up = np.arange(len(electrons)) < n_up
+    equal = up[:, None] == up
+    return Pairs(ee, ep, r_ee, r_ep, *functions, np.stack([equal & ~np.eye(len(up), dtype=bool), ~equal]).astype(float))
+
+
+class Surroundings(eqx.Module):
+    """The network of messages. Sizes: k functions of distance, c directions, f features."""
+
+    n_radial: int = eqx.field(static=True)
+    side: Float[Array, "3 k c"]
+    first: Float[Array, "i f"]
+    first_bias: Float[Array, "f"]
+    proton: Float[Array, "k f"]
+    filters: Float[Array, "3 k f"]
+    told: Float[Array, "3 f f"]
+    second: Float[Array, "j f"]
+    second_bias: Float[Array, "f"]
+    flow_filters: Float[Array, "3 k g"]
+    flow_mine: Float[Array, "3 f g"]
+    flow_other: Float[Array, "3 f g"]
+
+    @classmethod
+    def of(
+        cls, *, n_radial: int = 8, n_sides: int = 4, n_features: int = 32, n_flows: int = 6, key: PRNGKeyArray
+    ) -> "Surroundings":
+        """A network with random messages and without backflow."""
+        keys = iter(jax.random.split(key, 8))
+
+        def random(*shape: int) -> Array:
+            return jax.random.normal(next(keys), shape) / np.sqrt(shape[-2])
+
+        inputs = 3 * (n_radial + n_sides)
+        return cls(
+            n_radial,
+            side=random(3, n_radial, n_sides),
+            first=random(inputs, n_features),
+            first_bias=jnp.zeros(n_features),
+            proton=random(n_radial, n_features),
+            filters=random(3, n_radial, n_features),
+            told=random(3, n_features, n_features),
+            second=random(4 * n_features, n_features),
+            second_bias=jnp.zeros(n_features),
+            flow_filters=random(3, n_radial, n_flows),
+            flow_mine=jnp.zeros((3, n_features, n_flows)),
+            flow_other=jnp.zeros((3, n_features, n_flows)),
+        )
+
+    def __call__(self, electrons: Float[Array, "n 3"], pairs: Pairs) -> Seen:
+        """Features and backflow coordinates of one configuration."""
+        spins = jnp.asarray(pairs.spins, electrons.dtype)
+        # Electrons of equal spin, of opposite spin, protons.
+        functions = [pairs.basis_ee * spin[..., None] for spin in spins] + [pairs.basis_ep]
+        # Directions that vanish where particles meet, and stay bounded far away.
+        directions = [between / (1 + r)[..., None] for between, r in ((pairs.ee, pairs.r_ee), (pairs.ep, pairs.r_ep))]
+        directions = [directions[0], *directions]
+        seen = []
+        for values, between, side in zip(functions, directions, self.side, strict=True):
+            sums = jnp.sum(values, axis=1)
+            sides = jnp.sum((values @ side)[..., None] * between[:, :, None], axis=1)
+            seen += [sums, jnp.sum(sides**2, axis=-1)]
+        mine = jnp.tanh(0.5 * jnp.concatenate(seen, axis=-1) @ self.first + self.first_bias)
+        protons = jnp.tanh(jnp.sum(pairs.basis_pp, axis=1) @ self.proton)
+        messages = [mine]
+        for values, others, filters, told in zip(
+            functions, (mine, mine, protons), self.filters, self.told, strict=True
+        ):
+            messages.append(jnp.sum((values @ filters) * (others @ told), axis=1))
+        features = mine + jnp.tanh(jnp.concatenate(messages, axis=-1) @ self.second + self.second_bias)
+        places = electrons
+        flows = zip(
+            functions,
+            directions,
+            (features, features, protons),
+            self.flow_filters,
+            self.flow_mine,
+            self.flow_other,
+            strict=True,
+        )
+        for values, between, others, filters, of_mine, of_others in flows:
+            strength = ((features @ of_mine)[:, None] + others @ of_others) / len(of_mine)
+            eta = jnp.sum((values @ filters) * strength, axis=-1)
+            places = places + jnp.sum(eta[..., None] * between, axis=1)
+        return Seen(features, places, protons)

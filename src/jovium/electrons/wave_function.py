@@ -1,0 +1,110 @@
+"""The wave function: a sum of determinants of pair functions at backflow coordinates, times exp(J)."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Num, PRNGKeyArray
+
+from jovium.base.errors import InputError
+from jovium.base.space import Space
+from jovium.electrons.jastrow import Jastrow
+from jovium.electrons.pairing import AtomPairs, PairFunction, PlaneWavePairs
+from jovium.electrons.surroundings import Surroundings, pairs_of
+
+
+class WaveFunction(eqx.Module):
+    """psi(r; R) = exp(J) sum_d det [g_d(r_up, r_down), phi_d(r_up)] of n_up + n_down electrons among protons R.
+
+    The pair functions of one psi are added before the determinant. Positions in bohr, electrons of spin up first.
+    """
+
+    space: Space = eqx.field(static=True)
+    n_up: int = eqx.field(static=True)
+    n_down: int = eqx.field(static=True)
+    surroundings: Surroundings
+    pairings: tuple[PairFunction, ...]
+    jastrow: Jastrow
+
+    @classmethod
+    def of(
+        cls,
+        space: Space,
+        n_up: int,
+        n_down: int,
+        *,
+        with_protons: bool = True,
+        twist: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        n_determinants: int = 4,
+        n_radial: int = 8,
+        n_sides: int = 4,
+        n_features: int = 32,
+        n_flows: int = 6,
+        key: PRNGKeyArray,
+    ) -> "WaveFunction":
+        """Pairs of atoms in open space, pairs of plane waves in a cell, with those of atoms where there are protons.
+        Raises InputError for fewer electrons of spin up than of spin down, or a twist in open space."""
+        if not 0 <= n_down <= n_up or n_up < 1 or (space.vectors is None and (any(twist) or not with_protons)):
+            raise InputError(
+                f"{n_up} electrons of spin up, {n_down} of spin down, twist {twist}",
+                "one or more, no fewer of spin up; a twist and a uniform gas only in a periodic cell",
+                "name the majority spin up",
+            )
+        keys = jax.random.split(key, 3)
+        pairings: list[PairFunction] = []
+        if space.vectors is not None:
+            pairings.append(
+                PlaneWavePairs.of(
+                    space, max(n_up, 1), twist=twist, n_determinants=n_determinants, n_features=n_features
+                )
+            )
+        if with_protons:
+            atoms = AtomPairs.of(
+                space,
+                n_up - n_down,
+                n_determinants=n_determinants,
+                n_radial=n_radial,
+                n_features=n_features,
+                strength=0.02 if pairings else 1.0,
+                key=keys[0],
+            )
+            pairings.append(atoms)
+        sizes = {"n_radial": n_radial, "n_sides": n_sides, "n_features": n_features, "n_flows": n_flows}
+        spacing = 1.5
+        if space.vectors is not None:
+            volume = abs(np.linalg.det(np.array(space.vectors)))
+            spacing = float((3 * volume / (4 * np.pi * (n_up + n_down))) ** (1 / 3))
+        return cls(
+            space,
+            n_up,
+            n_down,
+            Surroundings.of(**sizes, key=keys[1]),
+            tuple(pairings),
+            Jastrow.of(space, n_features=n_features, spacing=spacing, key=keys[2]),
+        )
+
+    @property
+    def n_electrons(self) -> int:
+        """Of both spins."""
+        return self.n_up + self.n_down
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether a twist makes psi complex."""
+        return any(any(pairing.twist) for pairing in self.pairings if isinstance(pairing, PlaneWavePairs))
+
+    def log_psi(self, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"]) -> Num[Array, ""]:
+        """ln psi: complex with a twist, otherwise ln|psi|. The phase is known up to a multiple of 2 pi."""
+        pairs = pairs_of(self.space, electrons, protons, self.n_up, self.surroundings.n_radial)
+        seen = self.surroundings(electrons, pairs)
+        sums = [pairing(protons, pairs, seen, self.n_up) for pairing in self.pairings]
+        matrices = sum(jnp.concatenate(parts, axis=-1) for parts in sums)
+        return log_sum_of_determinants(matrices) + self.jastrow(electrons, protons, pairs, seen)
+
+
+def log_sum_of_determinants(matrices: Num[Array, "d n n"]) -> Num[Array, ""]:
+    """ln |sum_d det M_d| of real, ln sum_d det M_d of complex matrices, without overflow."""
+    signs, logs = jnp.linalg.slogdet(matrices)
+    largest = jax.lax.stop_gradient(logs.max())
+    total = jnp.sum(signs * jnp.exp(logs - largest))
+    return largest + (jnp.log(total) if jnp.iscomplexobj(matrices) else jnp.log(jnp.abs(total)))

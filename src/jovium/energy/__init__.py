@@ -1,0 +1,1 @@
+"""Local energies of wave functions."""

@@ -1,0 +1,84 @@
+"""Local energies E_loc = H psi / psi of samples of |psi|^2, in parts, and the scores of their gradient."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
+
+from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.energy.kinetic import kinetic_energy
+
+LogPsi = Callable[[Any, Float[Array, "n 3"], Float[Array, "m 3"]], Num[Array, ""]]
+"""ln psi of a model at electrons and protons (bohr)."""
+
+CHUNK = 8
+"""Samples whose intermediate values are in memory at once."""
+
+
+class LocalEnergy(NamedTuple):
+    """Parts of the local energy (hartree); the kinetic part is complex where psi is."""
+
+    kinetic: Num[Array, "*s"]
+    pp: Float[Array, "*s"]
+    ep: Float[Array, "*s"]
+    ee: Float[Array, "*s"]
+
+    @property
+    def total(self) -> Num[Array, "*s"]:
+        """E_loc."""
+        return self.kinetic + self.pp + self.ep + self.ee
+
+
+def local_energies(
+    log_psi: LogPsi,
+    model: Any,
+    potential: HydrogenPotential,
+    electrons: Float[Array, "b n 3"],
+    protons: Float[Array, "b m 3"],
+) -> LocalEnergy:
+    """E_loc of every sample."""
+
+    def one(pair: tuple[Array, Array]) -> LocalEnergy:
+        kinetic = kinetic_energy(lambda x: log_psi(model, x, pair[1]), pair[0])
+        return LocalEnergy(kinetic, *potential(*pair))
+
+    return jax.lax.map(one, (electrons, protons), batch_size=min(CHUNK, len(electrons)))
+
+
+def scores(
+    log_psi: LogPsi, model: Any, electrons: Float[Array, "b n 3"], protons: Float[Array, "b m 3"]
+) -> Num[Array, "b p"]:
+    """d ln psi / d theta of every sample, all parameters in one row."""
+
+    def real(model: Any, x: Array, r: Array) -> Array:
+        return jnp.real(log_psi(model, x, r))
+
+    def one(pair: tuple[Array, Array]) -> Num[Array, "p"]:
+        row = _row(eqx.filter_grad(real)(model, *pair))
+        if not jnp.iscomplexobj(jax.eval_shape(lambda: log_psi(model, *pair))):
+            return row
+        return row + 1j * _row(eqx.filter_grad(lambda m: jnp.imag(log_psi(m, *pair)))(model))
+
+    return jax.lax.map(one, (electrons, protons), batch_size=min(CHUNK, len(electrons)))
+
+
+def clipped(energies: Num[Array, "b"], widths: float = 5.0) -> Num[Array, "b"]:
+    """Energies no farther from their median than `widths` mean deviations, real and imaginary parts alike: one sample
+    near a node should not decide a step. What is reported is never clipped."""
+    if jnp.iscomplexobj(energies):
+        return clipped(energies.real, widths) + 1j * clipped(energies.imag, widths)
+    middle = jnp.median(energies)
+    reach = widths * jnp.mean(jnp.abs(energies - middle))
+    return jnp.clip(energies, middle - reach, middle + reach)
+
+
+def rows(values: Num[Array, "b *s"]) -> Float[Array, "c *s"]:
+    """Real values as they are, complex ones as real parts followed by imaginary parts."""
+    return jnp.concatenate([values.real, values.imag]) if jnp.iscomplexobj(values) else values
+
+
+def _row(tree: Any) -> Float[Array, "p"]:
+    return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])

@@ -1,0 +1,363 @@
+"""Training a wave function at fixed protons in a run directory: saved, watched, continued.
+
+`config.json` says what is trained, `state.safetensors` holds the wave function, the walkers, the last direction and the
+step, `metrics.jsonl` has a line per report. Random numbers depend on the seed, the step and the number of roll-backs
+alone: a run that was killed and repeated is the run that was not."""
+
+import functools
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jovium.base import checkpoint
+from jovium.base.errors import InputError, JoviumError
+from jovium.base.files import append_durably, existing_folder, sole_writer, write_json
+from jovium.base.statistics import autocorrelation_time, split_r_hat
+from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.electrons.wave_function import WaveFunction
+from jovium.energy.local import clipped, local_energies, rows, scores
+from jovium.optimise.natural_gradient import flattened, unflattened
+from jovium.optimise.step_rules import Adam, NaturalEnergy
+from jovium.runs.electron_systems import ElectronSystem, electron_system
+from jovium.sampling.hamiltonian import carried
+from jovium.sampling.metropolis import Chains, swept
+
+CONFIG, STATE, METRICS = "config.json", "state.safetensors", "metrics.jsonl"
+
+FIRST_SWEEPS = 300
+"""Moves of the walkers before the first step."""
+
+JUMP = 10.0
+"""An energy above the last good one by so many of its errors, and by 0.02 Ha per electron, diverges."""
+
+MOST_ROLLBACKS = 6
+
+
+@dataclass(frozen=True)
+class ElectronRecipe:
+    """How a wave function is trained. structure: a file or a name. twist: in units of the reciprocal vectors. steps: of
+    optimisation, after `pretraining` steps towards Hartree-Fock. rate: of the first step, falling as 1 / (1 + step /
+    slowing). walkers: configurations per step; sweeps: moves of each between steps; mover: metropolis or langevin;
+    blocks: parts of a configuration moved one after the other. determinants, radial, sides, features, flows: sizes of
+    the wave function."""
+
+    structure: str
+    unpaired: int | None = None
+    twist: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    steps: int = 500
+    pretraining: int = 300
+    optimiser: str = "natural"
+    rate: float = 0.05
+    slowing: float = 200.0
+    damping: float = 1e-3
+    keep: float = 0.95
+    walkers: int = 512
+    sweeps: int = 10
+    mover: str = "metropolis"
+    blocks: int = 1
+    determinants: int = 4
+    radial: int = 8
+    sides: int = 4
+    features: int = 32
+    flows: int = 6
+    seed: int = 0
+
+    def __post_init__(self):
+        sizes = (
+            self.walkers - 1,
+            self.sweeps,
+            self.blocks,
+            self.determinants,
+            self.radial - 1,
+            self.features,
+            self.flows,
+        )
+        rates = self.rate, self.slowing, self.damping
+        if min(sizes) < 1 or min(rates) <= 0 or min(self.steps, self.pretraining) < 0 or not 0 <= self.keep < 1:
+            raise InputError(
+                f"{self}", "positive sizes and rates, keep below 1, two walkers or more", "check the options"
+            )
+        if self.optimiser not in ("natural", "adam") or self.mover not in ("metropolis", "langevin"):
+            raise InputError(
+                f"optimiser {self.optimiser}, mover {self.mover}", "natural or adam; metropolis or langevin", "choose"
+            )
+
+    @property
+    def system(self) -> ElectronSystem:
+        """What the electrons are among."""
+        return electron_system(self.structure, self.unpaired)
+
+    def wave_function(self) -> WaveFunction:
+        """The wave function before training."""
+        system = self.system
+        return WaveFunction.of(
+            system.space,
+            system.n_up,
+            system.n_down,
+            with_protons=len(system.protons) > 0,
+            twist=self.twist,
+            n_determinants=self.determinants,
+            n_radial=self.radial,
+            n_sides=self.sides,
+            n_features=self.features,
+            n_flows=self.flows,
+            key=jax.random.key(self.seed),
+        )
+
+    @classmethod
+    def of_dict(cls, values: dict[str, Any]) -> "ElectronRecipe":
+        """The recipe that `asdict` made a dictionary of."""
+        return cls(**{**values, "twist": tuple(values["twist"])})
+
+
+class State(NamedTuple):
+    """Everything training continues from."""
+
+    psi: WaveFunction
+    positions: Float[Array, "b n 3"]
+    width: Float[Array, ""]
+    last: Any
+    step: Array
+    rollbacks: Array
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is. energy: mean local energy (hartree, of all particles) over the walkers and steps of the
+    report, its error, the variance of the local energy (Ha^2); share of moves accepted, their width (bohr);
+    autocorrelation time of the local energy in steps and R-hat of its chains; how far the last step moved psi."""
+
+    step: int
+    energy: float
+    error: float
+    variance: float
+    kinetic: float
+    acceptance: float
+    width: float
+    autocorrelation: float
+    r_hat: float
+    moved: float
+    seconds: float
+    note: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """Plain values; what is not finite is None."""
+        return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in asdict(self).items()}
+
+
+def train(folder: Path, recipe: ElectronRecipe, every: int = 20) -> Iterator[Progress]:
+    """Train in a run directory or continue there; a report, and a save, per `every` steps. Raises InputError when the
+    folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
+    again."""
+    if every < 2:
+        raise InputError(f"a report every {every} steps", "two or more", "take 20")
+    existing_folder(folder)
+    with sole_writer(folder / METRICS):
+        keep_config(folder, recipe)
+        yield from _Run(folder, recipe).until_done(every)
+
+
+def trained(folder: Path) -> tuple[ElectronRecipe, State]:
+    """The recipe and the state of a run directory. Raises InputError when there is none."""
+    recipe = read_recipe(folder)
+    return recipe, checkpoint.load(folder / STATE, eqx.filter_eval_shape(_initial, recipe))
+
+
+def read_recipe(folder: Path) -> ElectronRecipe:
+    """What a run directory trains. Raises InputError when it is none."""
+    try:
+        return ElectronRecipe.of_dict(json.loads((folder / CONFIG).read_text()))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{folder} holds no run: {error}", f"a folder with {CONFIG}", "give the folder of a run"
+        ) from error
+
+
+def keep_config(folder: Path, recipe: ElectronRecipe) -> None:
+    """Write the recipe of a new run; one that was trained keeps its own, but may get more steps. Raises InputError."""
+    if (folder / STATE).exists():
+        old, new = asdict(read_recipe(folder)), asdict(recipe)
+        changed = [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name != "steps"]
+        if changed:
+            raise InputError(
+                f"{folder} holds a run with other settings ({', '.join(changed)})",
+                "the same settings, but for the number of steps",
+                "give another folder",
+            )
+    write_json(folder / CONFIG, asdict(recipe))
+
+
+def log_psi(psi: WaveFunction, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"]) -> Array:
+    """ln psi as a function of the model."""
+    return psi.log_psi(electrons, protons)
+
+
+def moved_walkers(
+    recipe: ElectronRecipe, psi: WaveFunction, protons: Array, chains: Chains, n_sweeps: int, tune: bool
+) -> Chains:
+    """Walkers of |psi|^2 after so many sweeps of the recipe's kind."""
+
+    def energies(positions: Float[Array, "b n 3"]) -> Float[Array, "b"]:
+        values = jax.lax.map(lambda x: -2 * jnp.real(psi.log_psi(x, protons)), positions, batch_size=32)
+        return jnp.where(jnp.isnan(values), jnp.inf, values)
+
+    chains = chains._replace(beta_energies=energies(chains.positions))
+    if recipe.mover == "langevin":
+        return carried(energies, chains, n_sweeps, 1, tune)
+    return swept(energies, chains, n_sweeps, recipe.blocks, tune)
+
+
+class _Run:
+    """One training: the state and the last good one."""
+
+    def __init__(self, folder: Path, recipe: ElectronRecipe):
+        self.folder, self.recipe, self.system = folder, recipe, recipe.system
+        self.protons = jnp.asarray(self.system.protons, jnp.float32)
+        self.potential = HydrogenPotential.of(
+            self.system.space, len(self.protons) + self.system.n_up + self.system.n_down
+        )
+        self.started, self.good_energy, self.good_error = time.monotonic(), None, 0.0
+        if (folder / STATE).exists():
+            facts = checkpoint.read_facts(folder / STATE)
+            self.state = checkpoint.load(folder / STATE, eqx.filter_eval_shape(_initial, recipe))
+            self.good_energy, self.good_error = facts["energy"], facts["error"]
+        else:
+            self.state = self._begun()
+
+    def _begun(self) -> State:
+        from jovium.runs.electron_pretraining import pretrained
+
+        state = _initial(self.recipe)
+        state = state._replace(psi=pretrained(self.recipe, self.system, state.psi))
+        chains = _chains(state, jax.random.key(self.recipe.seed))
+        chains = self._equilibrate(state.psi, chains)
+        return state._replace(positions=chains.positions, width=chains.width)
+
+    @functools.cached_property
+    def _equilibrate(self) -> Any:
+        return eqx.filter_jit(lambda psi, c: moved_walkers(self.recipe, psi, self.protons, c, FIRST_SWEEPS, True))
+
+    @functools.cached_property
+    def _program(self) -> Any:
+        return eqx.filter_jit(functools.partial(_step, self.recipe, self.potential))
+
+    def until_done(self, every: int) -> Iterator[Progress]:
+        """Steps and reports until the recipe is at its end."""
+        seed = jax.random.key(self.recipe.seed)
+        while int(self.state.step) < self.recipe.steps:
+            good, found = self.state, []
+            stop = min((int(self.state.step) // every + 1) * every, self.recipe.steps)
+            while int(self.state.step) < stop:
+                self.state, told = self._program(self.state, self.protons, seed)
+                found.append(jax.tree.map(np.asarray, told))
+                if not np.isfinite(found[-1]["energies"].mean() + found[-1]["moved"]):
+                    break
+            yield self._judged(good, found)
+
+    def _judged(self, good: State, found: list[dict[str, np.ndarray]]) -> Progress:
+        report = self._report(found)
+        note = self._verdict(report)
+        if note:
+            if int(good.rollbacks) >= MOST_ROLLBACKS:
+                raise JoviumError(
+                    f"{self.folder}: {note}, after {MOST_ROLLBACKS} returns to a good state",
+                    "training that stays finite",
+                    "the last good state is kept; train with a lower --rate or more --walkers in another folder",
+                )
+            self.state = good._replace(rollbacks=good.rollbacks + 1, last=jax.tree.map(jnp.zeros_like, good.last))
+            report = self._report(found, f"{note}; back to step {int(good.step)} with half the rate")
+        else:
+            self.good_energy, self.good_error = report.energy, report.error
+        facts = {"energy": self.good_energy, "error": self.good_error}
+        checkpoint.save(self.folder / STATE, self.state, facts)
+        append_durably(self.folder / METRICS, json.dumps(report.record()) + "\n")
+        return report
+
+    def _verdict(self, report: Progress) -> str:
+        """What is wrong, or nothing."""
+        if not np.isfinite([report.energy, report.variance, report.moved]).all():
+            return "not a number"
+        jump = max(JUMP * max(self.good_error, report.error), 0.02 * self.state.psi.n_electrons)
+        if self.good_energy is not None and report.energy > self.good_energy + jump:
+            return f"diverging: {self.good_energy:.4f} -> {report.energy:.4f} Ha"
+        return ""
+
+    def _report(self, found: list[dict[str, np.ndarray]], note: str = "") -> Progress:
+        energies = np.array([told["energies"] for told in found], float)
+        means = energies.mean(axis=1)
+        finite = np.isfinite(energies).all() and len(means) > 1
+        tau = float(np.mean([autocorrelation_time(chain) for chain in energies.T[:64]])) if finite else 1.0
+        return Progress(
+            step=int(self.state.step),
+            energy=float(means.mean()),
+            error=float(np.sqrt(energies.var() * tau / energies.size)),
+            variance=float(energies.var(axis=1).mean()),
+            kinetic=float(np.mean([told["kinetic"] for told in found])),
+            acceptance=float(np.mean([told["acceptance"] for told in found])),
+            width=float(found[-1]["width"]),
+            autocorrelation=tau,
+            r_hat=split_r_hat(energies.T) if finite and len(means) > 3 else float("nan"),
+            moved=float(found[-1]["moved"]),
+            seconds=time.monotonic() - self.started,
+            note=note,
+        )
+
+
+def _initial(recipe: ElectronRecipe) -> State:
+    """Untrained, electrons near protons of their own or anywhere in the cell."""
+    psi, system = recipe.wave_function(), recipe.system
+    place, kick = jax.random.split(jax.random.key(recipe.seed + 1))
+    shape = recipe.walkers, psi.n_electrons, 3
+    if len(system.protons):
+        order = np.argsort(np.arange(psi.n_electrons) % 2, kind="stable") if psi.n_down == psi.n_up else None
+        near = system.protons[np.arange(psi.n_electrons) % len(system.protons)]
+        near = near if order is None else near[order]
+        positions = jnp.asarray(near, jnp.float32) + 0.7 * jax.random.normal(kick, shape)
+    else:
+        assert system.cell is not None
+        positions = jax.random.uniform(place, shape) @ jnp.asarray(system.cell.vectors, jnp.float32)
+    last = flattened(eqx.filter(psi, eqx.is_inexact_array))
+    last = jnp.zeros_like(last) if recipe.optimiser == "natural" else Adam(1.0).start(psi)
+    return State(psi, positions, jnp.float32(0.3), last, jnp.int32(0), jnp.int32(0))
+
+
+def _chains(state: State, key: Array) -> Chains:
+    return Chains(state.positions, jnp.zeros(len(state.positions)), state.width, key, jnp.float32(0))
+
+
+def _step(
+    recipe: ElectronRecipe, potential: HydrogenPotential, state: State, protons: Array, seed: Array
+) -> tuple[State, dict[str, Array]]:
+    """Move walkers, measure local energies and scores, change the wave function."""
+    key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
+    chains = moved_walkers(recipe, state.psi, protons, _chains(state, key), recipe.sweeps, True)
+    around = jnp.broadcast_to(protons, (recipe.walkers, *protons.shape))
+    local = local_energies(log_psi, state.psi, potential, chains.positions, around)
+    table = scores(log_psi, state.psi, chains.positions, around)
+    kept = clipped(local.total)
+    centred, residuals = rows(table - table.mean(axis=0)), rows(kept - kept.mean())
+    strength = 0.5**state.rollbacks / (1 + state.step / recipe.slowing)
+    if recipe.optimiser == "natural":
+        rule = NaturalEnergy(recipe.rate, recipe.damping, keep=recipe.keep)
+        psi, last = rule.step(state.psi, state.last, centred, residuals, strength)
+    else:
+        gradient = unflattened(eqx.filter(state.psi, eqx.is_inexact_array), 2 * residuals @ centred / recipe.walkers)
+        psi, last = Adam(recipe.rate, longest=1.0).step(state.psi, state.last, gradient, None, strength)
+    change = flattened(eqx.filter(psi, eqx.is_inexact_array)) - flattened(eqx.filter(state.psi, eqx.is_inexact_array))
+    told = {
+        "energies": local.total.real,
+        "kinetic": local.kinetic.real.mean(),
+        "acceptance": chains.acceptance,
+        "width": chains.width,
+        "moved": jnp.sqrt(jnp.sum((centred @ change) ** 2) / recipe.walkers),
+    }
+    return State(psi, chains.positions, chains.width, last, state.step + 1, state.rollbacks), told
