@@ -32,54 +32,73 @@ class PairFunction(Protocol):
 
 
 class PlaneWavePairs(eqx.Module):
-    """g = sum_k f(|k|) m_k(i) m_k(j) exp(i k.(x_i - x_j)), m_k = 1 + h a_k, at backflow coordinates x.
+    """g = sum_k f(k) m(k; i) m(k; j) exp(i k.(x_i - x_j)), m = 1 + h a(k), at backflow coordinates x.
 
     k runs over complete shells of reciprocal vectors, displaced by the twist: electrons of spin up gain exp(i t.L)
     when they cross the cell, those of spin down exp(-i t.L), so that pairs are those of time reversal (docs/electrons
-    .md). Without a twist everything is real.
+    .md). Without a twist everything is real. f and a are functions of k^2: the parameters know nothing of the twist or
+    of the size of the cell.
     """
 
     vectors: tuple[tuple[float, ...], ...] = eqx.field(static=True)
     twist: tuple[float, float, float] = eqx.field(static=True)
     n_pairs: int = eqx.field(static=True)
-    weights: Float[Array, "d s"]
-    scales: Float[Array, "d s f"]
+    weights: Float[Array, "d q"]
+    scales: Float[Array, "d q f"]
 
     @classmethod
     def of(
-        cls, space: Space, n_pairs: int, *, twist: tuple[float, float, float], n_determinants: int, n_features: int = 32
+        cls,
+        space: Space,
+        n_pairs: int,
+        *,
+        twist: tuple[float, float, float],
+        n_determinants: int,
+        n_features: int = 32,
+        n_radial: int = 8,
     ) -> "PlaneWavePairs":
         """Plane waves of the cell for so many pairs, at least twice as many as pairs: those below the Fermi surface
         with the weight 1, those above with less. twist: in units of the reciprocal vectors. Raises InputError in open
         space."""
         if space.vectors is None:
             raise InputError("plane waves in open space", "a periodic cell", "take AtomPairs")
-        waves, shells = _shells(space.vectors, twist, n_pairs)
-        square = np.array([np.sum(waves[shells == s] ** 2, axis=1).mean() for s in range(shells.max() + 1)])
-        filled = np.sort(np.sum(waves**2, axis=1))[n_pairs - 1]
-        weights = np.exp(-3 * np.maximum(square - filled, 0) / max(filled, square[min(1, len(square) - 1)]))
-        weights = np.tile(weights, (n_determinants, 1))
-        zeros = jnp.zeros((n_determinants, len(square), n_features))
-        return cls(space.vectors, twist, n_pairs, jnp.asarray(weights, jnp.float32), zeros)
+        sizes = n_determinants, n_radial
+        return cls(space.vectors, twist, n_pairs, jnp.zeros(sizes), jnp.zeros((*sizes, n_features)))
 
     def __call__(
         self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g, and the next plane waves for electrons without a partner."""
-        waves, shells = _shells(self.vectors, self.twist, self.n_pairs)
-        half = _half(waves, shells) if not any(self.twist) else np.arange(len(waves))
-        waves, shells = waves[half], shells[half]
+        waves = _waves(self.vectors, self.twist, self.n_pairs)
+        if not any(self.twist):
+            waves = waves[_half(waves)]
+        shapes, start = self._functions(waves, seen.places.dtype)
+        weights = start * (1 + self.weights @ shapes)
         phases = seen.places @ jnp.asarray(waves, seen.places.dtype).T
-        scales = 1 + jnp.einsum("nf,dsf->dns", seen.electrons, self.scales)[:, :, shells]
+        scales = 1 + jnp.einsum("nf,dqf,qk->dnk", seen.electrons, self.scales, shapes)
         if any(self.twist):
             orbitals = scales * jnp.exp(1j * phases)
+            order = np.arange(len(waves))
         else:
             orbitals = jnp.concatenate([scales * jnp.cos(phases), (scales * jnp.sin(phases))[:, :, 1:]], axis=-1)
-            shells = np.concatenate([shells, shells[1:]])
+            weights = jnp.concatenate([weights, weights[:, 1:]], axis=-1)
+            squares = np.sum(waves**2, axis=1)
+            order = np.argsort(np.concatenate([squares, squares[1:]]), kind="stable")
         up, down = orbitals[:, :n_up], orbitals[:, n_up:]
-        g = jnp.einsum("duk,dwk->duw", up * self.weights[:, None, shells], jnp.conj(down))
-        order = np.argsort(shells, kind="stable")[down.shape[1] : n_up]
-        return g, up[:, :, order]
+        g = jnp.einsum("duk,dwk->duw", up * weights[:, None], jnp.conj(down))
+        return g, up[:, :, order[down.shape[1] : n_up]]
+
+    def _functions(self, waves: Float[np.ndarray, "k 3"], dtype: jnp.dtype) -> tuple[Array, Array]:
+        """Gaussians of k^2 in units of the Fermi wave vector squared, and f of the start."""
+        volume = abs(np.linalg.det(np.array(self.vectors)))
+        fermi = (6 * np.pi**2 * self.n_pairs / volume) ** (2 / 3)
+        square = np.sum(waves**2, axis=1)
+        n_radial = self.weights.shape[1]
+        apart = square / fermi - 3 * np.arange(n_radial)[:, None] / (n_radial - 1)
+        filled = np.sort(np.sum(_waves(self.vectors, self.twist, self.n_pairs) ** 2, axis=1))[self.n_pairs - 1]
+        start = np.exp(-3 * np.maximum(square - filled, 0) / fermi)
+        shapes = np.exp(-0.5 * (apart * (n_radial - 1) / 3) ** 2)
+        return jnp.asarray(shapes, dtype), jnp.asarray(start, dtype)
 
 
 class AtomPairs(eqx.Module):
@@ -141,22 +160,20 @@ class AtomPairs(eqx.Module):
         return g, jnp.broadcast_to(alone, (len(bonds), *alone.shape))
 
 
-def _shells(
+def _waves(
     vectors: tuple[tuple[float, ...], ...], twist: tuple[float, float, float], n_pairs: int
-) -> tuple[Float[np.ndarray, "g 3"], np.ndarray]:
-    """Complete shells of k = G + twist, at least twice as many as pairs, by length, and the shell of each."""
+) -> Float[np.ndarray, "g 3"]:
+    """Complete shells of k = G + twist, at least twice as many as pairs, by length."""
     reciprocal = Cell(np.array(vectors)).reciprocal
     radius = 2 * np.linalg.norm(reciprocal, axis=1).max() * (1 + n_pairs ** (1 / 3))
     waves = lattice_points(reciprocal, radius) + np.array(twist) @ reciprocal
     lengths = np.round(np.linalg.norm(waves, axis=1), 6)
     order = np.lexsort((*waves.T, lengths))
     waves, lengths = waves[order], lengths[order]
-    last = lengths[min(2 * n_pairs, len(lengths)) - 1]
-    kept = lengths <= last
-    return waves[kept], np.unique(lengths[kept], return_inverse=True)[1]
+    return waves[lengths <= lengths[min(2 * n_pairs, len(lengths)) - 1]]
 
 
-def _half(waves: Float[np.ndarray, "g 3"], shells: np.ndarray) -> np.ndarray:
+def _half(waves: Float[np.ndarray, "g 3"]) -> np.ndarray:
     """Indices of k = 0 and of one of every pair k, -k."""
     signs = np.array([next((np.sign(x) for x in wave if abs(x) > 1e-9), 0.0) for wave in waves])
     return np.flatnonzero(signs >= 0)

@@ -3,8 +3,9 @@
 Two rounds of messages. First sums over neighbours of functions of their distance, and squares of sums of their
 directions, for electrons of equal and of opposite spin and for protons; then sums of what the neighbours have seen.
 Everything is local: it ends at the reach of the space, so that electrons far apart do not notice each other.
-A backflow coordinate x_i = r_i + sum_j eta_ij (r_i - r_j) / (1 + r_ij) displaces each electron by what it sees (Feynman and Cohen,
-Phys. Rev. 102, 1189 (1956)); message passing for electrons: Pescia et al., Phys. Rev. B 110, 035108 (2024)."""
+A backflow coordinate x_i = r_i + sum_j eta_ij (r_i - r_j) / (1 + r_ij) displaces each electron by what it sees
+(Feynman and Cohen, Phys. Rev. 102, 1189 (1956)); message passing for electrons: Pescia et al., Phys. Rev. B 110, 035108
+(2024)."""
 
 from typing import NamedTuple
 
