@@ -24,10 +24,12 @@ ALLOWED = {
     "sampling": {"base"},
     "optimise": {"base"},
     "protons": {"base", "coulomb", "sampling", "optimise"},
+    "electrons": {"base"},
+    "energy": {"base", "coulomb"},
     "calculator": {"base", "elf", "topology"},
     "report": {"base", "observe", "topology", "superconductivity"},
     "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "elf", "report"}
-    | {"coulomb", "protons", "sampling", "optimise"},
+    | {"coulomb", "protons", "electrons", "energy", "sampling", "optimise"},
     # The command line is wiring: physics only behind a lazy import inside a function.
     "cli": {"base", "formats", "crystals", "reference", "observe", "elf", "report", "runs"},
 }

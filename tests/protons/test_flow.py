@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from jovium.base.cell import Cell
+from jovium.base.space import Space
 from jovium.protons.base_density import GaussianCloud, GaussianPoint, Lattice, UniformTorus
 from jovium.protons.flow import Flow, samples
-from jovium.base.space import Space
 from jovium.protons.thermodynamics import ideal_beta_free_energy, labelling_term, momentum_term, thermal_wavelength
 from jovium.protons.velocity import PairVelocity, PointVelocity
 

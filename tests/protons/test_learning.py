@@ -7,6 +7,7 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
+from jovium.base.space import Space
 from jovium.optimise.natural_gradient import flattened
 from jovium.optimise.step_rules import Adam
 from jovium.protons.base_density import GaussianPoint, UniformTorus
@@ -20,7 +21,6 @@ from jovium.protons.learning import (
     softened,
 )
 from jovium.protons.pairing import shortest_displacements
-from jovium.base.space import Space
 from jovium.protons.velocity import PairVelocity, PointVelocity
 
 PLANE = Flow(GaussianPoint.of((0.3, 0.0), 0.8), PointVelocity.of(2, scale=1.0, n_hidden=4, key=jax.random.key(0)), 4)

@@ -44,9 +44,11 @@ class Space:
         """r_i - r_j, in a cell that of the nearest image for every pair within the reach."""
         return self.between(positions, positions)
 
-    def between(self, one: Float[Array, "n d"], other: Float[Array, "m d"]) -> Float[Array, "n m d"]:
+    def between(
+        self, one: Float[Array | np.ndarray, "n d"], other: Float[Array | np.ndarray, "m d"]
+    ) -> Float[Array, "n m d"]:
         """r_i - s_j of two sets of positions, likewise."""
-        between = one[:, None] - other
+        between = jnp.asarray(one)[:, None] - jnp.asarray(other)
         if self.vectors is None:
             return between
         vectors = np.array(self.vectors)

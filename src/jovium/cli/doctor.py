@@ -16,7 +16,7 @@ DESCRIPTION = "Show versions, engines and resources; with --run, compute the ene
 
 REQUIRED = ("numpy", "scipy", "numba", "ase", "spglib", "h5py", "jax", "equinox", "safetensors")
 H2_ENERGY, H2_TOLERANCE = -1.155, 0.005
-OPTIONAL = {"qepy": "first-principles engine", "pyscf": "cross-check engine (pip install 'jovium[crosscheck]')"}
+OPTIONAL = {"qepy": "first-principles engine", "pyscf": "cross-check engine (pip install pyscf)"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

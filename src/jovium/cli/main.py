@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from jovium import __version__
 from jovium.base.errors import JoviumError
-from jovium.cli import analyse, cite, convert, crystal, doctor, elf, protons, reference, screen
+from jovium.cli import analyse, cite, convert, crystal, doctor, electrons, elf, protons, reference, screen
 from jovium.cli.compiled import keep_compiled_programs
 
 COMMANDS = {
@@ -19,6 +19,7 @@ COMMANDS = {
     "crystal": crystal,
     "elf": elf,
     "protons": protons,
+    "electrons": electrons,
     "reference": reference,
     "doctor": doctor,
     "cite": cite,
@@ -31,6 +32,7 @@ EPILOG = """examples:
   jovium analyse ELFCAR --json          the same from an ELF you computed, as one JSON object
   jovium screen IN.extxyz OUT           phi, phi*, Tc of thousands of structures
   jovium protons train RUN --n 16 --coupling 10   a density of charges: free energy, samples
+  jovium electrons train RUN h2:1.4               a wave function: energy of a molecule or a crystal
   jovium convert elf.cube elf.xsf       fields and structures between formats
   jovium doctor                         what is installed and whether it works
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.base.space import Space
-from jovium.electrons.radial import SOFT, window
+from jovium.electrons.radial import SOFT, range_of, window
 from jovium.electrons.surroundings import Pairs, Seen
 
 OPPOSITE, EQUAL = 0.5, 0.25
@@ -45,19 +45,21 @@ class Jastrow(eqx.Module):
     ) -> Float[Array, ""]:
         """ln of the factor."""
         total = jnp.sum(jnp.tanh(seen.electrons @ self.inner) @ self.outer)
-        ends = window(pairs.r_ee, self.space.reach)
+        ends = window(pairs.r_ee, range_of(self.space))
         for slope, reach, among in zip((EQUAL, OPPOSITE), jnp.exp(self.log_ranges), pairs.spins, strict=True):
             total -= 0.5 * slope * jnp.sum(reach**2 / (pairs.r_ee + reach) * ends * among)
-        total += jnp.sum(proton_cusp(pairs.r_ep, self.space.reach))
+        if len(protons):
+            total += jnp.sum(proton_cusp(pairs.r_ep, range_of(self.space)))
         return total + self._from_waves(electrons, protons)
 
     def _from_waves(self, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"]) -> Float[Array, ""]:
         if not len(self.space.waves):
             return jnp.zeros((), electrons.dtype)
         waves = jnp.asarray(self.space.waves, electrons.dtype)
-        of_electrons, of_protons = (_densities(waves, x) for x in (electrons, protons))
-        strengths = self.wave_ee[self.space.shells], self.wave_ep[self.space.shells]
-        terms = strengths[0] * jnp.sum(of_electrons**2, 0) + strengths[1] * jnp.sum(of_electrons * of_protons, 0)
+        of_electrons = _densities(waves, electrons)
+        terms = self.wave_ee[self.space.shells] * jnp.sum(of_electrons**2, 0)
+        if len(protons):
+            terms += self.wave_ep[self.space.shells] * jnp.sum(of_electrons * _densities(waves, protons), 0)
         return jnp.sum(terms) / len(electrons)
 
 

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Num, PRNGKeyArray
 from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
 from jovium.base.space import Space
-from jovium.electrons.radial import length, softened, window
+from jovium.electrons.radial import length, range_of, softened, window
 from jovium.electrons.surroundings import Pairs, Seen
 
 
@@ -85,8 +85,10 @@ class PlaneWavePairs(eqx.Module):
             squares = np.sum(waves**2, axis=1)
             order = np.argsort(np.concatenate([squares, squares[1:]]), kind="stable")
         up, down = orbitals[:, :n_up], orbitals[:, n_up:]
-        g = jnp.einsum("duk,dwk->duw", up * weights[:, None], jnp.conj(down))
-        return g, up[:, :, order[down.shape[1] : n_up]]
+        alone = up[:, :, order[down.shape[1] : n_up]]
+        if not down.shape[1]:
+            return jnp.zeros((*up.shape[:2], 0), up.dtype), alone
+        return jnp.einsum("duk,dwk->duw", up * weights[:, None], jnp.conj(down)), alone
 
     def _functions(self, waves: Float[np.ndarray, "k 3"], dtype: jnp.dtype) -> tuple[Array, Array]:
         """Gaussians of k^2 in units of the Fermi wave vector squared, and f of the start."""
@@ -144,7 +146,7 @@ class AtomPairs(eqx.Module):
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g, and orbitals of electrons without a partner, spread over all atoms."""
         r = length(self.space.between(seen.places, protons))
-        ends = window(r, self.space.reach)[..., None]
+        ends = window(r, range_of(self.space))[..., None]
         radial = jnp.exp(-jnp.exp(self.log_zetas) * softened(r)[..., None]) * ends
         orbitals = radial * (1 + seen.electrons @ self.shapes.T)[:, None]
         sites = seen.protons @ self.site
@@ -155,7 +157,10 @@ class AtomPairs(eqx.Module):
         n = orbitals.shape[1] * orbitals.shape[2]
         matrix = jnp.swapaxes(bonds, 2, 3).reshape(len(bonds), n, n)
         flat = orbitals.reshape(len(orbitals), n)
-        g = (flat[:n_up] @ matrix) @ flat[n_up:].T
+        shape = len(bonds), n_up, 0
+        g = (flat[:n_up] @ matrix) @ flat[n_up:].T if len(flat) > n_up else jnp.zeros(shape, flat.dtype)
+        if not len(self.alone):
+            return g, jnp.zeros(shape, flat.dtype)
         alone = jnp.einsum("uma,mf,pfa->up", orbitals[:n_up], seen.protons, self.alone)
         return g, jnp.broadcast_to(alone, (len(bonds), *alone.shape))
 

@@ -4,6 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jovium.base.space import Space
+
 SOFT = 1.0
 """Distance (bohr) beyond which the softened distance grows like r."""
 
@@ -21,8 +23,13 @@ def softened(r: Float[Array, "*s"]) -> Float[Array, "*s"]:
 
 
 def window(r: Float[Array, "*s"], reach: float) -> Float[Array, "*s"]:
-    """(1 - (r / reach)^2)^3, zero from there on: two derivatives are continuous."""
+    """(1 - (r / reach)^2)^3, zero from there on: two derivatives are continuous. 1 for an infinite reach."""
     return (1 - jnp.minimum(r / reach, 1.0) ** 2) ** 3
+
+
+def range_of(space: Space) -> float:
+    """Where orbitals and cusp factors end (bohr): at the reach of a cell, nowhere in open space, where they decay."""
+    return space.reach if space.vectors is not None else np.inf
 
 
 def basis(r: Float[Array, "*s"], reach: float, n: int) -> Float[Array, "*s n"]:

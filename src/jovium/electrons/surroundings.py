@@ -46,12 +46,17 @@ def pairs_of(
     space: Space, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"], n_up: int, n_radial: int
 ) -> Pairs:
     """All pairs of one configuration (bohr), the first n_up electrons with spin up."""
-    ee, ep, pp = (space.between(*sets) for sets in ((electrons,) * 2, (electrons, protons), (protons,) * 2))
-    r_ee, r_ep, r_pp = length(ee, itself=True), length(ep), length(pp, itself=True) - jnp.eye(len(protons))
-    functions = [basis(r, space.reach, n_radial) for r in (r_ee, r_ep, r_pp)]
+    n, m = len(electrons), len(protons)
+    ee, pp = space.between(electrons, electrons), space.between(protons, protons)
+    # What depends on no electron is a constant to the forward Laplacian, which has no rule for arrays without elements.
+    ep = space.between(electrons, protons) if m else jnp.zeros((n, 0, 3), electrons.dtype)
+    r_ee, r_ep, r_pp = length(ee, itself=True), jnp.zeros((n, 0), electrons.dtype), length(pp, itself=True) - jnp.eye(m)
+    r_ep = length(ep) if m else r_ep
+    basis_ee, basis_ep, basis_pp = (basis(r, space.reach, n_radial) for r in (r_ee, r_ep, r_pp))
     up = np.arange(len(electrons)) < n_up
     equal = up[:, None] == up
-    return Pairs(ee, ep, r_ee, r_ep, *functions, np.stack([equal & ~np.eye(len(up), dtype=bool), ~equal]).astype(float))
+    spins = np.stack([equal & ~np.eye(len(up), dtype=bool), ~equal]).astype(float)
+    return Pairs(ee, ep, r_ee, r_ep, basis_ee, basis_ep, basis_pp, spins)
 
 
 class Surroundings(eqx.Module):
@@ -99,36 +104,28 @@ class Surroundings(eqx.Module):
     def __call__(self, electrons: Float[Array, "n 3"], pairs: Pairs) -> Seen:
         """Features and backflow coordinates of one configuration."""
         spins = jnp.asarray(pairs.spins, electrons.dtype)
-        # Electrons of equal spin, of opposite spin, protons.
+        # Electrons of equal spin, of opposite spin, protons, of which a gas has none.
         functions = [pairs.basis_ee * spin[..., None] for spin in spins] + [pairs.basis_ep]
+        functions = functions if pairs.ep.shape[1] else functions[:2]
         # Directions that vanish where particles meet, and stay bounded far away.
-        directions = [between / (1 + r)[..., None] for between, r in ((pairs.ee, pairs.r_ee), (pairs.ep, pairs.r_ep))]
-        directions = [directions[0], *directions]
+        towards = [between / (1 + r)[..., None] for between, r in ((pairs.ee, pairs.r_ee), (pairs.ep, pairs.r_ep))]
+        directions = [towards[0], *towards]
         seen = []
-        for values, between, side in zip(functions, directions, self.side, strict=True):
-            sums = jnp.sum(values, axis=1)
-            sides = jnp.sum((values @ side)[..., None] * between[:, :, None], axis=1)
-            seen += [sums, jnp.sum(sides**2, axis=-1)]
-        mine = jnp.tanh(0.5 * jnp.concatenate(seen, axis=-1) @ self.first + self.first_bias)
+        for values, toward, side in zip(functions, directions, self.side, strict=False):
+            sides = jnp.sum((values @ side)[..., None] * toward[:, :, None], axis=1)
+            seen += [jnp.sum(values, axis=1), jnp.sum(sides**2, axis=-1)]
+        heard = jnp.concatenate(seen, axis=-1)
+        mine = jnp.tanh(0.5 * heard @ self.first[: heard.shape[1]] + self.first_bias)
         protons = jnp.tanh(jnp.sum(pairs.basis_pp, axis=1) @ self.proton)
-        messages = [mine]
-        for values, others, filters, told in zip(
-            functions, (mine, mine, protons), self.filters, self.told, strict=True
-        ):
-            messages.append(jnp.sum((values @ filters) * (others @ told), axis=1))
-        features = mine + jnp.tanh(jnp.concatenate(messages, axis=-1) @ self.second + self.second_bias)
-        places = electrons
-        flows = zip(
-            functions,
-            directions,
-            (features, features, protons),
-            self.flow_filters,
-            self.flow_mine,
-            self.flow_other,
-            strict=True,
-        )
-        for values, between, others, filters, of_mine, of_others in flows:
-            strength = ((features @ of_mine)[:, None] + others @ of_others) / len(of_mine)
+        messages, others = [mine], (mine, mine, protons)
+        for values, other, filters, told in zip(functions, others, self.filters, self.told, strict=False):
+            messages.append(jnp.sum((values @ filters) * (other @ told), axis=1))
+        heard = jnp.concatenate(messages, axis=-1)
+        features = mine + jnp.tanh(heard @ self.second[: heard.shape[1]] + self.second_bias)
+        places, others = electrons, (features, features, protons)
+        flows = zip(functions, directions, others, self.flow_filters, self.flow_mine, self.flow_other, strict=False)
+        for values, toward, other, filters, of_mine, of_others in flows:
+            strength = ((features @ of_mine)[:, None] + other @ of_others) / len(of_mine)
             eta = jnp.sum((values @ filters) * strength, axis=-1)
-            places = places + jnp.sum(eta[..., None] * between, axis=1)
+            places = places + jnp.sum(eta[..., None] * toward, axis=1)
         return Seen(features, places, protons)

@@ -1,5 +1,7 @@
 """The wave function: a sum of determinants of pair functions at backflow coordinates, times exp(J)."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -98,8 +100,9 @@ class WaveFunction(eqx.Module):
         pairs = pairs_of(self.space, electrons, protons, self.n_up, self.surroundings.n_radial)
         seen = self.surroundings(electrons, pairs)
         sums = [pairing(protons, pairs, seen, self.n_up) for pairing in self.pairings]
-        matrices = sum(jnp.concatenate(parts, axis=-1) for parts in sums)
-        return log_sum_of_determinants(matrices) + self.jastrow(electrons, protons, pairs, seen)
+        matrices = [jnp.concatenate([part for part in parts if part.shape[-1]], axis=-1) for parts in sums]
+        factor = self.jastrow(electrons, protons, pairs, seen)
+        return log_sum_of_determinants(functools.reduce(jnp.add, matrices)) + factor
 
 
 def log_sum_of_determinants(matrices: Num[Array, "d n n"]) -> Num[Array, ""]:

@@ -41,11 +41,10 @@ def local_energies(
 ) -> LocalEnergy:
     """E_loc of every sample."""
 
-    def one(pair: tuple[Array, Array]) -> LocalEnergy:
-        kinetic = kinetic_energy(lambda x: log_psi(model, x, pair[1]), pair[0])
-        return LocalEnergy(kinetic, *potential(*pair))
+    def one(x: Array, r: Array) -> LocalEnergy:
+        return LocalEnergy(kinetic_energy(lambda x: log_psi(model, x, r), x), *potential(x, r))
 
-    return jax.lax.map(one, (electrons, protons), batch_size=min(CHUNK, len(electrons)))
+    return _mapped(one, electrons, protons)
 
 
 def scores(
@@ -56,13 +55,13 @@ def scores(
     def real(model: Any, x: Array, r: Array) -> Array:
         return jnp.real(log_psi(model, x, r))
 
-    def one(pair: tuple[Array, Array]) -> Num[Array, "p"]:
-        row = _row(eqx.filter_grad(real)(model, *pair))
-        if not jnp.iscomplexobj(jax.eval_shape(lambda: log_psi(model, *pair))):
+    def one(x: Array, r: Array) -> Num[Array, "p"]:
+        row = _row(eqx.filter_grad(real)(model, x, r))
+        if not jnp.iscomplexobj(jax.eval_shape(lambda: log_psi(model, x, r))):
             return row
-        return row + 1j * _row(eqx.filter_grad(lambda m: jnp.imag(log_psi(m, *pair)))(model))
+        return row + 1j * _row(eqx.filter_grad(lambda m: jnp.imag(log_psi(m, x, r)))(model))
 
-    return jax.lax.map(one, (electrons, protons), batch_size=min(CHUNK, len(electrons)))
+    return _mapped(one, electrons, protons)
 
 
 def clipped(energies: Num[Array, "b"], widths: float = 5.0) -> Num[Array, "b"]:
@@ -78,6 +77,14 @@ def clipped(energies: Num[Array, "b"], widths: float = 5.0) -> Num[Array, "b"]:
 def rows(values: Num[Array, "b *s"]) -> Float[Array, "c *s"]:
     """Real values as they are, complex ones as real parts followed by imaginary parts."""
     return jnp.concatenate([values.real, values.imag]) if jnp.iscomplexobj(values) else values
+
+
+def _mapped(function: Callable[[Array, Array], Any], electrons: Array, protons: Array) -> Any:
+    """The function of every sample, CHUNK samples at a time."""
+    size = min(CHUNK, len(electrons))
+    if not protons.shape[1]:  # a gas: an array without elements cannot be cut into chunks
+        return jax.lax.map(lambda x: function(x, protons[0]), electrons, batch_size=size)
+    return jax.lax.map(lambda pair: function(*pair), (electrons, protons), batch_size=size)
 
 
 def _row(tree: Any) -> Float[Array, "p"]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.statistics import mean_with_error
 from jovium.base.structure import Structure
@@ -56,4 +57,19 @@ def pair_correlation(structures: Sequence[Structure], n_bins: int = 60) -> PairC
         0.5 * (edges[1:] + edges[:-1]),
         np.array([estimate.value for estimate in estimates]),
         np.array([estimate.error for estimate in estimates]),
+    )
+
+
+def radial_distribution(distances: Float[np.ndarray, "w s k"], cell: Cell, n_bins: int = 40) -> PairCorrelation:
+    """g(r) from the distances (bohr) of k pairs in s successive configurations of w independent walkers.
+
+    Pairs per shell over those of k uniform ones, to half the shortest height of the cell. Errors count walkers alone.
+    """
+    heights = 2 * np.pi / np.linalg.norm(cell.reciprocal, axis=1)
+    edges = np.linspace(0.0, heights.min() / 2, n_bins + 1)
+    shells = 4 / 3 * np.pi * np.diff(edges**3)
+    n_pairs = distances.shape[1] * distances.shape[2]
+    counts = np.array([np.histogram(walker, edges)[0] for walker in distances]) * cell.volume / (n_pairs * shells)
+    return PairCorrelation(
+        0.5 * (edges[1:] + edges[:-1]), counts.mean(axis=0), counts.std(axis=0, ddof=1) / np.sqrt(len(counts))
     )

@@ -34,7 +34,7 @@ class Gaussian:
 
     def __post_init__(self):
         if find_spec("pyscf") is None:
-            raise EngineMissing("no PySCF", "the Python package pyscf", 'pip install "jovium[crosscheck]"')
+            raise EngineMissing("no PySCF", "the Python package pyscf", "pip install pyscf")
 
     def close(self) -> None:
         """Nothing to release."""

@@ -11,6 +11,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jovium.electrons.jastrow import proton_cusp
+from jovium.electrons.radial import range_of
 from jovium.electrons.surroundings import pairs_of
 from jovium.electrons.wave_function import WaveFunction
 from jovium.reference.hartree_fock import density_matrix
@@ -51,7 +52,7 @@ def _fitted(
         pairs = pairs_of(psi.space, electrons, protons, psi.n_up, psi.surroundings.n_radial)
         seen = psi.surroundings(electrons, pairs)
         g = sum(pairing(protons, pairs, seen, psi.n_up)[0] for pairing in psi.pairings)
-        cusps = jnp.sum(proton_cusp(pairs.r_ep, psi.space.reach), axis=1)
+        cusps = jnp.sum(proton_cusp(pairs.r_ep, range_of(psi.space)), axis=1)
         whole = g * jnp.exp(cusps[: psi.n_up, None] + cusps[psi.n_up :])
         return jnp.mean((whole - wanted) ** 2)
 

@@ -8,7 +8,7 @@ import functools
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from jovium.base.files import append_durably, existing_folder, sole_writer, writ
 from jovium.base.statistics import autocorrelation_time, split_r_hat
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
-from jovium.energy.local import clipped, local_energies, rows, scores
+from jovium.energy.local import CHUNK, clipped, local_energies, rows, scores
 from jovium.optimise.natural_gradient import flattened, unflattened
 from jovium.optimise.step_rules import Adam, NaturalEnergy
 from jovium.runs.electron_systems import ElectronSystem, electron_system
@@ -56,8 +56,8 @@ class ElectronRecipe:
     steps: int = 500
     pretraining: int = 300
     optimiser: str = "natural"
-    rate: float = 0.05
-    slowing: float = 200.0
+    rate: float = 0.1
+    slowing: float = 500.0
     damping: float = 1e-3
     keep: float = 0.95
     walkers: int = 512
@@ -166,6 +166,30 @@ def train(folder: Path, recipe: ElectronRecipe, every: int = 20) -> Iterator[Pro
         yield from _Run(folder, recipe).until_done(every)
 
 
+def cost(recipe: ElectronRecipe) -> dict[str, Any]:
+    """What training will take: parameters, memory of the scores and of the Laplacian (MB), and seconds of a step and of
+    all of them, measured on a step of 64 walkers."""
+    few = replace(recipe, walkers=min(64, recipe.walkers))
+    state, system = _initial(few), recipe.system
+    potential = HydrogenPotential.of(system.space, len(system.protons) + state.psi.n_electrons)
+    program = eqx.filter_jit(functools.partial(_step, few, potential))
+    protons, seed = jnp.asarray(system.protons, jnp.float32), jax.random.key(0)
+    jax.block_until_ready(program(state, protons, seed)[0].step)
+    begin = time.monotonic()
+    jax.block_until_ready(program(state, protons, seed)[0].step)
+    seconds = (time.monotonic() - begin) * recipe.walkers / few.walkers
+    n_parameters = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(state.psi, eqx.is_inexact_array)))
+    n = state.psi.n_electrons
+    derivatives = CHUNK * 3 * n * n * (n + len(system.protons)) * recipe.features * 4
+    return {
+        "electrons": n,
+        "parameters": n_parameters,
+        "memory_mb": round((3 * recipe.walkers * n_parameters * 4 + derivatives) / 1e6),
+        "seconds_per_step": round(seconds, 3),
+        "minutes": round(seconds * recipe.steps / 60, 1),
+    }
+
+
 def trained(folder: Path) -> tuple[ElectronRecipe, State]:
     """The recipe and the state of a run directory. Raises InputError when there is none."""
     recipe = read_recipe(folder)
@@ -216,6 +240,20 @@ def moved_walkers(
     return swept(energies, chains, n_sweeps, recipe.blocks, tune)
 
 
+def equilibrated(recipe: ElectronRecipe, psi: WaveFunction, protons: Array, chains: Chains) -> Chains:
+    """Walkers that have forgotten where they began, with a width of moves that fits psi."""
+    return moved_walkers(recipe, psi, protons, chains, FIRST_SWEEPS, True)
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The reports of a run, in order. Raises InputError when there are none."""
+    try:
+        lines = (folder / METRICS).read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]  # a killed run may leave half a line
+    except OSError as error:
+        raise InputError(f"{folder} has no {METRICS}", "the folder of a run", "train first") from error
+
+
 class _Run:
     """One training: the state and the last good one."""
 
@@ -238,13 +276,9 @@ class _Run:
 
         state = _initial(self.recipe)
         state = state._replace(psi=pretrained(self.recipe, self.system, state.psi))
-        chains = _chains(state, jax.random.key(self.recipe.seed))
-        chains = self._equilibrate(state.psi, chains)
+        chains = chains_of(state, jax.random.key(self.recipe.seed))
+        chains = eqx.filter_jit(functools.partial(equilibrated, self.recipe))(state.psi, self.protons, chains)
         return state._replace(positions=chains.positions, width=chains.width)
-
-    @functools.cached_property
-    def _equilibrate(self) -> Any:
-        return eqx.filter_jit(lambda psi, c: moved_walkers(self.recipe, psi, self.protons, c, FIRST_SWEEPS, True))
 
     @functools.cached_property
     def _program(self) -> Any:
@@ -330,7 +364,8 @@ def _initial(recipe: ElectronRecipe) -> State:
     return State(psi, positions, jnp.float32(0.3), last, jnp.int32(0), jnp.int32(0))
 
 
-def _chains(state: State, key: Array) -> Chains:
+def chains_of(state: State, key: Array) -> Chains:
+    """The walkers of a state, their energies still to be found."""
     return Chains(state.positions, jnp.zeros(len(state.positions)), state.width, key, jnp.float32(0))
 
 
@@ -339,7 +374,7 @@ def _step(
 ) -> tuple[State, dict[str, Array]]:
     """Move walkers, measure local energies and scores, change the wave function."""
     key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
-    chains = moved_walkers(recipe, state.psi, protons, _chains(state, key), recipe.sweeps, True)
+    chains = moved_walkers(recipe, state.psi, protons, chains_of(state, key), recipe.sweeps, True)
     around = jnp.broadcast_to(protons, (recipe.walkers, *protons.shape))
     local = local_energies(log_psi, state.psi, potential, chains.positions, around)
     table = scores(log_psi, state.psi, chains.positions, around)
