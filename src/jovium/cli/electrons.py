@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     steps.add_argument("--slowing", type=float, default=500.0, help="steps until the rate is half (default 500)")
     steps.add_argument("--damping", type=float, default=1e-3, help="of the natural gradient (default 0.001)")
     steps.add_argument("--keep", type=float, default=0.95, help="part of the last direction kept (default 0.95)")
+    steps.add_argument("--largest", type=float, default=0.05, help="change of psi in a step at most (default 0.05)")
     walk = train.add_argument_group("sampling")
     walk.add_argument("--walkers", type=int, default=512, help="configurations per step (default 512)")
     walk.add_argument("--sweeps", type=int, default=10, help="moves of each between two steps (default 10)")

@@ -56,14 +56,15 @@ class PlaneWavePairs(eqx.Module):
         n_determinants: int,
         n_features: int = 32,
         n_radial: int = 8,
+        key: PRNGKeyArray,
     ) -> "PlaneWavePairs":
-        """Plane waves of the cell for so many pairs, at least twice as many as pairs: those below the Fermi surface
-        with the weight 1, those above with less. twist: in units of the reciprocal vectors. Raises InputError in open
+        """Plane waves of the cell for so many pairs, at least twice as many as pairs: those of filled
+        shells with the weight 1, others with less. twist: in units of the reciprocal vectors. Raises InputError in open
         space."""
         if space.vectors is None:
             raise InputError("plane waves in open space", "a periodic cell", "take AtomPairs")
-        sizes = n_determinants, n_radial
-        return cls(space.vectors, twist, n_pairs, jnp.zeros(sizes), jnp.zeros((*sizes, n_features)))
+        weights = 0.1 * jax.random.normal(key, (n_determinants, n_radial)).at[0].set(0.0)
+        return cls(space.vectors, twist, n_pairs, weights, jnp.zeros((*weights.shape, n_features)))
 
     def __call__(
         self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int
@@ -97,8 +98,10 @@ class PlaneWavePairs(eqx.Module):
         square = np.sum(waves**2, axis=1)
         n_radial = self.weights.shape[1]
         apart = square / fermi - 3 * np.arange(n_radial)[:, None] / (n_radial - 1)
-        filled = np.sort(np.sum(_waves(self.vectors, self.twist, self.n_pairs) ** 2, axis=1))[self.n_pairs - 1]
-        start = np.exp(-3 * np.maximum(square - filled, 0) / fermi)
+        every = np.sort(np.sum(_waves(self.vectors, self.twist, self.n_pairs) ** 2, axis=1))
+        # The first wave vector beyond filled shells: a shell that is filled in part begins like an empty one.
+        empty = every[self.n_pairs] if every[self.n_pairs] > every[self.n_pairs - 1] + 1e-6 else every[self.n_pairs - 1]
+        start = np.where(square < empty - 1e-6, 1.0, 0.1 * np.exp(-(square - empty) / fermi))
         shapes = np.exp(-0.5 * (apart * (n_radial - 1) / 3) ** 2)
         return jnp.asarray(shapes, dtype), jnp.asarray(start, dtype)
 
@@ -106,7 +109,9 @@ class PlaneWavePairs(eqx.Module):
 class AtomPairs(eqx.Module):
     """g = sum_IJ,ab chi_a(x_i - R_I) lambda_ab(I, J) chi_b(x_j - R_J), chi_a = exp(-zeta_a q(r)) w(r) (1 + h b_a).
 
-    lambda depends on the distance of the two protons and on what each of them sees of the others; it is symmetric.
+    lambda depends on the distance of the two protons, on the direction of their line and on what each of them sees of
+    the others; it is symmetric. Without directions psi would have the full symmetry of the protons, which a ground
+    state need not have: that of a square changes its sign when the square is turned.
     """
 
     space: Space = eqx.field(static=True)
@@ -115,6 +120,7 @@ class AtomPairs(eqx.Module):
     bond: Float[Array, "k d a a"]
     site: Float[Array, "f c"]
     mixed: Float[Array, "k c d a a"]
+    tilted: Float[Array, "k 6 d a a"]
     alone: Float[Array, "p f a"]
 
     @classmethod
@@ -131,15 +137,16 @@ class AtomPairs(eqx.Module):
         key: PRNGKeyArray,
     ) -> "AtomPairs":
         """Orbitals like those of atoms; pairs within an atom and between neighbours, of this strength."""
-        of_sites, of_mixed, of_alone = jax.random.split(key, 3)
+        of_sites, of_mixed, of_alone, of_tilted = jax.random.split(key, 4)
         zetas = jnp.log(jnp.asarray([1.0, 0.7]))
         n = len(zetas)
         pattern = jnp.asarray([[1.0, 0.3], [0.3, 0.3]])[None] * (1 + 0.3 * jnp.arange(n_determinants))[:, None, None]
         bond = jnp.zeros((n_radial, n_determinants, n, n)).at[0].set(strength * pattern)
         site = jax.random.normal(of_sites, (n_features, n_sites)) / np.sqrt(n_features)
         mixed = 0.1 * strength * jax.random.normal(of_mixed, (n_radial, n_sites, n_determinants, n, n))
+        tilted = 0.1 * strength * jax.random.normal(of_tilted, (n_radial, 6, n_determinants, n, n))
         alone = jax.random.normal(of_alone, (n_unpaired, n_features, n)).at[:, :, 1:].multiply(0.0)
-        return cls(space, zetas, jnp.zeros((n, n_features)), bond, site, mixed, alone)
+        return cls(space, zetas, jnp.zeros((n, n_features)), bond, site, mixed, tilted, alone)
 
     def __call__(
         self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int
@@ -153,6 +160,10 @@ class AtomPairs(eqx.Module):
         both = sites[:, None] * sites
         bonds = jnp.einsum("ijk,kdab->dijab", pairs.basis_pp, self.bond)
         bonds += jnp.einsum("ijk,ijc,kcdab->dijab", pairs.basis_pp, both, self.mixed)
+        along = pairs.pp / (1 + length(pairs.pp, itself=True))[..., None]
+        first, second = np.triu_indices(3)
+        tilts = along[..., first] * along[..., second]
+        bonds += jnp.einsum("ijk,ijq,kqdab->dijab", pairs.basis_pp, tilts, self.tilted)
         bonds = 0.5 * (bonds + jnp.swapaxes(jnp.swapaxes(bonds, 1, 2), 3, 4))
         n = orbitals.shape[1] * orbitals.shape[2]
         matrix = jnp.swapaxes(bonds, 2, 3).reshape(len(bonds), n, n)

@@ -34,6 +34,7 @@ class Pairs(NamedTuple):
 
     ee: Float[Array, "n n 3"]
     ep: Float[Array, "n m 3"]
+    pp: Float[Array, "m m 3"]
     r_ee: Float[Array, "n n"]
     r_ep: Float[Array, "n m"]
     basis_ee: Float[Array, "n n k"]
@@ -56,7 +57,7 @@ def pairs_of(
     up = np.arange(len(electrons)) < n_up
     equal = up[:, None] == up
     spins = np.stack([equal & ~np.eye(len(up), dtype=bool), ~equal]).astype(float)
-    return Pairs(ee, ep, r_ee, r_ep, basis_ee, basis_ep, basis_pp, spins)
+    return Pairs(ee, ep, pp, r_ee, r_ep, basis_ee, basis_ep, basis_pp, spins)
 
 
 class Surroundings(eqx.Module):

@@ -16,14 +16,16 @@ from jovium.electrons.surroundings import Surroundings, pairs_of
 
 
 class WaveFunction(eqx.Module):
-    """psi(r; R) = exp(J) sum_d det [g_d(r_up, r_down), phi_d(r_up)] of n_up + n_down electrons among protons R.
+    """psi(r; R) = exp(J) sum_d c_d det [g_d(r_up, r_down), phi_d(r_up)] of n_up + n_down electrons among protons R.
 
-    The pair functions of one psi are added before the determinant. Positions in bohr, electrons of spin up first.
+    The pair functions of one psi are added before the determinant. The first determinant leads to begin with.
+    Positions in bohr, electrons of spin up first.
     """
 
     space: Space = eqx.field(static=True)
     n_up: int = eqx.field(static=True)
     n_down: int = eqx.field(static=True)
+    coefficients: Float[Array, "d"]
     surroundings: Surroundings
     pairings: tuple[PairFunction, ...]
     jastrow: Jastrow
@@ -52,14 +54,19 @@ class WaveFunction(eqx.Module):
                 "one or more, no fewer of spin up; a twist and a uniform gas only in a periodic cell",
                 "name the majority spin up",
             )
-        keys = jax.random.split(key, 3)
+        keys = jax.random.split(key, 4)
         pairings: list[PairFunction] = []
         if space.vectors is not None:
-            pairings.append(
-                PlaneWavePairs.of(
-                    space, max(n_up, 1), twist=twist, n_determinants=n_determinants, n_features=n_features
-                )
+            waves = PlaneWavePairs.of(
+                space,
+                n_up,
+                twist=twist,
+                n_determinants=n_determinants,
+                n_features=n_features,
+                n_radial=n_radial,
+                key=keys[3],
             )
+            pairings.append(waves)
         if with_protons:
             atoms = AtomPairs.of(
                 space,
@@ -80,6 +87,7 @@ class WaveFunction(eqx.Module):
             space,
             n_up,
             n_down,
+            jnp.full(n_determinants, 0.1).at[0].set(1.0),
             Surroundings.of(**sizes, key=keys[1]),
             tuple(pairings),
             Jastrow.of(space, n_features=n_features, spacing=spacing, key=keys[2]),
@@ -102,12 +110,12 @@ class WaveFunction(eqx.Module):
         sums = [pairing(protons, pairs, seen, self.n_up) for pairing in self.pairings]
         matrices = [jnp.concatenate([part for part in parts if part.shape[-1]], axis=-1) for parts in sums]
         factor = self.jastrow(electrons, protons, pairs, seen)
-        return log_sum_of_determinants(functools.reduce(jnp.add, matrices)) + factor
+        return log_sum_of_determinants(functools.reduce(jnp.add, matrices), self.coefficients) + factor
 
 
-def log_sum_of_determinants(matrices: Num[Array, "d n n"]) -> Num[Array, ""]:
-    """ln |sum_d det M_d| of real, ln sum_d det M_d of complex matrices, without overflow."""
+def log_sum_of_determinants(matrices: Num[Array, "d n n"], coefficients: Float[Array, "d"]) -> Num[Array, ""]:
+    """ln |sum_d c_d det M_d| of real, ln sum_d c_d det M_d of complex matrices, without overflow."""
     signs, logs = jnp.linalg.slogdet(matrices)
     largest = jax.lax.stop_gradient(logs.max())
-    total = jnp.sum(signs * jnp.exp(logs - largest))
+    total = jnp.sum(coefficients * signs * jnp.exp(logs - largest))
     return largest + (jnp.log(total) if jnp.iscomplexobj(matrices) else jnp.log(jnp.abs(total)))

@@ -8,12 +8,14 @@ from jovium.base.errors import InputError
 BASIS = "cc-pvdz"
 
 
-def density_matrix(
-    protons: Float[np.ndarray, "m 3"], one: Float[np.ndarray, "b n 3"], other: Float[np.ndarray, "b k 3"]
-) -> Float[np.ndarray, "b n k"]:
+def density_matrices(
+    protons: Float[np.ndarray, "m 3"], one: Float[np.ndarray, "b n 3"], other: Float[np.ndarray, "b k 3"], n: int
+) -> Float[np.ndarray, "b d n k"]:
     """sum_k phi_k(r) phi_k(r') over occupied orbitals of restricted Hartree-Fock, between two sets of positions (bohr).
 
-    Raises InputError for an odd number of protons, or when PySCF is missing."""
+    The first of n matrices is that of the ground state; in the others the pair of one of the highest orbitals is in one
+    of the lowest empty ones: the states that resonate with it where bonds are long or orbitals degenerate. Raises
+    InputError for an odd number of protons, or when PySCF is missing."""
     try:
         from pyscf import gto, scf
     except ImportError as error:
@@ -23,10 +25,21 @@ def density_matrix(
     molecule = gto.M(atom=[("H", tuple(r)) for r in protons], unit="bohr", basis=BASIS, verbose=0)
     field = scf.RHF(molecule).newton()
     field.kernel()
-    occupied = field.mo_coeff[:, field.mo_occ > 0]
+    n_occupied = len(protons) // 2
 
     def orbitals(positions: Float[np.ndarray, "b n 3"]) -> Float[np.ndarray, "b n o"]:
-        values = molecule.eval_gto("GTOval_sph", positions.reshape(-1, 3)) @ occupied
+        values = molecule.eval_gto("GTOval_sph", positions.reshape(-1, 3)) @ field.mo_coeff
         return values.reshape(*positions.shape[:2], -1)
 
-    return np.einsum("bik,bjk->bij", orbitals(one), orbitals(other))
+    fillings = _fillings(n_occupied, field.mo_coeff.shape[1], n)
+    return np.einsum("bik,dk,bjk->bdij", orbitals(one), fillings, orbitals(other))
+
+
+def _fillings(n_occupied: int, n_orbitals: int, n: int) -> Float[np.ndarray, "d o"]:
+    """Which orbitals hold a pair: the lowest, then with one pair lifted, by the number of orbitals it passes."""
+    moves = [(i, a) for i in range(n_occupied) for a in range(n_occupied, n_orbitals)]
+    moves.sort(key=lambda move: (move[1] - move[0], move[1]))
+    fillings = np.tile((np.arange(n_orbitals) < n_occupied).astype(float), (n, 1))
+    for filling, (i, a) in zip(fillings[1:], moves, strict=False):
+        filling[[i, a]] = 0, 1
+    return fillings

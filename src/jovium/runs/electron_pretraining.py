@@ -1,7 +1,10 @@
 """Pretraining: pair functions of a wave function made to resemble the density matrix of Hartree-Fock.
 
 With orbitals phi_k of a closed shell, det phi_k(r_i) det phi_k(r_j) = det g for g(r, r') = sum_k phi_k(r) phi_k(r'):
-the pair function of Hartree-Fock is its density matrix, and a regression on it needs no sampling of a determinant."""
+the pair function of Hartree-Fock is its density matrix, and a regression on it needs no sampling of a determinant. The
+other determinants of psi begin with a pair lifted to an empty orbital."""
+
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -14,14 +17,17 @@ from jovium.electrons.jastrow import proton_cusp
 from jovium.electrons.radial import range_of
 from jovium.electrons.surroundings import pairs_of
 from jovium.electrons.wave_function import WaveFunction
-from jovium.reference.hartree_fock import density_matrix
+from jovium.reference.hartree_fock import density_matrices
 from jovium.runs.electron_systems import ElectronSystem
+
+if TYPE_CHECKING:
+    from jovium.runs.electron_training import ElectronRecipe
 
 SAMPLES, BATCH = 8192, 256
 """Configurations to learn from, and of one step."""
 
 
-def pretrained(recipe, system: ElectronSystem, psi: WaveFunction) -> WaveFunction:
+def pretrained(recipe: "ElectronRecipe", system: ElectronSystem, psi: WaveFunction) -> WaveFunction:
     """psi with pair functions near those of Hartree-Fock; as it is in a periodic cell, where plane waves fill the Fermi
     sphere from the start, and for unpaired electrons."""
     if system.cell is not None or psi.n_up != psi.n_down or not recipe.pretraining:
@@ -29,7 +35,7 @@ def pretrained(recipe, system: ElectronSystem, psi: WaveFunction) -> WaveFunctio
     rng = np.random.default_rng(recipe.seed)
     electrons = _around(system.protons, psi.n_electrons, rng)
     up, down = electrons[:, : psi.n_up], electrons[:, psi.n_up :]
-    wanted = density_matrix(system.protons, up, down)
+    wanted = density_matrices(system.protons, up, down, recipe.determinants)
     return _fitted(psi, jnp.asarray(system.protons, jnp.float32), electrons, wanted, recipe.pretraining, recipe.seed)
 
 

@@ -43,9 +43,11 @@ def electron_system(text: str, unpaired: int | None = None) -> ElectronSystem:
     if not np.isfinite(protons).all():
         raise InputError(f"{text}: positions that are not finite", "numbers", "check the file")
     if len(protons) > 1:
-        between = np.linalg.norm(
-            np.asarray(space.between(protons, protons)) + 10 * np.eye(len(protons))[..., None], axis=-1
-        )
+        first, second = np.triu_indices(len(protons), 1)
+        apart = protons[first] - protons[second]
+        if space.vectors is not None:
+            apart = Cell(np.array(space.vectors)).minimum_image(apart)
+        between = np.linalg.norm(apart, axis=1)
         if between.min() < 0.2:
             raise InputError(
                 f"{text}: two protons {between.min():.3g} bohr apart", "0.2 bohr or more", "check the positions"

@@ -46,9 +46,9 @@ MOST_ROLLBACKS = 6
 class ElectronRecipe:
     """How a wave function is trained. structure: a file or a name. twist: in units of the reciprocal vectors. steps: of
     optimisation, after `pretraining` steps towards Hartree-Fock. rate: of the first step, falling as 1 / (1 + step /
-    slowing). walkers: configurations per step; sweeps: moves of each between steps; mover: metropolis or langevin;
-    blocks: parts of a configuration moved one after the other. determinants, radial, sides, features, flows: sizes of
-    the wave function."""
+    slowing). damping, keep, largest: of the natural gradient. walkers: configurations per step; sweeps: moves of each
+    between steps; mover: metropolis or langevin; blocks: parts of a configuration moved one after the other.
+    determinants, radial, sides, features, flows: sizes of the wave function."""
 
     structure: str
     unpaired: int | None = None
@@ -60,6 +60,7 @@ class ElectronRecipe:
     slowing: float = 500.0
     damping: float = 1e-3
     keep: float = 0.95
+    largest: float = 0.05
     walkers: int = 512
     sweeps: int = 10
     mover: str = "metropolis"
@@ -382,7 +383,7 @@ def _step(
     centred, residuals = rows(table - table.mean(axis=0)), rows(kept - kept.mean())
     strength = 0.5**state.rollbacks / (1 + state.step / recipe.slowing)
     if recipe.optimiser == "natural":
-        rule = NaturalEnergy(recipe.rate, recipe.damping, keep=recipe.keep)
+        rule = NaturalEnergy(recipe.rate, recipe.damping, recipe.largest, recipe.keep)
         psi, last = rule.step(state.psi, state.last, centred, residuals, strength)
     else:
         gradient = unflattened(eqx.filter(state.psi, eqx.is_inexact_array), 2 * residuals @ centred / recipe.walkers)

@@ -1,0 +1,47 @@
+"""Full CI energies of small hydrogen clusters near the limit of a complete basis, by PySCF.
+
+    python benchmarks/full_ci.py [STRUCTURE ...]
+
+Prints total energies (hartree) in cc-pVDZ, TZ and QZ, and two extrapolations of the correlation energy with X^-3 beside
+Hartree-Fock in the largest basis; their difference is a measure of what the limit is known to.
+"""
+
+import argparse
+
+from pyscf import fci, gto, scf
+
+from jovium.runs.electron_systems import electron_system
+
+BASES = {2: "cc-pvdz", 3: "cc-pvtz", 4: "cc-pvqz"}
+DEFAULT = "h2:1.401", "h2:2.0", "h2:3.0", "chain:4:1.8", "square:2.0"
+
+
+def energies(structure: str, basis: str) -> tuple[float, float]:
+    """Hartree-Fock and full CI in one basis."""
+    protons = electron_system(structure).protons
+    molecule = gto.M(atom=[("H", tuple(r)) for r in protons], unit="bohr", basis=basis, verbose=0)
+    field = scf.RHF(molecule).newton().run(conv_tol=1e-10)
+    solver = fci.FCI(field)
+    solver.conv_tol = 1e-9
+    return field.e_tot, solver.kernel()[0]
+
+
+def limit(small: int, large: int, found: dict[int, tuple[float, float]]) -> float:
+    """Correlation energy extrapolated with X^-3, on top of Hartree-Fock in the larger basis."""
+    parts = {x: found[x][1] - found[x][0] for x in (small, large)}
+    return found[large][0] + (large**3 * parts[large] - small**3 * parts[small]) / (large**3 - small**3)
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("structures", nargs="*", default=DEFAULT, metavar="STRUCTURE")
+    print("| structure | DZ | TZ | QZ | DZ-TZ limit | TZ-QZ limit |\n|---|---|---|---|---|---|")
+    for structure in parser.parse_args().structures:
+        found = {x: energies(structure, basis) for x, basis in BASES.items()}
+        row = [found[x][1] for x in BASES] + [limit(2, 3, found), limit(3, 4, found)]
+        print(f"| {structure} | " + " | ".join(f"{value:.6f}" for value in row) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Laws of every wave function: statistics, symmetry, periodicity, cusps; with random parameters, in double precision."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from wave_scenes import TRICLINIC, Scene
+
+from jovium.base.errors import InputError
+from jovium.base.space import Space
+from jovium.electrons.wave_function import WaveFunction, log_sum_of_determinants
+
+
+def sign_and_log(scene, electrons):
+    """psi itself up to a common factor: the determinants with their signs, which ln|psi| has lost."""
+    psi = scene.psi
+    from jovium.electrons.surroundings import pairs_of
+
+    pairs = pairs_of(psi.space, electrons, scene.protons, psi.n_up, psi.surroundings.n_radial)
+    seen = psi.surroundings(electrons, pairs)
+    sums = [pairing(scene.protons, pairs, seen, psi.n_up) for pairing in psi.pairings]
+    matrix = sum(jnp.concatenate(parts, axis=-1) for parts in sums)
+    return jnp.sum(jnp.linalg.det(matrix)) * jnp.exp(psi.jastrow(electrons, scene.protons, pairs, seen))
+
+
+def swapped(electrons, i, j):
+    order = np.arange(len(electrons))
+    order[[i, j]] = order[[j, i]]
+    return electrons[order]
+
+
+def test_two_electrons_of_equal_spin_that_change_places_change_the_sign(scene):
+    whole = sign_and_log(scene, scene.electrons)
+    pairs = [(0, 1)] + ([(scene.n_up, scene.n_up + 1)] if scene.psi.n_down > 1 else [])
+    for i, j in pairs:
+        np.testing.assert_allclose(sign_and_log(scene, swapped(scene.electrons, i, j)), -whole, rtol=1e-9)
+
+
+def test_protons_are_alike(with_protons):
+    before = with_protons.log_psi(with_protons.electrons)
+    after = with_protons.log_psi(with_protons.electrons, with_protons.protons[::-1])
+    np.testing.assert_allclose(after, before, rtol=1e-10)
+
+
+def test_everything_may_be_moved_together(scene):
+    move = jnp.asarray([0.31, -0.7, 1.9])
+    before = scene.log_psi(scene.electrons)
+    after = scene.log_psi(scene.electrons + move, scene.protons + move)
+    np.testing.assert_allclose(after.real, before.real, rtol=1e-10)
+
+
+def test_a_singlet_does_not_care_which_spin_is_up():
+    scene = Scene("cell")
+    turned = jnp.concatenate([scene.electrons[3:], scene.electrons[:3]])
+    np.testing.assert_allclose(scene.log_psi(turned), scene.log_psi(scene.electrons), rtol=1e-10)
+
+
+def test_an_electron_that_crosses_the_cell_gains_the_twist(periodic):
+    twist = periodic.psi.pairings[0].twist
+    for axis in range(3):
+        for i, direction in ((0, 1), (periodic.psi.n_electrons - 1, -1)):
+            moved = periodic.electrons.at[i].add(TRICLINIC.vectors[axis])
+            ratio = sign_and_log(periodic, moved) / sign_and_log(periodic, periodic.electrons)
+            np.testing.assert_allclose(ratio, np.exp(2j * np.pi * twist[axis] * direction), atol=1e-8)
+
+
+def slope_at_contact(log_psi, place, r=1e-4):
+    """d ln psi / dr averaged over directions about a point, by spherical averages at r and 2 r."""
+    random = np.random.default_rng(0).normal(size=(200, 3))
+    directions = jnp.asarray(
+        np.concatenate([random, -random]) / np.linalg.norm(np.concatenate([random] * 2), axis=1)[:, None]
+    )
+    near, far = (jnp.mean(jax.vmap(lambda d, s=s: log_psi(place + s * d).real)(directions)) for s in (r, 2 * r))
+    return float(far - near) / r
+
+
+def test_cusp_at_a_proton(with_protons):
+    """Slope -1 (Kato)."""
+
+    def moved(x):
+        return with_protons.log_psi(with_protons.electrons.at[0].set(x))
+
+    assert slope_at_contact(moved, with_protons.protons[0]) == pytest.approx(-1, abs=2e-3)
+
+
+def test_cusp_of_opposite_spins(scene):
+    """Slope 1/2."""
+
+    def moved(x):
+        return scene.log_psi(scene.electrons.at[0].set(x))
+
+    assert slope_at_contact(moved, scene.electrons[scene.n_up]) == pytest.approx(0.5, abs=2e-3)
+
+
+def test_cusp_of_equal_spins(scene):
+    """psi vanishes like r; ln|psi / r| has the slope 1/4 along every line through the contact, averaged over its ends."""
+    i, centre = 0, scene.electrons[1]
+    for direction in jnp.eye(3):
+
+        def even(r, direction=direction):
+            ends = [
+                scene.log_psi(
+                    scene.electrons.at[i].set(centre + s * r * direction).at[1].set(centre - s * r * direction)
+                )
+                for s in (0.5, -0.5)
+            ]
+            return 0.5 * sum(value.real for value in ends) - jnp.log(r)
+
+        slope = float(even(2e-4) - even(1e-4)) / 1e-4
+        assert slope == pytest.approx(0.25, abs=5e-3)
+
+
+def test_far_molecules_do_not_notice_each_other():
+    """Two molecules 40 bohr apart: psi of both is the product of each alone, with all four electrons in their places."""
+    space = Space.open(3, 10.0)
+    one = jnp.asarray([[0, 0, 0.0], [0, 0, 1.4]])
+    random = np.random.default_rng(0)
+    electrons = one + jnp.asarray(0.4 * random.normal(size=(2, 3)))
+    far = jnp.asarray([40.0, 0, 0])
+    pair = WaveFunction.of(space, 1, 1, n_determinants=1, key=jax.random.key(0))
+    both = WaveFunction.of(space, 2, 2, n_determinants=1, key=jax.random.key(0))
+
+    def whole(x, y):
+        return both.log_psi(jnp.stack([x[0], y[0] + far, x[1], y[1] + far]), jnp.concatenate([one, one + far]))
+
+    other = electrons[::-1] + 0.3
+    alone = pair.log_psi(electrons, one) + pair.log_psi(other, one)
+    # Cusp factors fall like 1 / r, so that a constant of order 1 / 40 remains; it must not depend on the electrons.
+    shift = whole(electrons, other) - alone
+    again = whole(other, electrons) - alone
+    moved = whole(electrons + 0.1, other) - pair.log_psi(electrons + 0.1, one) - pair.log_psi(other, one)
+    np.testing.assert_allclose([again, moved], [shift, shift], atol=5e-3)
+
+
+def test_one_electron_among_others_far_away_may_be_alone():
+    hydrogen = WaveFunction.of(Space.open(3, 10.0), 1, 0, key=jax.random.key(0))
+    r = jnp.asarray([[0.3, -0.4, 1.2]])
+    distance = float(jnp.linalg.norm(r))
+    start = float(hydrogen.log_psi(jnp.asarray([[0.0, 0.0, 1e-6]]), jnp.zeros((1, 3))))
+    assert float(hydrogen.log_psi(r, jnp.zeros((1, 3)))) - start == pytest.approx(-distance, abs=1e-5)
+
+
+def test_determinants_add_without_overflow():
+    big = 1e200 * jnp.stack([jnp.eye(3), 2 * jnp.eye(3)])
+    assert float(log_sum_of_determinants(big)) == pytest.approx(np.log(9) + 600 * np.log(10))
+
+
+@pytest.mark.parametrize(
+    ("n_up", "n_down", "settings"),
+    [(1, 2, {}), (0, 0, {}), (1, 1, {"twist": (0.1, 0.0, 0.0)}), (1, 1, {"with_protons": False})],
+)
+def test_electrons_that_cannot_be(n_up, n_down, settings):
+    with pytest.raises(InputError, match="spin"):
+        WaveFunction.of(Space.open(3, 10.0), n_up, n_down, key=jax.random.key(0), **settings)

@@ -1,0 +1,49 @@
+"""Wave functions with random parameters, in double precision: what holds for these holds for all."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jovium.base.cell import Cell
+from jovium.base.space import Space
+from jovium.electrons.wave_function import WaveFunction
+
+TRICLINIC = Cell(np.array([[5.0, 0.0, 0.0], [1.5, 4.6, 0.0], [0.7, 0.9, 5.2]]))
+
+
+def shaken(model, seed=7, size=0.03):
+    """All parameters displaced at random."""
+    arrays, rest = eqx.partition(model, eqx.is_inexact_array)
+    leaves, form = jax.tree.flatten(arrays)
+    random = np.random.default_rng(seed)
+    leaves = [jnp.asarray(leaf + size * random.normal(size=leaf.shape), jnp.float64) for leaf in leaves]
+    return eqx.combine(jax.tree.unflatten(form, leaves), rest)
+
+
+CASES = {
+    "open": (Space.open(3, 10.0), 3, 3, 6, (0.0, 0.0, 0.0)),
+    "polarised": (Space.open(3, 10.0), 4, 2, 6, (0.0, 0.0, 0.0)),
+    "cell": (Space.periodic(TRICLINIC, 3.0), 3, 3, 6, (0.0, 0.0, 0.0)),
+    "twisted": (Space.periodic(TRICLINIC, 3.0), 3, 3, 6, (0.25, 0.1, 0.4)),
+    "gas": (Space.periodic(TRICLINIC, 3.0), 4, 3, 0, (0.0, 0.0, 0.0)),
+}
+
+
+class Scene:
+    """A wave function with electrons and protons to look at."""
+
+    def __init__(self, name):
+        space, n_up, n_down, n_protons, twist = CASES[name]
+        made = WaveFunction.of(
+            space, n_up, n_down, with_protons=n_protons > 0, twist=twist, n_determinants=2, n_features=12, n_flows=3,
+            key=jax.random.key(1),
+        )  # fmt: skip
+        self.psi, self.space, self.n_up = shaken(made), space, n_up
+        random = np.random.default_rng(3)
+        vectors = TRICLINIC.vectors if space.vectors else np.eye(3) * 4
+        self.electrons = jnp.asarray(random.random((n_up + n_down, 3)) @ vectors)
+        self.protons = jnp.asarray(random.random((n_protons, 3)) @ vectors)
+
+    def log_psi(self, electrons, protons=None):
+        return self.psi.log_psi(electrons, self.protons if protons is None else protons)
