@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     steps = train.add_argument_group("optimisation")
     steps.add_argument("--steps", type=int, default=500, help="of optimisation (default 500)")
-    steps.add_argument("--pretraining", type=int, default=300, help="steps towards Hartree-Fock before (default 300)")
+    steps.add_argument("--pretraining", type=int, default=1500, help="steps towards Hartree-Fock before (default 1500)")
     steps.add_argument("--optimiser", default="natural", choices=["natural", "adam"])
     steps.add_argument("--rate", type=float, default=0.1, help="of the first step (default 0.1; adam: try 0.002)")
     steps.add_argument("--slowing", type=float, default=500.0, help="steps until the rate is half (default 500)")

@@ -13,9 +13,9 @@ def density_matrices(
 ) -> Float[np.ndarray, "b d n k"]:
     """sum_k phi_k(r) phi_k(r') over occupied orbitals of restricted Hartree-Fock, between two sets of positions (bohr).
 
-    The first of n matrices is that of the ground state; in the others the pair of one of the highest orbitals is in one
-    of the lowest empty ones: the states that resonate with it where bonds are long or orbitals degenerate. Raises
-    InputError for an odd number of protons, or when PySCF is missing."""
+    The first of n matrices is that of the ground state; in the others one pair of a high orbital, or one electron of
+    it, is in one of the lowest empty ones: the states that resonate with it where bonds are long or orbitals are
+    degenerate. Raises InputError for an odd number of protons, or when PySCF is missing."""
     try:
         from pyscf import gto, scf
     except ImportError as error:
@@ -32,14 +32,19 @@ def density_matrices(
         return values.reshape(*positions.shape[:2], -1)
 
     fillings = _fillings(n_occupied, field.mo_coeff.shape[1], n)
-    return np.einsum("bik,dk,bjk->bdij", orbitals(one), fillings, orbitals(other))
+    return np.einsum("bik,dkl,bjl->bdij", orbitals(one), fillings, orbitals(other))
 
 
-def _fillings(n_occupied: int, n_orbitals: int, n: int) -> Float[np.ndarray, "d o"]:
-    """Which orbitals hold a pair: the lowest, then with one pair lifted, by the number of orbitals it passes."""
+def _fillings(n_occupied: int, n_orbitals: int, n: int) -> Float[np.ndarray, "d o o"]:
+    """Which orbitals hold a pair: the lowest; then, by the number of orbitals passed, one pair lifted, and one electron
+    of it, either of them, in turn."""
     moves = [(i, a) for i in range(n_occupied) for a in range(n_occupied, n_orbitals)]
     moves.sort(key=lambda move: (move[1] - move[0], move[1]))
-    fillings = np.tile((np.arange(n_orbitals) < n_occupied).astype(float), (n, 1))
-    for filling, (i, a) in zip(fillings[1:], moves, strict=False):
-        filling[[i, a]] = 0, 1
-    return fillings
+    ground = np.diag((np.arange(n_orbitals) < n_occupied).astype(float))
+    fillings = [ground]
+    for i, a in moves:
+        both, single = ground.copy(), ground.copy()
+        both[i, i], both[a, a] = 0, 1
+        single[i, i], single[i, a], single[a, i] = 0, 1, 1
+        fillings += [both, single]
+    return np.array((fillings + [ground] * n)[:n])

@@ -52,7 +52,7 @@ def _fitted(
 ) -> WaveFunction:
     scale = np.sqrt(np.mean(wanted**2))
     data = jnp.asarray(electrons, jnp.float32), jnp.asarray(wanted / scale, jnp.float32)
-    rule = optax.adam(optax.cosine_decay_schedule(5e-3, n_steps))
+    rule = optax.adam(optax.cosine_decay_schedule(1e-2, n_steps))
 
     def one(psi: WaveFunction, electrons: Array, wanted: Array) -> Array:
         pairs = pairs_of(psi.space, electrons, protons, psi.n_up, psi.surroundings.n_radial)

@@ -54,7 +54,7 @@ class ElectronRecipe:
     unpaired: int | None = None
     twist: tuple[float, float, float] = (0.0, 0.0, 0.0)
     steps: int = 500
-    pretraining: int = 300
+    pretraining: int = 1500
     optimiser: str = "natural"
     rate: float = 0.1
     slowing: float = 500.0
