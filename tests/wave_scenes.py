@@ -7,7 +7,11 @@ import numpy as np
 
 from jovium.base.cell import Cell
 from jovium.base.space import Space
+from jovium.electrons.surroundings import pairs_of
 from jovium.electrons.wave_function import WaveFunction
+
+TWIST = 0.25, 0.1, 0.4
+"""In units of the reciprocal vectors of the triclinic cell."""
 
 TRICLINIC = Cell(np.array([[5.0, 0.0, 0.0], [1.5, 4.6, 0.0], [0.7, 0.9, 5.2]]))
 
@@ -25,8 +29,8 @@ CASES = {
     "open": (Space.open(3, 10.0), 3, 3, 6, (0.0, 0.0, 0.0)),
     "polarised": (Space.open(3, 10.0), 4, 2, 6, (0.0, 0.0, 0.0)),
     "cell": (Space.periodic(TRICLINIC, 3.0), 3, 3, 6, (0.0, 0.0, 0.0)),
-    "twisted": (Space.periodic(TRICLINIC, 3.0), 3, 3, 6, (0.25, 0.1, 0.4)),
-    "gas": (Space.periodic(TRICLINIC, 3.0), 4, 3, 0, (0.0, 0.0, 0.0)),
+    "twisted": (Space.periodic(TRICLINIC, 3.0), 3, 3, 6, tuple((np.array(TWIST) @ TRICLINIC.reciprocal).tolist())),
+    "gas": (Space.periodic(TRICLINIC, 3.0), 3, 3, 0, (0.0, 0.0, 0.0)),
 }
 
 
@@ -46,4 +50,22 @@ class Scene:
         self.protons = jnp.asarray(random.random((n_protons, 3)) @ vectors)
 
     def log_psi(self, electrons, protons=None):
-        return self.psi.log_psi(electrons, self.protons if protons is None else protons)
+        return _log_psi(self.psi, electrons, self.protons if protons is None else protons)
+
+    def value(self, electrons):
+        """psi itself with its sign, which ln|psi| has lost."""
+        return _value(self.psi, electrons, self.protons)
+
+
+@eqx.filter_jit
+def _log_psi(psi, electrons, protons):
+    return psi.log_psi(electrons, protons)
+
+
+@eqx.filter_jit
+def _value(psi, electrons, protons):
+    pairs = pairs_of(psi.space, electrons, protons, psi.n_up, psi.surroundings.n_radial)
+    seen = psi.surroundings(electrons, pairs)
+    sums = [pairing(protons, pairs, seen, psi.n_up) for pairing in psi.pairings]
+    matrix = sum(jnp.concatenate(parts, axis=-1) for parts in sums)
+    return jnp.sum(psi.coefficients * jnp.linalg.det(matrix)) * jnp.exp(psi.jastrow(electrons, protons, pairs, seen))

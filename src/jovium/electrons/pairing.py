@@ -59,7 +59,7 @@ class PlaneWavePairs(eqx.Module):
         key: PRNGKeyArray,
     ) -> "PlaneWavePairs":
         """Plane waves of the cell for so many pairs, at least twice as many as pairs: those of filled
-        shells with the weight 1, others with less. twist: in units of the reciprocal vectors. Raises InputError in open
+        shells with the weight 1, others with less. twist: a wave vector (1/bohr). Raises InputError in open
         space."""
         if space.vectors is None:
             raise InputError("plane waves in open space", "a periodic cell", "take AtomPairs")
@@ -115,6 +115,7 @@ class AtomPairs(eqx.Module):
     """
 
     space: Space = eqx.field(static=True)
+    twist: tuple[float, float, float] = eqx.field(static=True)
     log_zetas: Float[Array, "a"]
     shapes: Float[Array, "a f"]
     bond: Float[Array, "k d a a"]
@@ -129,6 +130,7 @@ class AtomPairs(eqx.Module):
         space: Space,
         n_unpaired: int,
         *,
+        twist: tuple[float, float, float] = (0.0, 0.0, 0.0),
         n_determinants: int,
         n_radial: int = 8,
         n_features: int = 32,
@@ -146,7 +148,7 @@ class AtomPairs(eqx.Module):
         mixed = 0.1 * strength * jax.random.normal(of_mixed, (n_radial, n_sites, n_determinants, n, n))
         tilted = 0.1 * strength * jax.random.normal(of_tilted, (n_radial, 6, n_determinants, n, n))
         alone = jax.random.normal(of_alone, (n_unpaired, n_features, n)).at[:, :, 1:].multiply(0.0)
-        return cls(space, zetas, jnp.zeros((n, n_features)), bond, site, mixed, tilted, alone)
+        return cls(space, twist, zetas, jnp.zeros((n, n_features)), bond, site, mixed, tilted, alone)
 
     def __call__(
         self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int
@@ -156,11 +158,15 @@ class AtomPairs(eqx.Module):
         ends = window(r, range_of(self.space))[..., None]
         radial = jnp.exp(-jnp.exp(self.log_zetas) * softened(r)[..., None]) * ends
         orbitals = radial * (1 + seen.electrons @ self.shapes.T)[:, None]
+        if any(self.twist):
+            signs = np.where(np.arange(len(radial)) < n_up, 1.0, -1.0)
+            turns = jnp.exp(1j * signs * (seen.places @ jnp.asarray(self.twist, seen.places.dtype)))
+            orbitals = orbitals * turns[:, None, None]
         sites = seen.protons @ self.site
         both = sites[:, None] * sites
         bonds = jnp.einsum("ijk,kdab->dijab", pairs.basis_pp, self.bond)
         bonds += jnp.einsum("ijk,ijc,kcdab->dijab", pairs.basis_pp, both, self.mixed)
-        along = pairs.pp / (1 + length(pairs.pp, itself=True))[..., None]
+        along = pairs.pp / length(pairs.pp, itself=True)[..., None]
         first, second = np.triu_indices(3)
         tilts = along[..., first] * along[..., second]
         bonds += jnp.einsum("ijk,ijq,kqdab->dijab", pairs.basis_pp, tilts, self.tilted)
@@ -182,7 +188,7 @@ def _waves(
     """Complete shells of k = G + twist, at least twice as many as pairs, by length."""
     reciprocal = Cell(np.array(vectors)).reciprocal
     radius = 2 * np.linalg.norm(reciprocal, axis=1).max() * (1 + n_pairs ** (1 / 3))
-    waves = lattice_points(reciprocal, radius) + np.array(twist) @ reciprocal
+    waves = lattice_points(reciprocal, radius) + np.array(twist)
     lengths = np.round(np.linalg.norm(waves, axis=1), 6)
     order = np.lexsort((*waves.T, lengths))
     waves, lengths = waves[order], lengths[order]

@@ -3,7 +3,7 @@
 Two rounds of messages. First sums over neighbours of functions of their distance, and squares of sums of their
 directions, for electrons of equal and of opposite spin and for protons; then sums of what the neighbours have seen.
 Everything is local: it ends at the reach of the space, so that electrons far apart do not notice each other.
-A backflow coordinate x_i = r_i + sum_j eta_ij (r_i - r_j) / (1 + r_ij) displaces each electron by what it sees
+A backflow coordinate x_i = r_i + sum_j eta_ij (r_i - r_j) / (1 + r_ij^2)^(1/2) displaces each electron by what it sees
 (Feynman and Cohen, Phys. Rev. 102, 1189 (1956)); message passing for electrons: Pescia et al., Phys. Rev. B 110, 035108
 (2024)."""
 
@@ -108,8 +108,10 @@ class Surroundings(eqx.Module):
         # Electrons of equal spin, of opposite spin, protons, of which a gas has none.
         functions = [pairs.basis_ee * spin[..., None] for spin in spins] + [pairs.basis_ep]
         functions = functions if pairs.ep.shape[1] else functions[:2]
-        # Directions that vanish where particles meet, and stay bounded far away.
-        towards = [between / (1 + r)[..., None] for between, r in ((pairs.ee, pairs.r_ee), (pairs.ep, pairs.r_ep))]
+        # Directions that stay bounded far away; even in r where particles meet, or backflow would change the cusps.
+        towards = [
+            between / jnp.sqrt(1 + r**2)[..., None] for between, r in ((pairs.ee, pairs.r_ee), (pairs.ep, pairs.r_ep))
+        ]
         directions = [towards[0], *towards]
         seen = []
         for values, toward, side in zip(functions, directions, self.side, strict=False):

@@ -47,7 +47,9 @@ class WaveFunction(eqx.Module):
         key: PRNGKeyArray,
     ) -> "WaveFunction":
         """Pairs of atoms in open space, pairs of plane waves in a cell, with those of atoms where there are protons.
-        Raises InputError for fewer electrons of spin up than of spin down, or a twist in open space."""
+
+        twist: a wave vector (1/bohr). Raises InputError for fewer electrons of spin up than of spin down, or a twist in
+        open space."""
         if not 0 <= n_down <= n_up or n_up < 1 or (space.vectors is None and (any(twist) or not with_protons)):
             raise InputError(
                 f"{n_up} electrons of spin up, {n_down} of spin down, twist {twist}",
@@ -71,6 +73,7 @@ class WaveFunction(eqx.Module):
             atoms = AtomPairs.of(
                 space,
                 n_up - n_down,
+                twist=twist,
                 n_determinants=n_determinants,
                 n_radial=n_radial,
                 n_features=n_features,

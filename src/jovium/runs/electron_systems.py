@@ -23,30 +23,26 @@ LONGEST_WAVES = 2.01
 
 @dataclass(frozen=True)
 class ElectronSystem:
-    """A space, protons (bohr) in it, and electrons of both spins."""
+    """A space, protons (bohr) in it, and electrons of both spins; the cell as it was given, None in open space."""
 
     space: Space
+    cell: Cell | None
     protons: Float[np.ndarray, "m 3"]
     n_up: int
     n_down: int
-
-    @property
-    def cell(self) -> Cell | None:
-        """The cell, None in open space."""
-        return None if self.space.vectors is None else Cell(np.array(self.space.vectors))
 
 
 def electron_system(text: str, unpaired: int | None = None) -> ElectronSystem:
     """The system of a file or a name. unpaired: electrons of spin up without a partner, as few as possible when None.
     Raises InputError for a text that is neither, atoms that are no hydrogen, or a spin that cannot be."""
-    space, protons, n = _of_file(Path(text)) if Path(text).exists() else _of_name(text)
+    space, cell, protons, n = _of_file(Path(text)) if Path(text).exists() else _of_name(text)
     if not np.isfinite(protons).all():
         raise InputError(f"{text}: positions that are not finite", "numbers", "check the file")
     if len(protons) > 1:
         first, second = np.triu_indices(len(protons), 1)
         apart = protons[first] - protons[second]
-        if space.vectors is not None:
-            apart = Cell(np.array(space.vectors)).minimum_image(apart)
+        if cell is not None:
+            apart = cell.minimum_image(apart)
         between = np.linalg.norm(apart, axis=1)
         if between.min() < 0.2:
             raise InputError(
@@ -55,10 +51,10 @@ def electron_system(text: str, unpaired: int | None = None) -> ElectronSystem:
     unpaired = n % 2 if unpaired is None else unpaired
     if not 0 <= unpaired <= n or (n - unpaired) % 2:
         raise InputError(f"{unpaired} unpaired of {n} electrons", "as even or odd as their number", "leave it out")
-    return ElectronSystem(space, protons, (n + unpaired) // 2, (n - unpaired) // 2)
+    return ElectronSystem(space, cell, protons, (n + unpaired) // 2, (n - unpaired) // 2)
 
 
-def _of_name(text: str) -> tuple[Space, np.ndarray, int]:
+def _of_name(text: str) -> tuple[Space, Cell | None, np.ndarray, int]:
     name, *values = text.split(":")
     try:
         numbers = [float(value) for value in values]
@@ -87,7 +83,7 @@ def _of_name(text: str) -> tuple[Space, np.ndarray, int]:
     raise InputError(f"'{text}' is no system", f"a file, or {NAMES}", "for example h2:1.4")
 
 
-def _of_file(path: Path) -> tuple[Space, np.ndarray, int]:
+def _of_file(path: Path) -> tuple[Space, Cell | None, np.ndarray, int]:
     import ase.io
 
     try:
@@ -106,13 +102,13 @@ def _of_file(path: Path) -> tuple[Space, np.ndarray, int]:
     return _periodic(Cell(np.asarray(atoms.cell) / BOHR_ANGSTROM), positions, len(atoms))
 
 
-def _open(protons: Float[np.ndarray, "m 3"]) -> tuple[Space, np.ndarray, int]:
-    return Space.open(3, OPEN_REACH), protons, len(protons)
+def _open(protons: Float[np.ndarray, "m 3"]) -> tuple[Space, Cell | None, np.ndarray, int]:
+    return Space.open(3, OPEN_REACH), None, protons, len(protons)
 
 
-def _periodic(cell: Cell, protons: Float[np.ndarray, "m 3"], n: int) -> tuple[Space, np.ndarray, int]:
+def _periodic(cell: Cell, protons: Float[np.ndarray, "m 3"], n: int) -> tuple[Space, Cell | None, np.ndarray, int]:
     shortest = np.linalg.norm(cell.waves(3 * np.linalg.norm(cell.reciprocal, axis=1).max()), axis=1).min()
-    return Space.periodic(cell, LONGEST_WAVES * float(shortest)), protons, n
+    return Space.periodic(cell, LONGEST_WAVES * float(shortest)), cell, protons, n
 
 
 def _count(n: float) -> int:

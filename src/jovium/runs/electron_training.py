@@ -100,12 +100,13 @@ class ElectronRecipe:
     def wave_function(self) -> WaveFunction:
         """The wave function before training."""
         system = self.system
+        wave = np.zeros(3) if system.cell is None else np.array(self.twist) @ system.cell.reciprocal
         return WaveFunction.of(
             system.space,
             system.n_up,
             system.n_down,
             with_protons=len(system.protons) > 0,
-            twist=self.twist,
+            twist=(float(wave[0]), float(wave[1]), float(wave[2])),
             n_determinants=self.determinants,
             n_radial=self.radial,
             n_sides=self.sides,
