@@ -36,6 +36,9 @@ CONFIG, STATE, METRICS = "config.json", "state.safetensors", "metrics.jsonl"
 FIRST_SWEEPS = 300
 """Moves of the walkers before the first step."""
 
+WIDEST = 3.0
+"""Longest step (bohr) of an electron in open space; in a cell a quarter of its smallest height."""
+
 JUMP = 10.0
 """An energy above the last good one by so many of its errors, and by 0.02 Ha per electron, diverges."""
 
@@ -236,10 +239,19 @@ def moved_walkers(
         values = jax.lax.map(lambda x: -2 * jnp.real(psi.log_psi(x, protons)), positions, batch_size=32)
         return jnp.where(jnp.isnan(values), jnp.inf, values)
 
-    chains = chains._replace(beta_energies=energies(chains.positions))
+    space = psi.space
+    widest = WIDEST if space.vectors is None else space.reach / 2
+    chains = chains._replace(beta_energies=energies(chains.positions), width=jnp.minimum(chains.width, widest))
     if recipe.mover == "langevin":
-        return carried(energies, chains, n_sweeps, 1, tune)
-    return swept(energies, chains, n_sweeps, recipe.blocks, tune)
+        chains = carried(energies, chains, n_sweeps, 1, tune, widest)
+    else:
+        chains = swept(energies, chains, n_sweeps, recipe.blocks, tune, widest)
+    if space.vectors is None:
+        return chains
+    # Electrons that wander off through the images would lose the digits of their positions.
+    vectors = jnp.asarray(space.vectors, chains.positions.dtype)
+    fractional = chains.positions @ jnp.linalg.inv(vectors)
+    return chains._replace(positions=chains.positions - jnp.floor(fractional) @ vectors)
 
 
 def equilibrated(recipe: ElectronRecipe, psi: WaveFunction, protons: Array, chains: Chains) -> Chains:

@@ -8,6 +8,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.sampling.metropolis import BetaEnergies, BetaEnergy, Chains
@@ -28,14 +29,20 @@ def trajectories(
 
 
 def carried(
-    beta_energies: BetaEnergies, chains: Chains, n_trajectories: int, n_leaps: int = 10, tune: bool = False
+    beta_energies: BetaEnergies,
+    chains: Chains,
+    n_trajectories: int,
+    n_leaps: int = 10,
+    tune: bool = False,
+    widest: float = np.inf,
 ) -> Chains:
     """The same for an energy of all chains at once. One leap is a step of Langevin dynamics, accepted or not (Rossky,
-    Doll and Friedman, J. Chem. Phys. 69, 4628 (1978))."""
+    Doll and Friedman, J. Chem. Phys. 69, 4628 (1978)). widest: a step tuning does not go beyond."""
 
     def one(chains: Chains, _: None) -> tuple[Chains, Float[Array, ""]]:
         moved = _trajectory(beta_energies, chains, n_leaps)
         width = moved.width * jnp.exp(0.3 * (moved.acceptance - ACCEPTANCE)) if tune else moved.width
+        width = jnp.minimum(width, widest)
         return moved._replace(width=width), moved.acceptance
 
     after, shares = jax.lax.scan(one, chains, None, length=n_trajectories)

@@ -51,16 +51,23 @@ def sweeps(beta_energy: BetaEnergy, chains: Chains, n_sweeps: int, tune: bool = 
     return swept(jax.vmap(beta_energy), chains, n_sweeps, chains.positions.shape[1], tune)
 
 
-def swept(beta_energies: BetaEnergies, chains: Chains, n_sweeps: int, n_blocks: int = 1, tune: bool = False) -> Chains:
+def swept(
+    beta_energies: BetaEnergies,
+    chains: Chains,
+    n_sweeps: int,
+    n_blocks: int = 1,
+    tune: bool = False,
+    widest: float = np.inf,
+) -> Chains:
     """The same for an energy of all chains at once, particles moved in n_blocks of neighbours in their order: one block
-    moves all of them at once."""
+    moves all of them at once. widest: step beyond which tuning does not go, where any step is accepted."""
     n = chains.positions.shape[1]
     blocks = jnp.asarray(np.arange(n) * n_blocks // n == np.arange(n_blocks)[:, None])
 
     def sweep(chains: Chains, _: None) -> tuple[Chains, Float[Array, ""]]:
         moved, accepted = jax.lax.scan(functools.partial(_move, beta_energies), chains, blocks)
         share = accepted.mean()
-        width = moved.width * jnp.exp(0.2 * (share - ACCEPTANCE)) if tune else moved.width
+        width = jnp.minimum(moved.width * jnp.exp(0.2 * (share - ACCEPTANCE)), widest) if tune else moved.width
         return moved._replace(width=width), share
 
     after, shares = jax.lax.scan(sweep, chains, None, length=n_sweeps)
