@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.base.cell import Cell
+from jovium.base.space import Space
 from jovium.protons.base_density import UniformTorus
 from jovium.protons.flow import Flow
-from jovium.base.space import Space
 from jovium.protons.velocity import PairVelocity
 
 

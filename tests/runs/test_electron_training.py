@@ -21,6 +21,17 @@ def finished(folder, every=4, **settings):
     return list(train(folder, ElectronRecipe(**{"structure": CELL, "steps": 8, **SMALL, **settings}), every))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def kept_programs(tmp_path_factory):
+    """One step is compiled for many tests: keep it between them, as the command line does between commands."""
+    before = jax.config.jax_compilation_cache_dir, jax.config.jax_persistent_cache_min_compile_time_secs
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("programs")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    yield
+    jax.config.update("jax_compilation_cache_dir", before[0])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", before[1])
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("electrons") / "run"
@@ -85,31 +96,8 @@ def test_a_twist_makes_a_complex_wave_function_that_trains(tmp_path):
     assert np.isfinite(reports[-1].energy)
 
 
-def test_not_a_number_goes_back_to_the_last_good_state(tmp_path, monkeypatch):
-    finished(tmp_path, steps=4)
-    honest, calls = electron_training._step, []
-
-    def broken(*arguments):
-        state, told = honest(*arguments)
-        calls.append(1)
-        return state, {**told, "energies": told["energies"] * np.nan} if len(calls) == 1 else told
-
-    monkeypatch.setattr(electron_training, "_step", broken)
-    with jax.disable_jit(False):
-        reports = []
-        for report in train(tmp_path, ElectronRecipe(structure=CELL, steps=8, **SMALL), 4):
-            reports.append(report)
-            monkeypatch.setattr(electron_training, "_step", honest)
-            break
-    assert "not a number" in reports[0].note
-    assert reports[0].step == 4
-    after = finished(tmp_path)
-    assert after[-1].step == 8
-    assert np.isfinite(after[-1].energy)
-
-
-def test_a_run_that_fails_again_and_again_stops_and_keeps_the_last_good_state(tmp_path, monkeypatch):
-    finished(tmp_path, steps=4)
+def broken_steps(monkeypatch):
+    """Every step gives energies that are not numbers."""
     honest = electron_training._step
 
     def broken(*arguments):
@@ -117,6 +105,23 @@ def test_a_run_that_fails_again_and_again_stops_and_keeps_the_last_good_state(tm
         return state, {**told, "energies": told["energies"] * np.nan}
 
     monkeypatch.setattr(electron_training, "_step", broken)
+
+
+def test_not_a_number_goes_back_to_the_last_good_state(tmp_path, monkeypatch):
+    finished(tmp_path, steps=4)
+    broken_steps(monkeypatch)
+    report = next(train(tmp_path, ElectronRecipe(structure=CELL, steps=8, **SMALL), 4))
+    monkeypatch.undo()
+    assert "not a number" in report.note
+    assert report.step == 4
+    after = finished(tmp_path)
+    assert after[-1].step == 8
+    assert np.isfinite(after[-1].energy)
+
+
+def test_a_run_that_fails_again_and_again_stops_and_keeps_the_last_good_state(tmp_path, monkeypatch):
+    finished(tmp_path, steps=4)
+    broken_steps(monkeypatch)
     with pytest.raises(JoviumError, match="lower --rate"):
         finished(tmp_path)
     monkeypatch.undo()
