@@ -47,7 +47,7 @@ def test_measuring_prints_both_free_energies(run, capsys):
     assert bound["value"] > exact["value"] - 3 * exact["error"]
     assert record["samples"] == 600
     assert {"measure.json", "g_of_r.csv", "g_of_r.png"} <= {path.name for path in run.iterdir()}
-    assert main(["protons", "measure", str(run), "--samples", "600"]) == 0
+    assert main(["protons", "measure", str(run), "--samples", "600", "--anneal", "2", "--annealed", "64"]) == 0
     assert "+-" in capsys.readouterr().out
 
 

@@ -1,0 +1,49 @@
+"""`jovium electrons` as a user meets it."""
+
+import json
+
+import pytest
+
+from jovium.cli.main import main
+
+TINY = ["--walkers", "32", "--sweeps", "2", "--features", "8", "--flows", "2", "--determinants", "1"]
+
+
+def test_an_atom_from_training_to_its_energy(tmp_path, capsys):
+    run = tmp_path / "atom"
+    command = ["electrons", "train", str(run), "h", "--steps", "4", "--every", "2", *TINY]
+    assert main([*command, "--json"]) == 0
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [report["step"] for report in reports] == [2, 4]
+    assert (run / "training.png").stat().st_size > 1000
+    assert main(["electrons", "measure", str(run), "--steps", "4", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["E_Ha"]["value"] == pytest.approx(-0.5, abs=1e-3)
+    assert {"K_Ha_per_atom", "V_ep_Ha_per_atom", "variance_Ha2", "acceptance", "r_hat"} <= found.keys()
+    assert main(["electrons", "measure", str(run), "--steps", "4"]) == 0
+    assert "E_Ha" in capsys.readouterr().out
+    assert main(command) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_dry_run_trains_nothing(tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(["electrons", "train", str(run), "h", "--dry-run", *TINY]) == 0
+    assert {"parameters", "memory_mb", "seconds_per_step", "minutes"} <= json.loads(capsys.readouterr().out).keys()
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "RUN", "h3"], "is no system"),
+        (["train", "RUN", "h2:1.4", "--twist", "0.5", "0", "0"], "only in a periodic cell"),
+        (["train", "RUN", "h2:1.4", "--rate", "-1"], "positive sizes and rates"),
+        (["measure", "RUN"], "holds no run"),
+    ],
+)
+def test_errors_say_what_to_do(tmp_path, capsys, arguments, message):
+    assert main(["electrons", *(str(tmp_path / "run") if a == "RUN" else a for a in arguments)]) != 0
+    told = capsys.readouterr().err
+    assert message in told
+    assert "do:" in told
