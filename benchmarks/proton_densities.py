@@ -73,11 +73,12 @@ def pair_case(kelvin: float, free_energy: float, energy: float) -> Case:
 
 MONTE_CARLO = "Monte Carlo, thermodynamic integration"
 LARGE = "--channels 6 --radial 16 --matching 1500 --energy 500 --rate 0.003"
+LARGER = LARGE.replace("500 --rate", "160 --rate")
 WELL = "--system double-well --matching 300 --energy 300 --frames 20"
 CASES = {
     "ocp_n16_gamma10": Case(f"--n 16 --coupling 10 {LARGE}", 16384, -7.2523, 0.0006, MONTE_CARLO),
     "ocp_n16_gamma20": Case(f"--n 16 --coupling 20 {LARGE}", 16384, -15.4662, 0.0009, MONTE_CARLO),
-    "ocp_n32_gamma20": Case(f"--n 32 --coupling 20 {LARGE.replace('500', '160')}", 3072, -15.3938, 0.0012, MONTE_CARLO, -16.6897),
+    "ocp_n32_gamma20": Case(f"--n 32 --coupling 20 {LARGER}", 3072, -15.3938, 0.0012, MONTE_CARLO, -16.6897),
     **{f"n2_{kelvin}K": pair_case(kelvin, f, u) for kelvin, f, u in PAIRS},
     "double_well_left": Case(f"--side left {WELL}", 65536, well_exact(-1), 0, "quadrature"),
     "double_well_right": Case(f"--side right {WELL}", 65536, well_exact(1), 0, "quadrature"),
