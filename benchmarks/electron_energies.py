@@ -29,9 +29,9 @@ class Case:
 LARGE = "--walkers 1024 --rate 0.2 --slowing 150"
 CASES = {
     "h": Case("h --steps 20 --walkers 256", -0.5, 0, "exact"),
-    "h2_1.401": Case(f"h2:1.401 --steps 340 {LARGE}", -1.17447593, 0, "Kolos and Wolniewicz type expansion"),
-    "h2_2.0": Case(f"h2:2.0 --steps 340 {LARGE}", -1.1381329571, 0, "Kolos and Wolniewicz type expansion"),
-    "h2_3.0": Case(f"h2:3.0 --steps 340 {LARGE}", -1.057326, 0, "Kolos and Wolniewicz type expansion"),
+    "h2_1.401": Case(f"h2:1.401 --steps 340 {LARGE}", -1.17447593, 0, "published, explicitly correlated"),
+    "h2_2.0": Case(f"h2:2.0 --steps 340 {LARGE}", -1.1381329571, 0, "published, explicitly correlated"),
+    "h2_3.0": Case(f"h2:3.0 --steps 340 {LARGE}", -1.057326, 0, "published, explicitly correlated"),
     "chain4_1.8": Case("chain:4:1.8 --steps 340 --slowing 150", float("nan"), 0, "benchmarks/full_ci.py"),
     "square4_2.0": Case("square:2.0 --steps 600 --keep 0.9", float("nan"), 0, "benchmarks/full_ci.py"),
     "chain10_1.8": Case("chain:10:1.8 --steps 420 --slowing 150", -5.66537, 0.00052, "Motta et al. 2017"),

@@ -1,4 +1,4 @@
-"""Full CI energies of small hydrogen clusters near the limit of a complete basis, by PySCF.
+"""Full CI energies of singlets of small hydrogen clusters near the limit of a complete basis, by PySCF.
 
     python benchmarks/full_ci.py [STRUCTURE ...]
 
@@ -23,6 +23,7 @@ def energies(structure: str, basis: str) -> tuple[float, float]:
     field = scf.RHF(molecule).newton().run(conv_tol=1e-10)
     solver = fci.FCI(field)
     solver.conv_tol = 1e-9
+    fci.addons.fix_spin_(solver, ss=0)  # the lowest state of a square is a triplet
     return field.e_tot, solver.kernel()[0]
 
 
