@@ -28,7 +28,7 @@ class LocalEnergy(NamedTuple):
 
     @property
     def total(self) -> Num[Array, "*s"]:
-        """E_loc."""
+        """The whole local energy."""
         return self.kinetic + self.pp + self.ep + self.ee
 
 
