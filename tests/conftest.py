@@ -1,10 +1,20 @@
 """Fixtures shared by all tests: the odd cell, and random structures in it."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_programs_are_dropped():
+    """Thousands of compiled programs in one process run into the limit of memory maps, and the compiler crashes."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture
