@@ -37,7 +37,7 @@ def test_a_dry_run_trains_nothing(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["train", "RUN", "h3"], "is no system"),
-        (["train", "RUN", "h2:1.4", "--twist", "0.5", "0", "0"], "only in a periodic cell"),
+        (["train", "RUN", "h2:1.4", "--twist", "0.5", "0", "0"], "twists only in a periodic cell"),
         (["train", "RUN", "h2:1.4", "--rate", "-1"], "positive sizes and rates"),
         (["measure", "RUN"], "holds no run"),
     ],

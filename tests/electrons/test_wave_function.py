@@ -89,8 +89,8 @@ def test_cusp_of_equal_spins(scene):
     rises = np.array([complex(scene.value(at(1e-5, axis))) for axis in jnp.eye(3)])
     steepest = jnp.asarray((rises / rises[np.argmax(np.abs(rises))]).real)
     steepest /= jnp.linalg.norm(steepest)
-    values = [scene.log_psi(at(r, steepest)).real - np.log(r) for r in (2e-6, 4e-6)]
-    assert float(values[1] - values[0]) / 2e-6 == pytest.approx(0.25, abs=5e-3)
+    values = [scene.log_psi(at(r, steepest)).real - np.log(r) for r in (1e-5, 2e-5)]
+    assert float(values[1] - values[0]) / 1e-5 == pytest.approx(0.25, abs=5e-3)
 
 
 def test_far_molecules_do_not_notice_each_other():

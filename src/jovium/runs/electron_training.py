@@ -103,6 +103,8 @@ class ElectronRecipe:
     def wave_function(self) -> WaveFunction:
         """The wave function before training."""
         system = self.system
+        if system.cell is None and any(self.twist):
+            raise InputError(f"twist {self.twist} in open space", "twists only in a periodic cell", "leave it out")
         wave = np.zeros(3) if system.cell is None else np.array(self.twist) @ system.cell.reciprocal
         return WaveFunction.of(
             system.space,
