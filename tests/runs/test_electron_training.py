@@ -10,8 +10,10 @@ from jovium.base import checkpoint
 from jovium.base.errors import FormatError, InputError, JoviumError
 from jovium.runs import electron_training
 from jovium.runs.electron_measure import measure_run
+from jovium.runs.electron_recipe import ElectronRecipe
 from jovium.runs.electron_systems import electron_system
-from jovium.runs.electron_training import CONFIG, METRICS, STATE, ElectronRecipe, read_metrics, train, trained
+from jovium.runs.electron_training import CONFIG, STATE, train, trained
+from jovium.runs.metrics import METRICS, read_metrics
 
 SMALL = {"walkers": 32, "sweeps": 2, "determinants": 2, "features": 8, "flows": 2, "pretraining": 0}
 CELL = "bcc:2:1.4"

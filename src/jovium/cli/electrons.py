@@ -76,7 +76,9 @@ def run_train(options: argparse.Namespace) -> int:
     from dataclasses import asdict, fields
 
     from jovium.report.electron_figures import draw_energy
-    from jovium.runs.electron_training import ElectronRecipe, cost, read_metrics, train
+    from jovium.runs.electron_recipe import ElectronRecipe
+    from jovium.runs.electron_training import cost, train
+    from jovium.runs.metrics import read_metrics
 
     chosen = {field.name: getattr(options, field.name) for field in fields(ElectronRecipe)}
     recipe = ElectronRecipe(**{**chosen, "twist": tuple(options.twist)})

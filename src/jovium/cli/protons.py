@@ -94,7 +94,7 @@ def run_train(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from jovium.report.proton_figures import draw_training
-    from jovium.runs.proton_measure import read_metrics
+    from jovium.runs.metrics import read_metrics
     from jovium.runs.proton_recipe import Recipe
     from jovium.runs.proton_systems import SystemChoice
     from jovium.runs.proton_training import cost, train

@@ -22,15 +22,9 @@ from jovium.electrons.wave_function import WaveFunction
 from jovium.energy.local import LocalEnergy, local_energies
 from jovium.observe.pair_correlation import PairCorrelation, radial_distribution
 from jovium.observe.virial import virial_pressure
-from jovium.runs.electron_training import (
-    ElectronRecipe,
-    State,
-    chains_of,
-    equilibrated,
-    log_psi,
-    moved_walkers,
-    trained,
-)
+from jovium.runs.electron_recipe import ElectronRecipe
+from jovium.runs.electron_training import State, log_psi, trained
+from jovium.runs.electron_walkers import chains_of, equilibrated, moved_walkers
 from jovium.sampling.metropolis import Chains
 
 
@@ -104,7 +98,7 @@ def measured(
     system = recipe.system
     protons = jnp.asarray(system.protons, jnp.float32)
     potential = HydrogenPotential.of(system.space, len(protons) + state.psi.n_electrons)
-    chains = chains_of(state, jax.random.fold_in(jax.random.key(seed), 1))
+    chains = chains_of(state.positions, state.width, jax.random.fold_in(jax.random.key(seed), 1))
     chains = eqx.filter_jit(partial(equilibrated, recipe))(state.psi, protons, chains)
     program = eqx.filter_jit(partial(_sampled, recipe, potential))
     energies, acceptance, counts = [], [], []

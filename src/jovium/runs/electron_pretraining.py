@@ -4,8 +4,6 @@ With orbitals phi_k of a closed shell, det phi_k(r_i) det phi_k(r_j) = det g for
 the pair function of Hartree-Fock is its density matrix, and a regression on it needs no sampling of a determinant. The
 other determinants of psi begin with a pair lifted to an empty orbital."""
 
-from typing import TYPE_CHECKING
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -18,16 +16,14 @@ from jovium.electrons.radial import range_of
 from jovium.electrons.surroundings import pairs_of
 from jovium.electrons.wave_function import WaveFunction
 from jovium.reference.hartree_fock import density_matrices
+from jovium.runs.electron_recipe import ElectronRecipe
 from jovium.runs.electron_systems import ElectronSystem
-
-if TYPE_CHECKING:
-    from jovium.runs.electron_training import ElectronRecipe
 
 SAMPLES, BATCH = 8192, 256
 """Configurations to learn from, and of one step."""
 
 
-def pretrained(recipe: "ElectronRecipe", system: ElectronSystem, psi: WaveFunction) -> WaveFunction:
+def pretrained(recipe: ElectronRecipe, system: ElectronSystem, psi: WaveFunction) -> WaveFunction:
     """psi with pair functions near those of Hartree-Fock; as it is in a periodic cell, where plane waves fill the Fermi
     sphere from the start, and for unpaired electrons."""
     if system.cell is not None or psi.n_up != psi.n_down or not recipe.pretraining:

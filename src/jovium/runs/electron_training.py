@@ -27,103 +27,16 @@ from jovium.electrons.wave_function import WaveFunction
 from jovium.energy.local import CHUNK, clipped, local_energies, rows, scores
 from jovium.optimise.natural_gradient import flattened, unflattened
 from jovium.optimise.step_rules import Adam, NaturalEnergy
-from jovium.runs.electron_systems import ElectronSystem, electron_system
-from jovium.sampling.hamiltonian import carried
-from jovium.sampling.metropolis import Chains, swept
+from jovium.runs.electron_recipe import ElectronRecipe
+from jovium.runs.electron_walkers import chains_of, equilibrated, moved_walkers
+from jovium.runs.metrics import METRICS
 
-CONFIG, STATE, METRICS = "config.json", "state.safetensors", "metrics.jsonl"
-
-FIRST_SWEEPS = 300
-"""Moves of the walkers before the first step."""
-
-WIDEST = 3.0
-"""Longest step (bohr) of an electron in open space; in a cell a quarter of its smallest height."""
+CONFIG, STATE = "config.json", "state.safetensors"
 
 JUMP = 10.0
 """An energy above the last good one by so many of its errors, and by 0.02 Ha per electron, diverges."""
 
 MOST_ROLLBACKS = 6
-
-
-@dataclass(frozen=True)
-class ElectronRecipe:
-    """How a wave function is trained. structure: a file or a name. twist: in units of the reciprocal vectors. steps: of
-    optimisation, after `pretraining` steps towards Hartree-Fock. rate: of the first step, falling as 1 / (1 + step /
-    slowing). damping, keep, largest: of the natural gradient. walkers: configurations per step; sweeps: moves of each
-    between steps; mover: metropolis or langevin; blocks: parts of a configuration moved one after the other.
-    determinants, radial, sides, features, flows: sizes of the wave function."""
-
-    structure: str
-    unpaired: int | None = None
-    twist: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    steps: int = 500
-    pretraining: int = 1500
-    optimiser: str = "natural"
-    rate: float = 0.1
-    slowing: float = 500.0
-    damping: float = 1e-3
-    keep: float = 0.95
-    largest: float = 0.05
-    walkers: int = 512
-    sweeps: int = 10
-    mover: str = "metropolis"
-    blocks: int = 1
-    determinants: int = 4
-    radial: int = 8
-    sides: int = 4
-    features: int = 32
-    flows: int = 6
-    seed: int = 0
-
-    def __post_init__(self):
-        sizes = (
-            self.walkers - 1,
-            self.sweeps,
-            self.blocks,
-            self.determinants,
-            self.radial - 1,
-            self.features,
-            self.flows,
-        )
-        rates = self.rate, self.slowing, self.damping
-        if min(sizes) < 1 or min(rates) <= 0 or min(self.steps, self.pretraining) < 0 or not 0 <= self.keep < 1:
-            raise InputError(
-                f"{self}", "positive sizes and rates, keep below 1, two walkers or more", "check the options"
-            )
-        if self.optimiser not in ("natural", "adam") or self.mover not in ("metropolis", "langevin"):
-            raise InputError(
-                f"optimiser {self.optimiser}, mover {self.mover}", "natural or adam; metropolis or langevin", "choose"
-            )
-
-    @property
-    def system(self) -> ElectronSystem:
-        """What the electrons are among."""
-        return electron_system(self.structure, self.unpaired)
-
-    def wave_function(self) -> WaveFunction:
-        """The wave function before training."""
-        system = self.system
-        if system.cell is None and any(self.twist):
-            raise InputError(f"twist {self.twist} in open space", "twists only in a periodic cell", "leave it out")
-        wave = np.zeros(3) if system.cell is None else np.array(self.twist) @ system.cell.reciprocal
-        return WaveFunction.of(
-            system.space,
-            system.n_up,
-            system.n_down,
-            with_protons=len(system.protons) > 0,
-            twist=(float(wave[0]), float(wave[1]), float(wave[2])),
-            n_determinants=self.determinants,
-            n_radial=self.radial,
-            n_sides=self.sides,
-            n_features=self.features,
-            n_flows=self.flows,
-            key=jax.random.key(self.seed),
-        )
-
-    @classmethod
-    def of_dict(cls, values: dict[str, Any]) -> "ElectronRecipe":
-        """The recipe that `asdict` made a dictionary of."""
-        return cls(**{**values, "twist": tuple(values["twist"])})
 
 
 class State(NamedTuple):
@@ -232,44 +145,6 @@ def log_psi(psi: WaveFunction, electrons: Float[Array, "n 3"], protons: Float[Ar
     return psi.log_psi(electrons, protons)
 
 
-def moved_walkers(
-    recipe: ElectronRecipe, psi: WaveFunction, protons: Array, chains: Chains, n_sweeps: int, tune: bool
-) -> Chains:
-    """Walkers of |psi|^2 after so many sweeps of the recipe's kind."""
-
-    def energies(positions: Float[Array, "b n 3"]) -> Float[Array, "b"]:
-        values = jax.lax.map(lambda x: -2 * jnp.real(psi.log_psi(x, protons)), positions, batch_size=32)
-        return jnp.where(jnp.isnan(values), jnp.inf, values)
-
-    space = psi.space
-    widest = WIDEST if space.vectors is None else space.reach / 2
-    chains = chains._replace(beta_energies=energies(chains.positions), width=jnp.minimum(chains.width, widest))
-    if recipe.mover == "langevin":
-        chains = carried(energies, chains, n_sweeps, 1, tune, widest)
-    else:
-        chains = swept(energies, chains, n_sweeps, recipe.blocks, tune, widest)
-    if space.vectors is None:
-        return chains
-    # Electrons that wander off through the images would lose the digits of their positions.
-    vectors = jnp.asarray(space.vectors, chains.positions.dtype)
-    fractional = chains.positions @ jnp.linalg.inv(vectors)
-    return chains._replace(positions=chains.positions - jnp.floor(fractional) @ vectors)
-
-
-def equilibrated(recipe: ElectronRecipe, psi: WaveFunction, protons: Array, chains: Chains) -> Chains:
-    """Walkers that have forgotten where they began, with a width of moves that fits psi."""
-    return moved_walkers(recipe, psi, protons, chains, FIRST_SWEEPS, True)
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The reports of a run, in order. Raises InputError when there are none."""
-    try:
-        lines = (folder / METRICS).read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]  # a killed run may leave half a line
-    except OSError as error:
-        raise InputError(f"{folder} has no {METRICS}", "the folder of a run", "train first") from error
-
-
 class _Run:
     """One training: the state and the last good one."""
 
@@ -292,7 +167,7 @@ class _Run:
 
         state = _initial(self.recipe)
         state = state._replace(psi=pretrained(self.recipe, self.system, state.psi))
-        chains = chains_of(state, jax.random.key(self.recipe.seed))
+        chains = chains_of(state.positions, state.width, jax.random.key(self.recipe.seed))
         chains = eqx.filter_jit(functools.partial(equilibrated, self.recipe))(state.psi, self.protons, chains)
         return state._replace(positions=chains.positions, width=chains.width)
 
@@ -380,17 +255,14 @@ def _initial(recipe: ElectronRecipe) -> State:
     return State(psi, positions, jnp.float32(0.3), last, jnp.int32(0), jnp.int32(0))
 
 
-def chains_of(state: State, key: Array) -> Chains:
-    """The walkers of a state, their energies still to be found."""
-    return Chains(state.positions, jnp.zeros(len(state.positions)), state.width, key, jnp.float32(0))
-
-
 def _step(
     recipe: ElectronRecipe, potential: HydrogenPotential, state: State, protons: Array, seed: Array
 ) -> tuple[State, dict[str, Array]]:
     """Move walkers, measure local energies and scores, change the wave function."""
     key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
-    chains = moved_walkers(recipe, state.psi, protons, chains_of(state, key), recipe.sweeps, True)
+    chains = moved_walkers(
+        recipe, state.psi, protons, chains_of(state.positions, state.width, key), recipe.sweeps, True
+    )
     around = jnp.broadcast_to(protons, (recipe.walkers, *protons.shape))
     local = local_energies(log_psi, state.psi, potential, chains.positions, around)
     table = scores(log_psi, state.psi, chains.positions, around)

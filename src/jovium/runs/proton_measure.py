@@ -1,6 +1,5 @@
 """What a trained proton density says: free energy in both ways, means, g(r), and configurations to go on with."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from jovium.observe.pair_correlation import PairCorrelation, pair_histogram
 from jovium.observe.reweighting import FreeEnergy, effective_samples, free_energy, normalised_weights, reweighted_mean
 from jovium.protons.flow import Flow, samples, works
 from jovium.protons.targets import Target
-from jovium.runs.proton_training import METRICS, finite_or_none, offset_of, trained_flow
+from jovium.runs.proton_training import finite_or_none, offset_of, trained_flow
 from jovium.sampling.annealing import annealed
 from jovium.sampling.independence import IndependenceChain, independence_chain
 
@@ -217,15 +216,6 @@ def sample_run(folder: Path, path: Path, n_samples: int, seed: int, exact: bool)
     facts = [{"log_density": float(found.log_density[i]), "weight": 1.0 if exact else float(weights[i])} for i in shown]
     write_structures(path, structures, facts)
     return len(np.unique(shown))
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The reports of a run, in order. Raises InputError when there are none."""
-    try:
-        lines = (folder / METRICS).read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]  # a killed run may leave half a line
-    except OSError as error:
-        raise InputError(f"{folder} has no {METRICS}", "the folder of a run", "train first") from error
 
 
 def _structure(positions: Float[np.ndarray, "n 3"], cell: Cell, wrapped: bool = False) -> Structure:

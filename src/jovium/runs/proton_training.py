@@ -36,12 +36,13 @@ from jovium.protons.learning import (
 from jovium.protons.pairing import shortest_displacements
 from jovium.protons.targets import Target
 from jovium.protons.thermodynamics import excess_term
+from jovium.runs.metrics import METRICS
 from jovium.runs.proton_data import DATA, learning_data, matching_lesson
 from jovium.runs.proton_recipe import Recipe
 from jovium.runs.proton_systems import form_of, initial_flow
 from jovium.sampling.independence import independence_chain
 
-CONFIG, STATE, METRICS = "config.json", "state.safetensors", "metrics.jsonl"
+CONFIG, STATE = "config.json", "state.safetensors"
 
 JUMP = 10.0
 """A median of what is minimised above that of the last good steps by so many of their standard deviations, and by a kT

@@ -1,0 +1,92 @@
+"""What a training run of a wave function is told to do."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from jovium.base.errors import InputError
+from jovium.electrons.wave_function import WaveFunction
+from jovium.runs.electron_systems import ElectronSystem, electron_system
+
+
+@dataclass(frozen=True)
+class ElectronRecipe:
+    """How a wave function is trained. structure: a file or a name. twist: in units of the reciprocal vectors. steps: of
+    optimisation, after `pretraining` steps towards Hartree-Fock. rate: of the first step, falling as 1 / (1 + step /
+    slowing). damping, keep, largest: of the natural gradient. walkers: configurations per step; sweeps: moves of each
+    between steps; mover: metropolis or langevin; blocks: parts of a configuration moved one after the other.
+    determinants, radial, sides, features, flows: sizes of the wave function."""
+
+    structure: str
+    unpaired: int | None = None
+    twist: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    steps: int = 500
+    pretraining: int = 1500
+    optimiser: str = "natural"
+    rate: float = 0.1
+    slowing: float = 500.0
+    damping: float = 1e-3
+    keep: float = 0.95
+    largest: float = 0.05
+    walkers: int = 512
+    sweeps: int = 10
+    mover: str = "metropolis"
+    blocks: int = 1
+    determinants: int = 4
+    radial: int = 8
+    sides: int = 4
+    features: int = 32
+    flows: int = 6
+    seed: int = 0
+
+    def __post_init__(self):
+        sizes = (
+            self.walkers - 1,
+            self.sweeps,
+            self.blocks,
+            self.determinants,
+            self.radial - 1,
+            self.features,
+            self.flows,
+        )
+        rates = self.rate, self.slowing, self.damping
+        if min(sizes) < 1 or min(rates) <= 0 or min(self.steps, self.pretraining) < 0 or not 0 <= self.keep < 1:
+            raise InputError(
+                f"{self}", "positive sizes and rates, keep below 1, two walkers or more", "check the options"
+            )
+        if self.optimiser not in ("natural", "adam") or self.mover not in ("metropolis", "langevin"):
+            raise InputError(
+                f"optimiser {self.optimiser}, mover {self.mover}", "natural or adam; metropolis or langevin", "choose"
+            )
+
+    @property
+    def system(self) -> ElectronSystem:
+        """What the electrons are among."""
+        return electron_system(self.structure, self.unpaired)
+
+    def wave_function(self) -> WaveFunction:
+        """The wave function before training."""
+        system = self.system
+        if system.cell is None and any(self.twist):
+            raise InputError(f"twist {self.twist} in open space", "twists only in a periodic cell", "leave it out")
+        wave = np.zeros(3) if system.cell is None else np.array(self.twist) @ system.cell.reciprocal
+        return WaveFunction.of(
+            system.space,
+            system.n_up,
+            system.n_down,
+            with_protons=len(system.protons) > 0,
+            twist=(float(wave[0]), float(wave[1]), float(wave[2])),
+            n_determinants=self.determinants,
+            n_radial=self.radial,
+            n_sides=self.sides,
+            n_features=self.features,
+            n_flows=self.flows,
+            key=jax.random.key(self.seed),
+        )
+
+    @classmethod
+    def of_dict(cls, values: dict[str, Any]) -> "ElectronRecipe":
+        """The recipe that `asdict` made a dictionary of."""
+        return cls(**{**values, "twist": tuple(values["twist"])})
