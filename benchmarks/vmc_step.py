@@ -96,8 +96,8 @@ def parts(n: int, walkers: int, published: bool) -> dict[str, float]:
         over(lambda p, x, r: kinetic_energy(lambda x: log_psi(p, x, r), x)), psi, electrons, protons
     )
     found["potential"] = seconds(over(lambda p, x, r: potential(x, r).total), psi, electrons, protons)
-    table = scores(log_psi, psi, electrons, protons)
-    found["scores"] = seconds(lambda psi: scores(log_psi, psi, electrons, protons), psi)
+    table = scores(log_psi, psi, electrons, protons[0])
+    found["scores"] = seconds(lambda psi: scores(log_psi, psi, electrons, protons[0]), psi)
     table, residuals = table - table.mean(axis=0), jax.random.normal(jax.random.key(3), (walkers,))
     found["solve"] = seconds(lambda s, e: sample_space_direction(s, e, 1e-3, jnp.zeros(s.shape[1])), table, residuals)
     if published:

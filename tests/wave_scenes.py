@@ -66,6 +66,5 @@ def _log_psi(psi, electrons, protons):
 def _value(psi, electrons, protons):
     pairs = pairs_of(psi.space, electrons, protons, psi.n_up, psi.surroundings.n_radial)
     seen = psi.surroundings(electrons, pairs)
-    sums = [pairing(protons, pairs, seen, psi.n_up) for pairing in psi.pairings]
-    matrix = sum(jnp.concatenate(parts, axis=-1) for parts in sums)
-    return jnp.sum(psi.coefficients * jnp.linalg.det(matrix)) * jnp.exp(psi.jastrow(electrons, protons, pairs, seen))
+    matrix = jnp.concatenate(psi.pairing(protons, pairs, seen, psi.n_up), axis=-1)
+    return jnp.sum(psi.coefficients * jnp.linalg.det(matrix)) * jnp.exp(psi.jastrow(pairs, seen))

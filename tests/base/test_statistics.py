@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
-from jovium.base.statistics import Estimate, autocorrelation_time, equilibration_start, mean_with_error
+from jovium.base.statistics import (
+    Estimate,
+    autocorrelation_time,
+    equilibration_start,
+    mean_with_error,
+    split_r_hat,
+)
 
 
 def autoregressive(memory: float, n: int, seed: int) -> np.ndarray:
@@ -66,3 +72,19 @@ def test_equilibration_is_found_where_the_drift_ends():
 
 def test_a_stationary_series_keeps_nearly_everything():
     assert equilibration_start(np.random.default_rng(2).normal(size=300)) < 60
+
+
+def test_chains_that_agree_have_r_hat_one():
+    chains = np.random.default_rng(0).normal(size=(8, 1000))
+    assert split_r_hat(chains) == pytest.approx(1, abs=0.01)
+
+
+def test_chains_in_two_wells_have_r_hat_of_their_distance():
+    """Half of them displaced by 2: the variance of everything is 1 + 1, that within 1."""
+    chains = np.random.default_rng(0).normal(size=(40, 1000)) + 2 * (np.arange(40) % 2)[:, None]
+    assert split_r_hat(chains) == pytest.approx(np.sqrt(2), abs=0.03)
+
+
+def test_a_chain_that_drifts_disagrees_with_itself():
+    drifting = np.random.default_rng(0).normal(size=(1, 1000)) + np.linspace(0, 5, 1000)
+    assert split_r_hat(drifting) > 1.5

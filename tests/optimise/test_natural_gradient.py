@@ -5,7 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jovium.optimise.natural_gradient import bounded, flattened, natural_direction, unflattened
+from jovium.optimise.natural_gradient import (
+    bounded,
+    flattened,
+    natural_direction,
+    sample_space_direction,
+    unflattened,
+)
 from jovium.optimise.step_rules import Adam, Natural
 
 
@@ -24,6 +30,26 @@ def test_direction_solves_the_dense_equation(b, p):
     amount = 0.03 * np.trace(fisher) / p / 1.0
     dense = np.linalg.solve(fisher + amount * np.eye(p), np.asarray(gradient, float))
     np.testing.assert_allclose(natural_direction(scores, gradient, 0.03), dense, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize(("b", "p"), [(8, 20), (60, 20)])
+def test_direction_of_an_energy_solves_the_dense_equation(b, p):
+    """(S^T S / b + damping) d = S^T e / b + damping last, by the p x p matrix."""
+    scores, last = table(b, p)
+    scores = scores - scores.mean(axis=0)
+    residuals = jnp.asarray(np.random.default_rng(2).normal(size=b), jnp.float32)
+    s, e, d = (np.asarray(x, float) for x in (scores, residuals, last))
+    dense = np.linalg.solve(s.T @ s / b + 0.03 * np.eye(p), s.T @ e / b + 0.03 * d)
+    found = sample_space_direction(scores, residuals, 0.03, last)
+    np.testing.assert_allclose(found, dense, rtol=2e-3, atol=2e-3)
+
+
+def test_one_score_without_limit_spoils_no_direction():
+    """A sample at a node; single precision cannot factor the overlap without more damping."""
+    scores, last = table(40, 60)
+    scores = scores.at[0].multiply(1e5)
+    found = sample_space_direction(scores, jnp.ones(40), 1e-6, jnp.zeros_like(last))
+    assert bool(jnp.isfinite(found).all())
 
 
 def test_directions_that_no_sample_sees_keep_the_last_step():

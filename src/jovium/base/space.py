@@ -55,6 +55,23 @@ class Space:
         fractional = between @ jnp.asarray(np.linalg.inv(vectors), one.dtype)
         return (fractional - jnp.round(fractional)) @ jnp.asarray(vectors, one.dtype)
 
+    def smooth_between(
+        self, one: Float[Array | np.ndarray, "n d"], other: Float[Array | np.ndarray, "m d"]
+    ) -> tuple[Float[Array, "n m d"], Float[Array, "n m"]]:
+        """Differences r_i - s_j and the squares of their lengths; in a cell, functions of these without an edge.
+
+        A fractional difference f becomes the vector sum_a a sin(2 pi f_a) / 2 pi, and the square
+        sum_ab a.b [sin sin + (1 - cos)(1 - cos)] / (2 pi)^2 (Cassella et al., Phys. Rev. Lett. 130, 036401 (2023)):
+        difference and distance where these are small, but as periodic and smooth as a wave."""
+        if self.vectors is None:
+            between = jnp.asarray(one)[:, None] - jnp.asarray(other)
+            return between, jnp.sum(between**2, axis=-1)
+        vectors = np.array(self.vectors) / (2 * np.pi)
+        angles = (jnp.asarray(one)[:, None] - jnp.asarray(other)) @ jnp.asarray(np.linalg.inv(vectors), one.dtype)
+        vectors = jnp.asarray(vectors, one.dtype)
+        between = jnp.sin(angles) @ vectors
+        return between, jnp.sum(between**2, axis=-1) + jnp.sum(((1 - jnp.cos(angles)) @ vectors) ** 2, axis=-1)
+
     @property
     def waves(self) -> Float[np.ndarray, "g d"]:
         """One of every pair of opposite reciprocal lattice vectors up to the largest wave."""

@@ -17,8 +17,12 @@ from jaxtyping import Array, Float, Num, PRNGKeyArray
 from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
 from jovium.base.space import Space
-from jovium.electrons.radial import length, range_of, softened, window
+from jovium.electrons.filling import density_matrix
+from jovium.electrons.radial import softened
 from jovium.electrons.surroundings import Pairs, Seen
+
+COLDNESS = 10.0
+"""Fermi energies per temperature of plane waves before training."""
 
 
 class PairFunction(Protocol):
@@ -32,18 +36,26 @@ class PairFunction(Protocol):
 
 
 class PlaneWavePairs(eqx.Module):
-    """g = sum_k f(k) m(k; i) m(k; j) exp(i k.(x_i - x_j)), m = 1 + h a(k), at backflow coordinates x.
+    """g = sum_kk' m(k; i) exp(i k.x_i) D_kk' m(k'; j)* exp(-i k'.x_j), m = 1 + f a(k), at backflow places x.
 
-    k runs over complete shells of reciprocal vectors, displaced by the twist: electrons of spin up gain exp(i t.L)
-    when they cross the cell, those of spin down exp(-i t.L), so that pairs are those of time reversal (docs/electrons
-    .md). Without a twist everything is real. f and a are functions of k^2: the parameters know nothing of the twist or
-    of the size of the cell.
+    D is the density matrix of independent electrons in a screened potential of the protons (in units of a temperature),
+
+        h_kk' = T(k^2) delta_kk' - v(|k - k'|^2) sum_I exp(-i (k - k').R_I) / volume,
+
+    one for each determinant. Levels that are filled are a Slater determinant in the mean field of any configuration of
+    protons; levels at the edge are filled in part, and pairs resonate between them. Full levels weigh 1 and empty ones
+    nothing, which keeps the matrix g well conditioned: a propagator exp(-h) in place of D lost the digits of single
+    precision. k runs over complete shells of reciprocal vectors, displaced by the twist: electrons of
+    spin up gain exp(i t.L) when they cross the cell, those of spin down exp(-i t.L), so that pairs are those of time
+    reversal (docs/electrons.md). Without a twist everything is real. T, v and a are functions of k^2 in units of the
+    Fermi wave vector: the parameters know nothing of the twist or of the size of the cell.
     """
 
     vectors: tuple[tuple[float, ...], ...] = eqx.field(static=True)
     twist: tuple[float, float, float] = eqx.field(static=True)
     n_pairs: int = eqx.field(static=True)
-    weights: Float[Array, "d q"]
+    energies: Float[Array, "d q"]
+    potentials: Float[Array, "d q"]
     scales: Float[Array, "d q f"]
 
     @classmethod
@@ -58,64 +70,75 @@ class PlaneWavePairs(eqx.Module):
         n_radial: int = 8,
         key: PRNGKeyArray,
     ) -> "PlaneWavePairs":
-        """Plane waves of the cell for so many pairs, at least twice as many as pairs: those of filled
-        shells with the weight 1, others with less. twist: a wave vector (1/bohr). Raises InputError in open
-        space."""
+        """Independent electrons in the screened potential of Thomas and Fermi. twist: a wave vector (1/bohr). Raises
+        InputError in open space."""
         if space.vectors is None:
             raise InputError("plane waves in open space", "a periodic cell", "take AtomPairs")
-        weights = 0.1 * jax.random.normal(key, (n_determinants, n_radial)).at[0].set(0.0)
-        return cls(space.vectors, twist, n_pairs, weights, jnp.zeros((*weights.shape, n_features)))
+        energies, potentials = 0.1 * jax.random.normal(key, (2, n_determinants, n_radial)).at[:, 0].set(0.0)
+        return cls(space.vectors, twist, n_pairs, energies, potentials, jnp.zeros((*energies.shape, n_features)))
 
     def __call__(
         self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g, and the next plane waves for electrons without a partner."""
         waves = _waves(self.vectors, self.twist, self.n_pairs)
-        if not any(self.twist):
-            waves = waves[_half(waves)]
-        shapes, start = self._functions(waves, seen.places.dtype)
-        weights = start * (1 + self.weights @ shapes)
+        real = not any(self.twist)
+        filled = self.density_matrices(waves, protons, seen.places.dtype)
+        if real:
+            waves, _ = _real_waves(waves)
         phases = seen.places @ jnp.asarray(waves, seen.places.dtype).T
-        scales = 1 + jnp.einsum("nf,dqf,qk->dnk", seen.electrons, self.scales, shapes)
-        if any(self.twist):
-            orbitals = scales * jnp.exp(1j * phases)
-            order = np.arange(len(waves))
-        else:
-            orbitals = jnp.concatenate([scales * jnp.cos(phases), (scales * jnp.sin(phases))[:, :, 1:]], axis=-1)
-            weights = jnp.concatenate([weights, weights[:, 1:]], axis=-1)
-            squares = np.sum(waves**2, axis=1)
-            order = np.argsort(np.concatenate([squares, squares[1:]]), kind="stable")
+        orbitals = _cosines_and_sines(phases) if real else jnp.exp(1j * phases)
+        squares = np.sum(np.concatenate([waves, waves[1:]] if real else [waves]) ** 2, axis=1)
+        shapes = _shapes(squares / self.fermi_square, self.scales.shape[1], seen.places.dtype)
+        # What all waves of an electron share is a matter of J, and would let determinants grow without bound.
+        shapes = shapes - shapes.mean(axis=1, keepdims=True)
+        orbitals = orbitals * (1 + jnp.einsum("nf,dqf,qk->dnk", seen.electrons, self.scales, shapes))
         up, down = orbitals[:, :n_up], orbitals[:, n_up:]
-        alone = up[:, :, order[down.shape[1] : n_up]]
+        alone = up[:, :, np.argsort(squares, kind="stable")[down.shape[1] : n_up]]
         if not down.shape[1]:
             return jnp.zeros((*up.shape[:2], 0), up.dtype), alone
-        return jnp.einsum("duk,dwk->duw", up * weights[:, None], jnp.conj(down)), alone
+        return jnp.einsum("duk,dwk->duw", up @ filled, jnp.conj(down)), alone
 
-    def _functions(self, waves: Float[np.ndarray, "k 3"], dtype: jnp.dtype) -> tuple[Array, Array]:
-        """Gaussians of k^2 in units of the Fermi wave vector squared, and f of the start."""
-        volume = abs(np.linalg.det(np.array(self.vectors)))
-        fermi = (6 * np.pi**2 * self.n_pairs / volume) ** (2 / 3)
-        square = np.sum(waves**2, axis=1)
-        n_radial = self.weights.shape[1]
-        apart = square / fermi - 3 * np.arange(n_radial)[:, None] / (n_radial - 1)
-        every = np.sort(np.sum(_waves(self.vectors, self.twist, self.n_pairs) ** 2, axis=1))
-        # The first wave vector beyond filled shells: a shell that is filled in part begins like an empty one.
-        empty = every[self.n_pairs] if every[self.n_pairs] > every[self.n_pairs - 1] + 1e-6 else every[self.n_pairs - 1]
-        start = np.where(square < empty - 1e-6, 1.0, 0.1 * np.exp(-(square - empty) / fermi))
-        shapes = np.exp(-0.5 * (apart * (n_radial - 1) / 3) ** 2)
-        return jnp.asarray(shapes, dtype), jnp.asarray(start, dtype)
+    @property
+    def volume(self) -> float:
+        """Of the cell (bohr^3)."""
+        return float(abs(np.linalg.det(np.array(self.vectors))))
+
+    @property
+    def fermi_square(self) -> float:
+        """Square of the Fermi wave vector (1/bohr^2) of as many pairs in a uniform gas."""
+        return float((6 * np.pi**2 * self.n_pairs / self.volume) ** (2 / 3))
+
+    def density_matrices(
+        self, waves: Float[np.ndarray, "k 3"], protons: Float[Array, "m 3"], dtype: jnp.dtype
+    ) -> Num[Array, "d k k"]:
+        """D of each determinant, between waves or, without a twist, between their cosines and sines."""
+        square, n_radial = self.fermi_square, self.energies.shape[1]
+        ratios = np.sum(waves**2, axis=1) / square
+        levels = COLDNESS * ratios + self.energies @ _shapes(ratios, n_radial, dtype)
+        h = jnp.eye(len(waves), dtype=dtype) * levels[:, None]
+        if len(protons):
+            apart = np.sum((waves[:, None] - waves) ** 2, axis=-1)
+            # Thomas and Fermi's screening; half of it, since the cusps of J already draw electrons to protons.
+            screened = 2 * np.pi / (apart + 4 * np.sqrt(square) / np.pi) / self.volume
+            changes = self.potentials @ _shapes(apart.ravel() / square, n_radial, dtype)
+            v = jnp.asarray(2 * COLDNESS / square * screened, dtype) * (1 + changes.reshape(-1, *apart.shape))
+            places = jnp.exp(1j * (protons @ jnp.asarray(waves, dtype).T))
+            h = h - v * (places.conj().T @ places)
+        if not any(self.twist):
+            _, turned = _real_waves(waves)
+            h = jnp.real(turned.conj() @ h @ turned.T).astype(dtype)
+        return jax.vmap(density_matrix, (0, None))(h, jnp.asarray(self.n_pairs, dtype))
 
 
 class AtomPairs(eqx.Module):
-    """g = sum_IJ,ab chi_a(x_i - R_I) lambda_ab(I, J) chi_b(x_j - R_J), chi_a = exp(-zeta_a q(r)) w(r) (1 + h b_a).
+    """g = sum_IJ,ab chi_a(x_i - R_I) lambda_ab(I, J) chi_b(x_j - R_J), chi_a = exp(-zeta_a q(r)) (1 + f b_a).
 
     lambda depends on the distance of the two protons, on the direction of their line and on what each of them sees of
     the others; it is symmetric. Without directions psi would have the full symmetry of the protons, which a ground
     state need not have: that of a square changes its sign when the square is turned.
     """
 
-    space: Space = eqx.field(static=True)
-    twist: tuple[float, float, float] = eqx.field(static=True)
     log_zetas: Float[Array, "a"]
     shapes: Float[Array, "a f"]
     bond: Float[Array, "k d a a"]
@@ -127,46 +150,38 @@ class AtomPairs(eqx.Module):
     @classmethod
     def of(
         cls,
-        space: Space,
         n_unpaired: int,
         *,
-        twist: tuple[float, float, float] = (0.0, 0.0, 0.0),
         n_determinants: int,
         n_radial: int = 8,
         n_features: int = 32,
         n_sites: int = 6,
-        strength: float = 1.0,
         key: PRNGKeyArray,
     ) -> "AtomPairs":
-        """Orbitals like those of atoms; pairs within an atom and between neighbours, of this strength."""
+        """Orbitals like those of atoms; pairs within an atom and between neighbours."""
         of_sites, of_mixed, of_alone, of_tilted = jax.random.split(key, 4)
         zetas = jnp.log(jnp.asarray([1.0, 0.7]))
         n = len(zetas)
         pattern = jnp.asarray([[1.0, 0.3], [0.3, 0.3]])[None] * (1 + 0.3 * jnp.arange(n_determinants))[:, None, None]
-        bond = jnp.zeros((n_radial, n_determinants, n, n)).at[0].set(strength * pattern)
+        bond = jnp.zeros((n_radial, n_determinants, n, n)).at[0].set(pattern)
         site = jax.random.normal(of_sites, (n_features, n_sites)) / np.sqrt(n_features)
-        mixed = 0.1 * strength * jax.random.normal(of_mixed, (n_radial, n_sites, n_determinants, n, n))
-        tilted = 0.1 * strength * jax.random.normal(of_tilted, (n_radial, 6, n_determinants, n, n))
+        mixed = 0.1 * jax.random.normal(of_mixed, (n_radial, n_sites, n_determinants, n, n))
+        tilted = 0.1 * jax.random.normal(of_tilted, (n_radial, 6, n_determinants, n, n))
         alone = jax.random.normal(of_alone, (n_unpaired, n_features, n)).at[:, :, 1:].multiply(0.0)
-        return cls(space, twist, zetas, jnp.zeros((n, n_features)), bond, site, mixed, tilted, alone)
+        return cls(zetas, jnp.zeros((n, n_features)), bond, site, mixed, tilted, alone)
 
     def __call__(
         self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g, and orbitals of electrons without a partner, spread over all atoms."""
-        r = length(self.space.between(seen.places, protons))
-        ends = window(r, range_of(self.space))[..., None]
-        radial = jnp.exp(-jnp.exp(self.log_zetas) * softened(r)[..., None]) * ends
+        r = jnp.sqrt(jnp.sum((seen.places[:, None] - protons) ** 2, axis=-1))
+        radial = jnp.exp(-jnp.exp(self.log_zetas) * softened(r)[..., None])
         orbitals = radial * (1 + seen.electrons @ self.shapes.T)[:, None]
-        if any(self.twist):
-            signs = np.where(np.arange(len(radial)) < n_up, 1.0, -1.0)
-            turns = jnp.exp(1j * signs * (seen.places @ jnp.asarray(self.twist, seen.places.dtype)))
-            orbitals = orbitals * turns[:, None, None]
         sites = seen.protons @ self.site
         both = sites[:, None] * sites
         bonds = jnp.einsum("ijk,kdab->dijab", pairs.basis_pp, self.bond)
         bonds += jnp.einsum("ijk,ijc,kcdab->dijab", pairs.basis_pp, both, self.mixed)
-        along = pairs.pp / length(pairs.pp, itself=True)[..., None]
+        along = pairs.pp / pairs.r_pp[..., None]
         first, second = np.triu_indices(3)
         tilts = along[..., first] * along[..., second]
         bonds += jnp.einsum("ijk,ijq,kqdab->dijab", pairs.basis_pp, tilts, self.tilted)
@@ -185,17 +200,34 @@ class AtomPairs(eqx.Module):
 def _waves(
     vectors: tuple[tuple[float, ...], ...], twist: tuple[float, float, float], n_pairs: int
 ) -> Float[np.ndarray, "g 3"]:
-    """Complete shells of k = G + twist, at least twice as many as pairs, by length."""
+    """Complete shells of k = G + twist, at least four times as many as pairs, by length."""
     reciprocal = Cell(np.array(vectors)).reciprocal
-    radius = 2 * np.linalg.norm(reciprocal, axis=1).max() * (1 + n_pairs ** (1 / 3))
+    radius = 2 * np.linalg.norm(reciprocal, axis=1).max() * (2 + n_pairs ** (1 / 3))
     waves = lattice_points(reciprocal, radius) + np.array(twist)
     lengths = np.round(np.linalg.norm(waves, axis=1), 6)
     order = np.lexsort((*waves.T, lengths))
     waves, lengths = waves[order], lengths[order]
-    return waves[lengths <= lengths[min(2 * n_pairs, len(lengths)) - 1]]
+    return waves[lengths <= lengths[max(4 * n_pairs, 15) - 1]]
 
 
-def _half(waves: Float[np.ndarray, "g 3"]) -> np.ndarray:
-    """Indices of k = 0 and of one of every pair k, -k."""
+def _real_waves(waves: Float[np.ndarray, "g 3"]) -> tuple[Float[np.ndarray, "h 3"], Num[np.ndarray, "g g"]]:
+    """k = 0 and one of every pair k, -k; and the matrix that makes 1, sqrt(2) cos, sqrt(2) sin of all the waves."""
     signs = np.array([next((np.sign(x) for x in wave if abs(x) > 1e-9), 0.0) for wave in waves])
-    return np.flatnonzero(signs >= 0)
+    half = np.flatnonzero(signs >= 0)
+    opposite = np.argmin(np.linalg.norm(waves[half][:, None] + waves, axis=-1), axis=1)
+    ones = np.eye(len(waves))
+    cosines = (ones[half] + ones[opposite]) / np.where(half == opposite, 2, np.sqrt(2))[:, None]
+    sines = (ones[half] - ones[opposite])[1:] / (np.sqrt(2) * 1j)
+    return waves[half], np.concatenate([cosines, sines])
+
+
+def _cosines_and_sines(phases: Float[Array, "n h"]) -> Float[Array, "n g"]:
+    """1, sqrt(2) cos, sqrt(2) sin of phases of which the first is zero."""
+    waves = np.sqrt(2) * jnp.concatenate([jnp.cos(phases), jnp.sin(phases[:, 1:])], axis=1)
+    return waves * np.where(np.arange(waves.shape[1]) == 0, np.sqrt(0.5), 1.0).astype(phases.dtype)
+
+
+def _shapes(x: Float[np.ndarray, "k"], n: int, dtype: jnp.dtype) -> Float[Array, "n k"]:
+    """n Gaussians of x from 0 to 3."""
+    apart = x - np.linspace(0, 3, n)[:, None]
+    return jnp.asarray(np.exp(-0.5 * (apart * (n - 1) / 3) ** 2), dtype)

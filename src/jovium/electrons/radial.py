@@ -1,19 +1,14 @@
-"""Functions of a distance: smooth at r = 0, where only the cusp factors may have a slope, and gone at the reach."""
+"""Functions of a distance: smooth at r = 0, where only the cusp factors may have a slope."""
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jovium.base.space import Space
-
 SOFT = 1.0
 """Distance (bohr) beyond which the softened distance grows like r."""
 
-
-def length(between: Float[Array, "n m d"], itself: bool = False) -> Float[Array, "n m"]:
-    """Lengths of differences. itself: of particles among themselves, where that of one to itself becomes 1."""
-    square = jnp.sum(between**2, axis=-1)
-    return jnp.sqrt(square + np.eye(len(between)).astype(between.dtype) if itself else square)
+FARTHEST = 10.0
+"""Distance (bohr) up to which functions of a distance are laid out."""
 
 
 def softened(r: Float[Array, "*s"]) -> Float[Array, "*s"]:
@@ -27,14 +22,11 @@ def window(r: Float[Array, "*s"], reach: float) -> Float[Array, "*s"]:
     return (1 - jnp.minimum(r / reach, 1.0) ** 2) ** 3
 
 
-def range_of(space: Space) -> float:
-    """Where orbitals and cusp factors end (bohr): at the reach of a cell, nowhere in open space, where they decay."""
-    return space.reach if space.vectors is not None else np.inf
-
-
 def basis(r: Float[Array, "*s"], reach: float, n: int) -> Float[Array, "*s n"]:
-    """n Gaussians of ln(1 + q), denser where r is small, that end at the reach."""
-    x = jnp.log1p(softened(r))
-    largest = float(np.log1p(reach**2 / (reach + SOFT)))
-    apart = (x[..., None] - jnp.linspace(0, largest, n, dtype=r.dtype)) * (n - 1) / (1.2 * largest)
+    """n Gaussians of ln(1 + q), denser where r is small, that end at the reach.
+
+    They are the same in any space. Functions as narrow as a small cell seems to ask for have kinetic energies of tens
+    of hartree, and the natural gradient, a step in imaginary time, is unstable for them."""
+    largest = float(np.log1p(FARTHEST**2 / (FARTHEST + SOFT)))
+    apart = (jnp.log1p(softened(r))[..., None] - jnp.linspace(0, largest, n, dtype=r.dtype)) * (n - 1) / (1.2 * largest)
     return jnp.exp(-0.5 * apart**2) * window(r, reach)[..., None]

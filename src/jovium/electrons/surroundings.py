@@ -2,7 +2,9 @@
 
 Two rounds of messages. First sums over neighbours of functions of their distance, and squares of sums of their
 directions, for electrons of equal and of opposite spin and for protons; then sums of what the neighbours have seen.
-Everything is local: it ends at the reach of the space, so that electrons far apart do not notice each other.
+In open space functions of distance end at its reach, so that electrons far apart do not notice each other. In a cell
+distances and directions are periodic and smooth, without a sphere to end at: in small cells the corners beyond it
+matter.
 A backflow coordinate x_i = r_i + sum_j eta_ij (r_i - r_j) / (1 + r_ij^2)^(1/2) displaces each electron by what it sees
 (Feynman and Cohen, Phys. Rev. 102, 1189 (1956)); message passing for electrons: Pescia et al., Phys. Rev. B 110, 035108
 (2024)."""
@@ -16,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.base.space import Space
-from jovium.electrons.radial import basis, length
+from jovium.electrons.radial import basis
 
 
 class Seen(NamedTuple):
@@ -28,15 +30,16 @@ class Seen(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Differences (bohr) and functions of distance for electrons with electrons, electrons with protons, and protons
-    with protons; `spins`: 1 for two electrons of equal spin in the first, of opposite spin in the second row, 0 for an
-    electron with itself."""
+    """Differences (bohr) for electrons with electrons, electrons with protons, and protons with protons; k functions of
+    each; `spins`: 1 for two electrons of equal spin in the first, of opposite spin in the second row, 0 for an electron
+    with itself. In a cell all are those of `Space.smooth_between`."""
 
     ee: Float[Array, "n n 3"]
     ep: Float[Array, "n m 3"]
     pp: Float[Array, "m m 3"]
     r_ee: Float[Array, "n n"]
     r_ep: Float[Array, "n m"]
+    r_pp: Float[Array, "m m"]
     basis_ee: Float[Array, "n n k"]
     basis_ep: Float[Array, "n m k"]
     basis_pp: Float[Array, "m m k"]
@@ -48,20 +51,23 @@ def pairs_of(
 ) -> Pairs:
     """All pairs of one configuration (bohr), the first n_up electrons with spin up."""
     n, m = len(electrons), len(protons)
-    ee, pp = space.between(electrons, electrons), space.between(protons, protons)
-    # What depends on no electron is a constant to the forward Laplacian, which has no rule for arrays without elements.
-    ep = space.between(electrons, protons) if m else jnp.zeros((n, 0, 3), electrons.dtype)
-    r_ee, r_ep, r_pp = length(ee, itself=True), jnp.zeros((n, 0), electrons.dtype), length(pp, itself=True) - jnp.eye(m)
-    r_ep = length(ep) if m else r_ep
-    basis_ee, basis_ep, basis_pp = (basis(r, space.reach, n_radial) for r in (r_ee, r_ep, r_pp))
+    ee, ee_square = space.smooth_between(electrons, electrons)
+    pp, pp_square = space.smooth_between(protons, protons)
+    ep, ep_square = space.smooth_between(electrons, protons)
+    # A particle is at the distance 1 of itself, where the square root has a derivative.
+    r_ee, r_pp, r_ep = jnp.sqrt(ee_square + np.eye(n)), jnp.sqrt(pp_square + np.eye(m)), jnp.sqrt(ep_square)
+    if not m:  # a constant to the forward Laplacian, which has no rule for arrays without elements
+        ep, r_ep = jnp.zeros((n, 0, 3), electrons.dtype), jnp.zeros((n, 0), electrons.dtype)
+    reach = space.reach if space.vectors is None else np.inf
+    basis_ee, basis_ep, basis_pp = (basis(r, reach, n_radial) for r in (r_ee, r_ep, r_pp))
     up = np.arange(len(electrons)) < n_up
     equal = up[:, None] == up
     spins = np.stack([equal & ~np.eye(len(up), dtype=bool), ~equal]).astype(float)
-    return Pairs(ee, ep, pp, r_ee, r_ep, basis_ee, basis_ep, basis_pp, spins)
+    return Pairs(ee, ep, pp, r_ee, r_ep, r_pp, basis_ee, basis_ep, basis_pp, spins)
 
 
 class Surroundings(eqx.Module):
-    """The network of messages. Sizes: k functions of distance, c directions, f features."""
+    """The network of messages. Sizes: k functions of distance, c directions, f features, g flows."""
 
     n_radial: int = eqx.field(static=True)
     side: Float[Array, "3 k c"]
@@ -78,7 +84,13 @@ class Surroundings(eqx.Module):
 
     @classmethod
     def of(
-        cls, *, n_radial: int = 8, n_sides: int = 4, n_features: int = 32, n_flows: int = 6, key: PRNGKeyArray
+        cls,
+        *,
+        n_radial: int = 8,
+        n_sides: int = 4,
+        n_features: int = 32,
+        n_flows: int = 6,
+        key: PRNGKeyArray,
     ) -> "Surroundings":
         """A network with random messages and without backflow."""
         keys = iter(jax.random.split(key, 8))

@@ -1,7 +1,5 @@
 """The wave function: a sum of determinants of pair functions at backflow coordinates, times exp(J)."""
 
-import functools
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -18,8 +16,7 @@ from jovium.electrons.surroundings import Surroundings, pairs_of
 class WaveFunction(eqx.Module):
     """psi(r; R) = exp(J) sum_d c_d det [g_d(r_up, r_down), phi_d(r_up)] of n_up + n_down electrons among protons R.
 
-    The pair functions of one psi are added before the determinant. The first determinant leads to begin with.
-    Positions in bohr, electrons of spin up first.
+    The first determinant leads to begin with. Positions in bohr, electrons of spin up first.
     """
 
     space: Space = eqx.field(static=True)
@@ -27,7 +24,7 @@ class WaveFunction(eqx.Module):
     n_down: int = eqx.field(static=True)
     coefficients: Float[Array, "d"]
     surroundings: Surroundings
-    pairings: tuple[PairFunction, ...]
+    pairing: PairFunction
     jastrow: Jastrow
 
     @classmethod
@@ -46,7 +43,7 @@ class WaveFunction(eqx.Module):
         n_flows: int = 6,
         key: PRNGKeyArray,
     ) -> "WaveFunction":
-        """Pairs of atoms in open space, pairs of plane waves in a cell, with those of atoms where there are protons.
+        """Pairs of atoms in open space, of plane waves in a cell.
 
         twist: a wave vector (1/bohr). Raises InputError for fewer electrons of spin up than of spin down, or a twist in
         open space."""
@@ -56,44 +53,22 @@ class WaveFunction(eqx.Module):
                 "one or more, no fewer of spin up; a twist and a uniform gas only in a periodic cell",
                 "name the majority spin up",
             )
-        keys = jax.random.split(key, 4)
-        pairings: list[PairFunction] = []
-        if space.vectors is not None:
-            waves = PlaneWavePairs.of(
-                space,
-                n_up,
-                twist=twist,
-                n_determinants=n_determinants,
-                n_features=n_features,
-                n_radial=n_radial,
-                key=keys[3],
-            )
-            pairings.append(waves)
-        if with_protons:
-            atoms = AtomPairs.of(
-                space,
-                n_up - n_down,
-                twist=twist,
-                n_determinants=n_determinants,
-                n_radial=n_radial,
-                n_features=n_features,
-                strength=0.02 if pairings else 1.0,
-                key=keys[0],
-            )
-            pairings.append(atoms)
-        sizes = {"n_radial": n_radial, "n_sides": n_sides, "n_features": n_features, "n_flows": n_flows}
+        keys = jax.random.split(key, 3)
+        sizes = {"n_radial": n_radial, "n_features": n_features}
+        shared = {"n_determinants": n_determinants, **sizes, "key": keys[0]}
+        pairing = AtomPairs.of(n_up - n_down, **shared)
         spacing = 1.5
         if space.vectors is not None:
-            volume = abs(np.linalg.det(np.array(space.vectors)))
-            spacing = float((3 * volume / (4 * np.pi * (n_up + n_down))) ** (1 / 3))
+            pairing = PlaneWavePairs.of(space, n_up, twist=twist, **shared)
+            spacing = float((3 * pairing.volume / (4 * np.pi * (n_up + n_down))) ** (1 / 3))
         return cls(
             space,
             n_up,
             n_down,
             jnp.full(n_determinants, 0.1).at[0].set(1.0),
-            Surroundings.of(**sizes, key=keys[1]),
-            tuple(pairings),
-            Jastrow.of(space, n_features=n_features, spacing=spacing, key=keys[2]),
+            Surroundings.of(**sizes, n_sides=n_sides, n_flows=n_flows, key=keys[1]),
+            pairing,
+            Jastrow.of(**sizes, spacing=spacing, key=keys[2]),
         )
 
     @property
@@ -104,16 +79,16 @@ class WaveFunction(eqx.Module):
     @property
     def is_complex(self) -> bool:
         """Whether a twist makes psi complex."""
-        return any(any(pairing.twist) for pairing in self.pairings if isinstance(pairing, PlaneWavePairs))
+        return isinstance(self.pairing, PlaneWavePairs) and any(self.pairing.twist)
 
     def log_psi(self, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"]) -> Num[Array, ""]:
         """ln psi: complex with a twist, otherwise ln|psi|. The phase is known up to a multiple of 2 pi."""
         pairs = pairs_of(self.space, electrons, protons, self.n_up, self.surroundings.n_radial)
         seen = self.surroundings(electrons, pairs)
-        sums = [pairing(protons, pairs, seen, self.n_up) for pairing in self.pairings]
-        matrices = [jnp.concatenate([part for part in parts if part.shape[-1]], axis=-1) for parts in sums]
-        factor = self.jastrow(electrons, protons, pairs, seen)
-        return log_sum_of_determinants(functools.reduce(jnp.add, matrices), self.coefficients) + factor
+        parts = self.pairing(protons, pairs, seen, self.n_up)
+        matrices = jnp.concatenate([part for part in parts if part.shape[-1]], axis=-1)
+        factor = self.jastrow(pairs, seen)
+        return log_sum_of_determinants(matrices, self.coefficients) + factor
 
 
 def log_sum_of_determinants(matrices: Num[Array, "d n n"], coefficients: Float[Array, "d"]) -> Num[Array, ""]:

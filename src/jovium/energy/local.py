@@ -37,31 +37,28 @@ def local_energies(
     model: Any,
     potential: HydrogenPotential,
     electrons: Float[Array, "b n 3"],
-    protons: Float[Array, "b m 3"],
+    protons: Float[Array, "m 3"],
 ) -> LocalEnergy:
-    """E_loc of every sample."""
+    """E_loc of every sample of electrons among the same protons; what depends on these alone is found once a chunk."""
 
-    def one(x: Array, r: Array) -> LocalEnergy:
-        return LocalEnergy(kinetic_energy(lambda x: log_psi(model, x, r), x), *potential(x, r))
+    def one(x: Array) -> LocalEnergy:
+        return LocalEnergy(kinetic_energy(lambda x: log_psi(model, x, protons), x), *potential(x, protons))
 
-    return _mapped(one, electrons, protons)
+    return _mapped(one, electrons)
 
 
 def scores(
-    log_psi: LogPsi, model: Any, electrons: Float[Array, "b n 3"], protons: Float[Array, "b m 3"]
+    log_psi: LogPsi, model: Any, electrons: Float[Array, "b n 3"], protons: Float[Array, "m 3"]
 ) -> Num[Array, "b p"]:
     """d ln psi / d theta of every sample, all parameters in one row."""
 
-    def real(model: Any, x: Array, r: Array) -> Array:
-        return jnp.real(log_psi(model, x, r))
-
-    def one(x: Array, r: Array) -> Num[Array, "p"]:
-        row = _row(eqx.filter_grad(real)(model, x, r))
-        if not jnp.iscomplexobj(jax.eval_shape(lambda: log_psi(model, x, r))):
+    def one(x: Array) -> Num[Array, "p"]:
+        row = _row(eqx.filter_grad(lambda m: jnp.real(log_psi(m, x, protons)))(model))
+        if not jnp.iscomplexobj(jax.eval_shape(lambda: log_psi(model, x, protons))):
             return row
-        return row + 1j * _row(eqx.filter_grad(lambda m: jnp.imag(log_psi(m, x, r)))(model))
+        return row + 1j * _row(eqx.filter_grad(lambda m: jnp.imag(log_psi(m, x, protons)))(model))
 
-    return _mapped(one, electrons, protons)
+    return _mapped(one, electrons)
 
 
 def clipped(energies: Num[Array, "b"], widths: float = 5.0) -> Num[Array, "b"]:
@@ -79,12 +76,9 @@ def rows(values: Num[Array, "b *s"]) -> Float[Array, "c *s"]:
     return jnp.concatenate([values.real, values.imag]) if jnp.iscomplexobj(values) else values
 
 
-def _mapped(function: Callable[[Array, Array], Any], electrons: Array, protons: Array) -> Any:
+def _mapped(function: Callable[[Array], Any], electrons: Array) -> Any:
     """The function of every sample, CHUNK samples at a time."""
-    size = min(CHUNK, len(electrons))
-    if not protons.shape[1]:  # a gas: an array without elements cannot be cut into chunks
-        return jax.lax.map(lambda x: function(x, protons[0]), electrons, batch_size=size)
-    return jax.lax.map(lambda pair: function(*pair), (electrons, protons), batch_size=size)
+    return jax.lax.map(function, electrons, batch_size=min(CHUNK, len(electrons)))
 
 
 def _row(tree: Any) -> Float[Array, "p"]:

@@ -40,7 +40,10 @@ def sample_space_direction(
     A complex wave function has the real parts of all its scores and energies, then the imaginary parts, as rows."""
     rows = jnp.sqrt(jnp.asarray(len(scores), scores.dtype))
     centred, rest = scores / rows, residuals / rows - scores @ last / rows
-    overlap = centred @ centred.T + damping * jnp.eye(len(scores), dtype=scores.dtype)
+    overlap = centred @ centred.T
+    # What the digits of the overlap cannot resolve is damped: one sample near a node has a score without limit.
+    resolved = 10 * jnp.finfo(overlap.dtype).eps * jnp.trace(overlap)
+    overlap += (damping + resolved) * jnp.eye(len(scores), dtype=scores.dtype)
     return last + centred.T @ jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(overlap), rest)
 
 

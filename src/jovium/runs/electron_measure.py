@@ -147,8 +147,7 @@ def _sampled(
     recipe: ElectronRecipe, potential: HydrogenPotential, psi: WaveFunction, protons: Array, chains: Chains
 ) -> tuple[Chains, LocalEnergy]:
     chains = moved_walkers(recipe, psi, protons, chains, recipe.sweeps, False)
-    around = jnp.broadcast_to(protons, (len(chains.positions), *protons.shape))
-    return chains, local_energies(log_psi, psi, potential, chains.positions, around)
+    return chains, local_energies(log_psi, psi, potential, chains.positions, protons)
 
 
 def _pair_distances(

@@ -12,7 +12,6 @@ import optax
 from jaxtyping import Array, Float
 
 from jovium.electrons.jastrow import proton_cusp
-from jovium.electrons.radial import range_of
 from jovium.electrons.surroundings import pairs_of
 from jovium.electrons.wave_function import WaveFunction
 from jovium.reference.hartree_fock import density_matrices
@@ -53,8 +52,8 @@ def _fitted(
     def one(psi: WaveFunction, electrons: Array, wanted: Array) -> Array:
         pairs = pairs_of(psi.space, electrons, protons, psi.n_up, psi.surroundings.n_radial)
         seen = psi.surroundings(electrons, pairs)
-        g = sum(pairing(protons, pairs, seen, psi.n_up)[0] for pairing in psi.pairings)
-        cusps = jnp.sum(proton_cusp(pairs.r_ep, range_of(psi.space)), axis=1)
+        g = psi.pairing(protons, pairs, seen, psi.n_up)[0]
+        cusps = jnp.sum(proton_cusp(pairs.r_ep), axis=1)
         whole = g * jnp.exp(cusps[: psi.n_up, None] + cusps[psi.n_up :])
         return jnp.mean((whole - wanted) ** 2)
 

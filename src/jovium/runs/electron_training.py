@@ -263,9 +263,8 @@ def _step(
     chains = moved_walkers(
         recipe, state.psi, protons, chains_of(state.positions, state.width, key), recipe.sweeps, True
     )
-    around = jnp.broadcast_to(protons, (recipe.walkers, *protons.shape))
-    local = local_energies(log_psi, state.psi, potential, chains.positions, around)
-    table = scores(log_psi, state.psi, chains.positions, around)
+    local = local_energies(log_psi, state.psi, potential, chains.positions, protons)
+    table = scores(log_psi, state.psi, chains.positions, protons)
     kept = clipped(local.total)
     centred, residuals = rows(table - table.mean(axis=0)), rows(kept - kept.mean())
     strength = 0.5**state.rollbacks / (1 + state.step / recipe.slowing)

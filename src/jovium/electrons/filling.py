@@ -1,0 +1,48 @@
+"""Filled levels: the density matrix of independent electrons in a mean field."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
+
+BISECTIONS = 40
+
+
+@jax.custom_jvp
+def density_matrix(h: Num[Array, "k k"], n: Float[Array, ""]) -> Num[Array, "k k"]:
+    """f(h - mu) with f(x) = 1 / (1 + e^x) and mu such that the trace is n: the levels of a Hermitian h (in units of the
+    temperature) filled with n electrons. Smooth where levels cross, and its derivatives are finite there: they are
+    divided differences of f (Daleckii and Krein), not those of eigenvectors."""
+    _, vectors, filled = _levels(h, n)
+    return (vectors * filled) @ vectors.conj().T
+
+
+def _levels(
+    h: Num[Array, "k k"], n: Float[Array, ""]
+) -> tuple[Float[Array, "k"], Num[Array, "k k"], Float[Array, "k"]]:
+    """Levels less mu, eigenvectors in columns, and fillings."""
+    levels, vectors = jnp.linalg.eigh(h)
+
+    def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        middle = 0.5 * (ends[0] + ends[1])
+        enough = jnp.sum(jax.nn.sigmoid(middle - levels)) > n
+        return jnp.where(enough, ends[0], middle), jnp.where(enough, middle, ends[1])
+
+    margin = 2 * jnp.log(1.0 * len(levels)) + 2
+    low, high = jax.lax.fori_loop(0, BISECTIONS, halved, (levels[0] - margin, levels[-1] + margin))
+    levels = levels - 0.5 * (low + high)
+    return levels, vectors, jax.nn.sigmoid(-levels)
+
+
+@density_matrix.defjvp
+def _derivative(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    levels, vectors, filled = _levels(*primals)
+    change = vectors.conj().T @ tangents[0] @ vectors
+    slopes = filled * (1 - filled)
+    apart = levels[:, None] - levels
+    # Between equal levels the divided difference is the derivative.
+    close = jnp.abs(apart) < 1e-2
+    divided = jnp.where(close, 0.0, filled[:, None] - filled) / jnp.where(close, 1.0, apart)
+    divided = jnp.where(close, -0.5 * (slopes[:, None] + slopes), divided)
+    shift = jnp.sum(slopes * jnp.real(jnp.diagonal(change))) / jnp.sum(slopes)
+    inner = divided * change + jnp.diag((slopes * shift).astype(change.dtype))
+    return (vectors * filled) @ vectors.conj().T, vectors @ inner @ vectors.conj().T

@@ -1,0 +1,52 @@
+"""Levels filled with electrons: number, limits, and derivatives where levels are equal."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jovium.electrons.filling import density_matrix
+
+LEVELS = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 3.0, 5.0])
+
+
+def hermitian(levels, is_complex, seed=0):
+    """A matrix with these levels, and a random direction to change it in."""
+    random = np.random.default_rng(seed)
+    noise, other = (random.normal(size=(7, 7)) + 1j * is_complex * random.normal(size=(7, 7)) for _ in range(2))
+    vectors, _ = np.linalg.qr(noise)
+    h, change = (vectors * levels) @ vectors.conj().T, other + other.conj().T
+    return tuple(jnp.asarray(x if is_complex else x.real) for x in (h, change))
+
+
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_fillings_add_up_to_the_number_of_electrons(is_complex):
+    h, _ = hermitian(LEVELS, is_complex)
+    filled = density_matrix(h, 3.0)
+    assert float(jnp.trace(filled).real) == pytest.approx(3, abs=1e-9)
+    np.testing.assert_allclose(filled @ h, h @ filled, atol=1e-12)
+
+
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_cold_electrons_fill_the_lowest_levels_and_share_the_last(is_complex):
+    """Four electrons on three levels at 0 and two at 1: full, and half full."""
+    h, _ = hermitian(100 * LEVELS, is_complex)
+    fillings = np.linalg.eigvalsh(density_matrix(h, 4.0))
+    np.testing.assert_allclose(np.sort(fillings)[::-1], [1, 1, 1, 0.5, 0.5, 0, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_derivative_where_levels_are_equal(is_complex):
+    h, change = hermitian(LEVELS, is_complex)
+    step = 1e-4
+    found = jax.jvp(lambda h: density_matrix(h, 3.0), (h,), (change,))[1]
+    differences = (density_matrix(h + step * change, 3.0) - density_matrix(h - step * change, 3.0)) / (2 * step)
+    np.testing.assert_allclose(found, differences, atol=1e-7)
+
+
+def test_gradient_where_levels_are_equal():
+    h, change = hermitian(LEVELS, False)
+    weights = jnp.asarray(np.random.default_rng(1).normal(size=(7, 7)))
+    gradient = jax.grad(lambda h: jnp.sum(weights * density_matrix(h, 3.0)))(h)
+    along = jax.jvp(lambda h: jnp.sum(weights * density_matrix(h, 3.0)), (h,), (change,))[1]
+    assert float(jnp.sum(gradient * change)) == pytest.approx(float(along), rel=1e-9)
