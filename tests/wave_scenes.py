@@ -66,5 +66,7 @@ def _log_psi(psi, electrons, protons):
 def _value(psi, electrons, protons):
     pairs = pairs_of(psi.space, electrons, protons, psi.n_up, psi.surroundings.n_radial)
     seen = psi.surroundings(electrons, pairs)
-    matrix = jnp.concatenate(psi.pairing(protons, pairs, seen, psi.n_up), axis=-1)
+    matrix = jnp.concatenate(
+        psi.pairing(protons, pairs, seen, psi.n_up, jnp.asarray(psi.twist), psi.field(protons)), axis=-1
+    )
     return jnp.sum(psi.coefficients * jnp.linalg.det(matrix)) * jnp.exp(psi.jastrow(pairs, seen))

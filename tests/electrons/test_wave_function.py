@@ -52,7 +52,7 @@ def test_an_electron_that_crosses_the_cell_gains_the_twist(periodic):
             np.testing.assert_allclose(ratio, np.exp(2j * np.pi * twist[axis] * direction), atol=1e-8)
 
 
-def slope_at_contact(log_psi, place, r=1e-5):
+def slope_at_contact(log_psi, place, r=1e-6):
     """d ln|psi| / dr averaged over directions about a point, by spherical averages at r and 2 r."""
     random = np.random.default_rng(0).normal(size=(200, 3))
     directions = random / np.linalg.norm(random, axis=1)[:, None]

@@ -6,6 +6,7 @@ more terms lets pairs resonate between them, as along a bond that breaks or in a
 Sorella, J. Chem. Phys. 119, 6500 (2003); dense hydrogen: Attaccalite and Sorella, Phys. Rev. Lett. 100, 114501 (2008)).
 No parameter belongs to a place: one set serves any configuration of any number of protons."""
 
+import functools
 from typing import Protocol
 
 import equinox as eqx
@@ -28,8 +29,12 @@ COLDNESS = 10.0
 class PairFunction(Protocol):
     """d functions of two electrons; electrons without a partner have orbitals of their own."""
 
+    def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "*s"]:
+        """What depends on the protons and the twist alone: found once for all electrons among them."""
+        ...
+
     def __call__(
-        self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int
+        self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int, twist: Float[Array, "3"], field: Array
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g of every up with every down electron, and the orbitals of up electrons that have no partner."""
         ...
@@ -52,7 +57,7 @@ class PlaneWavePairs(eqx.Module):
     """
 
     vectors: tuple[tuple[float, ...], ...] = eqx.field(static=True)
-    twist: tuple[float, float, float] = eqx.field(static=True)
+    twisted: bool = eqx.field(static=True)
     n_pairs: int = eqx.field(static=True)
     energies: Float[Array, "d q"]
     potentials: Float[Array, "d q"]
@@ -64,40 +69,45 @@ class PlaneWavePairs(eqx.Module):
         space: Space,
         n_pairs: int,
         *,
-        twist: tuple[float, float, float],
+        twisted: bool,
         n_determinants: int,
         n_features: int = 32,
         n_radial: int = 8,
         key: PRNGKeyArray,
     ) -> "PlaneWavePairs":
-        """Independent electrons in the screened potential of Thomas and Fermi. twist: a wave vector (1/bohr). Raises
-        InputError in open space."""
+        """Independent electrons in the screened potential of Thomas and Fermi. twisted: whether g is complex, for any
+        twist. Raises InputError in open space."""
         if space.vectors is None:
             raise InputError("plane waves in open space", "a periodic cell", "take AtomPairs")
         energies, potentials = 0.1 * jax.random.normal(key, (2, n_determinants, n_radial)).at[:, 0].set(0.0)
-        return cls(space.vectors, twist, n_pairs, energies, potentials, jnp.zeros((*energies.shape, n_features)))
+        return cls(space.vectors, twisted, n_pairs, energies, potentials, jnp.zeros((*energies.shape, n_features)))
 
     def __call__(
-        self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int
+        self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int, twist: Float[Array, "3"], field: Array
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g, and the next plane waves for electrons without a partner."""
-        waves = _waves(self.vectors, self.twist, self.n_pairs)
-        real = not any(self.twist)
-        filled = self.density_matrices(waves, protons, seen.places.dtype)
-        if real:
-            waves, _ = _real_waves(waves)
-        phases = seen.places @ jnp.asarray(waves, seen.places.dtype).T
-        orbitals = _cosines_and_sines(phases) if real else jnp.exp(1j * phases)
-        squares = np.sum(np.concatenate([waves, waves[1:]] if real else [waves]) ** 2, axis=1)
-        shapes = _shapes(squares / self.fermi_square, self.scales.shape[1], seen.places.dtype)
+        dtype = seen.places.dtype
+        if self.twisted:
+            waves = jnp.asarray(self.waves, dtype) + twist
+            orbitals, squares = jnp.exp(1j * (seen.places @ waves.T)), jnp.sum(waves**2, axis=1)
+        else:
+            half, _ = _real_waves(self.waves)
+            orbitals = _cosines_and_sines(seen.places @ jnp.asarray(half, dtype).T)
+            squares = jnp.asarray(np.sum(np.concatenate([half, half[1:]]) ** 2, axis=1), dtype)
+        shapes = _shapes(squares / self.fermi_square, self.scales.shape[1])
         # What all waves of an electron share is a matter of J, and would let determinants grow without bound.
         shapes = shapes - shapes.mean(axis=1, keepdims=True)
         orbitals = orbitals * (1 + jnp.einsum("nf,dqf,qk->dnk", seen.electrons, self.scales, shapes))
         up, down = orbitals[:, :n_up], orbitals[:, n_up:]
-        alone = up[:, :, np.argsort(squares, kind="stable")[down.shape[1] : n_up]]
+        alone = up[:, :, jnp.argsort(squares, stable=True)[down.shape[1] : n_up]]
         if not down.shape[1]:
             return jnp.zeros((*up.shape[:2], 0), up.dtype), alone
-        return jnp.einsum("duk,dwk->duw", up @ filled, jnp.conj(down)), alone
+        return jnp.einsum("duk,dwk->duw", up @ field, jnp.conj(down)), alone
+
+    @property
+    def waves(self) -> Float[np.ndarray, "k 3"]:
+        """Complete shells of reciprocal vectors (1/bohr)."""
+        return _waves(self.vectors, self.n_pairs)
 
     @property
     def volume(self) -> float:
@@ -109,24 +119,24 @@ class PlaneWavePairs(eqx.Module):
         """Square of the Fermi wave vector (1/bohr^2) of as many pairs in a uniform gas."""
         return float((6 * np.pi**2 * self.n_pairs / self.volume) ** (2 / 3))
 
-    def density_matrices(
-        self, waves: Float[np.ndarray, "k 3"], protons: Float[Array, "m 3"], dtype: jnp.dtype
-    ) -> Num[Array, "d k k"]:
+    def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "d k k"]:
         """D of each determinant, between waves or, without a twist, between their cosines and sines."""
-        square, n_radial = self.fermi_square, self.energies.shape[1]
-        ratios = np.sum(waves**2, axis=1) / square
-        levels = COLDNESS * ratios + self.energies @ _shapes(ratios, n_radial, dtype)
+        dtype, square, n_radial = protons.dtype, self.fermi_square, self.energies.shape[1]
+        waves = jnp.asarray(self.waves, dtype)
+        waves = waves + twist if self.twisted else waves
+        ratios = jnp.sum(waves**2, axis=1) / square
+        levels = COLDNESS * ratios + self.energies @ _shapes(ratios, n_radial)
         h = jnp.eye(len(waves), dtype=dtype) * levels[:, None]
         if len(protons):
-            apart = np.sum((waves[:, None] - waves) ** 2, axis=-1)
+            apart = np.sum((self.waves[:, None] - self.waves) ** 2, axis=-1)
             # Thomas and Fermi's screening; half of it, since the cusps of J already draw electrons to protons.
             screened = 2 * np.pi / (apart + 4 * np.sqrt(square) / np.pi) / self.volume
-            changes = self.potentials @ _shapes(apart.ravel() / square, n_radial, dtype)
+            changes = self.potentials @ _shapes(jnp.asarray(apart.ravel() / square, dtype), n_radial)
             v = jnp.asarray(2 * COLDNESS / square * screened, dtype) * (1 + changes.reshape(-1, *apart.shape))
-            places = jnp.exp(1j * (protons @ jnp.asarray(waves, dtype).T))
+            places = jnp.exp(1j * (protons @ waves.T))
             h = h - v * (places.conj().T @ places)
-        if not any(self.twist):
-            _, turned = _real_waves(waves)
+        if not self.twisted:
+            _, turned = _real_waves(self.waves)
             h = jnp.real(turned.conj() @ h @ turned.T).astype(dtype)
         return jax.vmap(density_matrix, (0, None))(h, jnp.asarray(self.n_pairs, dtype))
 
@@ -170,8 +180,12 @@ class AtomPairs(eqx.Module):
         alone = jax.random.normal(of_alone, (n_unpaired, n_features, n)).at[:, :, 1:].multiply(0.0)
         return cls(zetas, jnp.zeros((n, n_features)), bond, site, mixed, tilted, alone)
 
+    def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "0"]:
+        """Nothing."""
+        return jnp.zeros(0, protons.dtype)
+
     def __call__(
-        self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int
+        self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int, twist: Float[Array, "3"], field: Array
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g, and orbitals of electrons without a partner, spread over all atoms."""
         r = jnp.sqrt(jnp.sum((seen.places[:, None] - protons) ** 2, axis=-1))
@@ -197,13 +211,12 @@ class AtomPairs(eqx.Module):
         return g, jnp.broadcast_to(alone, (len(bonds), *alone.shape))
 
 
-def _waves(
-    vectors: tuple[tuple[float, ...], ...], twist: tuple[float, float, float], n_pairs: int
-) -> Float[np.ndarray, "g 3"]:
-    """Complete shells of k = G + twist, at least four times as many as pairs, by length."""
+@functools.lru_cache
+def _waves(vectors: tuple[tuple[float, ...], ...], n_pairs: int) -> Float[np.ndarray, "g 3"]:
+    """Complete shells, at least four times as many as pairs, by length."""
     reciprocal = Cell(np.array(vectors)).reciprocal
     radius = 2 * np.linalg.norm(reciprocal, axis=1).max() * (2 + n_pairs ** (1 / 3))
-    waves = lattice_points(reciprocal, radius) + np.array(twist)
+    waves = lattice_points(reciprocal, radius)
     lengths = np.round(np.linalg.norm(waves, axis=1), 6)
     order = np.lexsort((*waves.T, lengths))
     waves, lengths = waves[order], lengths[order]
@@ -227,7 +240,7 @@ def _cosines_and_sines(phases: Float[Array, "n h"]) -> Float[Array, "n g"]:
     return waves * np.where(np.arange(waves.shape[1]) == 0, np.sqrt(0.5), 1.0).astype(phases.dtype)
 
 
-def _shapes(x: Float[np.ndarray, "k"], n: int, dtype: jnp.dtype) -> Float[Array, "n k"]:
+def _shapes(x: Float[Array, "k"], n: int) -> Float[Array, "n k"]:
     """n Gaussians of x from 0 to 3."""
-    apart = x - np.linspace(0, 3, n)[:, None]
-    return jnp.asarray(np.exp(-0.5 * (apart * (n - 1) / 3) ** 2), dtype)
+    apart = x - np.linspace(0, 3, n).astype(x.dtype)[:, None]
+    return jnp.exp(-0.5 * (apart * (n - 1) / 3) ** 2)

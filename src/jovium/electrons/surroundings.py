@@ -53,11 +53,13 @@ def pairs_of(
     n, m = len(electrons), len(protons)
     ee, ee_square = space.smooth_between(electrons, electrons)
     pp, pp_square = space.smooth_between(protons, protons)
-    ep, ep_square = space.smooth_between(electrons, protons)
     # A particle is at the distance 1 of itself, where the square root has a derivative.
-    r_ee, r_pp, r_ep = jnp.sqrt(ee_square + np.eye(n)), jnp.sqrt(pp_square + np.eye(m)), jnp.sqrt(ep_square)
-    if not m:  # a constant to the forward Laplacian, which has no rule for arrays without elements
-        ep, r_ep = jnp.zeros((n, 0, 3), electrons.dtype), jnp.zeros((n, 0), electrons.dtype)
+    r_ee, r_pp = jnp.sqrt(ee_square + np.eye(n)), jnp.sqrt(pp_square + np.eye(m))
+    # Without protons a constant: the forward Laplacian has no rule for arrays without elements.
+    ep, r_ep = jnp.zeros((n, 0, 3), electrons.dtype), jnp.zeros((n, 0), electrons.dtype)
+    if m:
+        ep, ep_square = space.smooth_between(electrons, protons)
+        r_ep = jnp.sqrt(ep_square)
     reach = space.reach if space.vectors is None else np.inf
     basis_ee, basis_ep, basis_pp = (basis(r, reach, n_radial) for r in (r_ee, r_ep, r_pp))
     up = np.arange(len(electrons)) < n_up

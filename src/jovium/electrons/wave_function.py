@@ -22,6 +22,7 @@ class WaveFunction(eqx.Module):
     space: Space = eqx.field(static=True)
     n_up: int = eqx.field(static=True)
     n_down: int = eqx.field(static=True)
+    twist: tuple[float, float, float] = eqx.field(static=True)
     coefficients: Float[Array, "d"]
     surroundings: Surroundings
     pairing: PairFunction
@@ -36,6 +37,7 @@ class WaveFunction(eqx.Module):
         *,
         with_protons: bool = True,
         twist: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        twisted: bool = False,
         n_determinants: int = 4,
         n_radial: int = 8,
         n_sides: int = 4,
@@ -45,7 +47,8 @@ class WaveFunction(eqx.Module):
     ) -> "WaveFunction":
         """Pairs of atoms in open space, of plane waves in a cell.
 
-        twist: a wave vector (1/bohr). Raises InputError for fewer electrons of spin up than of spin down, or a twist in
+        twist: a wave vector (1/bohr), that of every psi that is not given another; twisted: whether one may be given.
+        Raises InputError for fewer electrons of spin up than of spin down, or a twist in
         open space."""
         if not 0 <= n_down <= n_up or n_up < 1 or (space.vectors is None and (any(twist) or not with_protons)):
             raise InputError(
@@ -59,12 +62,13 @@ class WaveFunction(eqx.Module):
         pairing = AtomPairs.of(n_up - n_down, **shared)
         spacing = 1.5
         if space.vectors is not None:
-            pairing = PlaneWavePairs.of(space, n_up, twist=twist, **shared)
+            pairing = PlaneWavePairs.of(space, n_up, twisted=twisted or any(twist), **shared)
             spacing = float((3 * pairing.volume / (4 * np.pi * (n_up + n_down))) ** (1 / 3))
         return cls(
             space,
             n_up,
             n_down,
+            twist,
             jnp.full(n_determinants, 0.1).at[0].set(1.0),
             Surroundings.of(**sizes, n_sides=n_sides, n_flows=n_flows, key=keys[1]),
             pairing,
@@ -79,16 +83,29 @@ class WaveFunction(eqx.Module):
     @property
     def is_complex(self) -> bool:
         """Whether a twist makes psi complex."""
-        return isinstance(self.pairing, PlaneWavePairs) and any(self.pairing.twist)
+        return isinstance(self.pairing, PlaneWavePairs) and self.pairing.twisted
 
-    def log_psi(self, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"]) -> Num[Array, ""]:
+    def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"] | None = None) -> Array:
+        """What the protons and the twist alone decide: the mean field of the pairs, to be handed to `log_psi`."""
+        return self.pairing.field(protons, self._twist(protons, twist))
+
+    def log_psi(
+        self,
+        electrons: Float[Array, "n 3"],
+        protons: Float[Array, "m 3"],
+        twist: Float[Array, "3"] | None = None,
+        field: Array | None = None,
+    ) -> Num[Array, ""]:
         """ln psi: complex with a twist, otherwise ln|psi|. The phase is known up to a multiple of 2 pi."""
         pairs = pairs_of(self.space, electrons, protons, self.n_up, self.surroundings.n_radial)
         seen = self.surroundings(electrons, pairs)
-        parts = self.pairing(protons, pairs, seen, self.n_up)
+        field = self.field(protons, twist) if field is None else field
+        parts = self.pairing(protons, pairs, seen, self.n_up, self._twist(protons, twist), field)
         matrices = jnp.concatenate([part for part in parts if part.shape[-1]], axis=-1)
-        factor = self.jastrow(pairs, seen)
-        return log_sum_of_determinants(matrices, self.coefficients) + factor
+        return log_sum_of_determinants(matrices, self.coefficients) + self.jastrow(pairs, seen)
+
+    def _twist(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"] | None) -> Float[Array, "3"]:
+        return jnp.asarray(self.twist, protons.dtype) if twist is None else twist
 
 
 def log_sum_of_determinants(matrices: Num[Array, "d n n"], coefficients: Float[Array, "d"]) -> Num[Array, ""]:

@@ -52,7 +52,7 @@ def _fitted(
     def one(psi: WaveFunction, electrons: Array, wanted: Array) -> Array:
         pairs = pairs_of(psi.space, electrons, protons, psi.n_up, psi.surroundings.n_radial)
         seen = psi.surroundings(electrons, pairs)
-        g = psi.pairing(protons, pairs, seen, psi.n_up)[0]
+        g = psi.pairing(protons, pairs, seen, psi.n_up, jnp.zeros(3), psi.field(protons))[0]
         cusps = jnp.sum(proton_cusp(pairs.r_ep), axis=1)
         whole = g * jnp.exp(cusps[: psi.n_up, None] + cusps[psi.n_up :])
         return jnp.mean((whole - wanted) ** 2)

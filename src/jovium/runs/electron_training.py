@@ -34,7 +34,8 @@ from jovium.runs.metrics import METRICS
 CONFIG, STATE = "config.json", "state.safetensors"
 
 JUMP = 10.0
-"""An energy above the last good one by so many of its errors, and by 0.02 Ha per electron, diverges."""
+"""An energy above the last good one by so many of its errors, and by 0.02 Ha per electron, diverges; so does one whose
+error has grown so many times, beyond what 0.002 Ha per electron would be."""
 
 MOST_ROLLBACKS = 6
 
@@ -211,9 +212,13 @@ class _Run:
         """What is wrong, or nothing."""
         if not np.isfinite([report.energy, report.variance, report.moved]).all():
             return "not a number"
-        jump = max(JUMP * max(self.good_error, report.error), 0.02 * self.state.psi.n_electrons)
-        if self.good_energy is not None and report.energy > self.good_energy + jump:
+        jump = max(JUMP * self.good_error, 0.02 * self.state.psi.n_electrons)
+        if self.good_energy is None:
+            return ""
+        if report.energy > self.good_energy + jump:
             return f"diverging: {self.good_energy:.4f} -> {report.energy:.4f} Ha"
+        if report.error > JUMP * max(self.good_error, 2e-4 * self.state.psi.n_electrons):
+            return f"diverging: an error of {self.good_error:.4f} -> {report.error:.4f} Ha"
         return ""
 
     def _report(self, found: list[dict[str, np.ndarray]], note: str = "") -> Progress:

@@ -26,8 +26,10 @@ def moved_walkers(
 ) -> Chains:
     """Walkers of |psi|^2 after so many sweeps of the recipe's kind."""
 
+    field = psi.field(protons)
+
     def energies(positions: Float[Array, "b n 3"]) -> Float[Array, "b"]:
-        values = jax.lax.map(lambda x: -2 * jnp.real(psi.log_psi(x, protons)), positions, batch_size=32)
+        values = jax.lax.map(lambda x: -2 * jnp.real(psi.log_psi(x, protons, field=field)), positions, batch_size=32)
         return jnp.where(jnp.isnan(values), jnp.inf, values)
 
     space = psi.space
