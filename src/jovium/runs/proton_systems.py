@@ -7,7 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, PRNGKeyArray
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
@@ -108,11 +108,16 @@ def initial_flow(choice: SystemChoice, target: Target, form: dict[str, Any], n_s
             PairVelocity.of(Space.open(dimensions, {"dw4": 9.0, "lj13": 5.0}[choice.name]), key=key, **form),
             n_steps,
         )
-    return Flow(
-        base,
-        PairVelocity.of(Space.periodic(target.cell, _largest_wave(target.cell, target.n_particles)), key=key, **form),
-        n_steps,
-    )
+    return Flow(base, _velocity(target.cell, target.n_particles, form, key), n_steps)
+
+
+def fluid_flow(cell: Cell, n: int, form: dict[str, Any], n_steps: int, seed: int) -> Flow:
+    """A flow that is n particles anywhere in a cell, with a velocity of that form."""
+    return Flow(UniformTorus.of(cell, n), _velocity(cell, n, form, jax.random.key(seed)), n_steps)
+
+
+def _velocity(cell: Cell, n: int, form: dict[str, Any], key: PRNGKeyArray) -> PairVelocity:
+    return PairVelocity.of(Space.periodic(cell, _largest_wave(cell, n)), key=key, **form)
 
 
 def form_of(choice: SystemChoice, target: Target, form: dict[str, Any], n_steps: int) -> Flow:

@@ -1,0 +1,84 @@
+"""Energies of protons and electrons together, and the two gradients that lower one number.
+
+F = E_p[kT ln p(R) + E(R)], E(R) the mean local energy of psi among protons R. The wave function follows the covariance
+of local energy and score among the electrons of each R, whose mean is taken off R by R; the flow that of kT ln p + E(R)
+and d ln p / d theta among the R of one twist."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
+
+from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.electrons.wave_function import WaveFunction
+from jovium.energy.kinetic import kinetic_energy
+from jovium.energy.local import CHUNK, LocalEnergy, clipped, rows
+from jovium.hydrogen.walkers import Walkers
+
+
+def local_energies(
+    psi: WaveFunction, potential: HydrogenPotential, walkers: Walkers, twists: Float[Array, "b 3"]
+) -> LocalEnergy:
+    """Parts of the local energy (hartree), (b, m)."""
+
+    def one(group: tuple[Array, ...]) -> LocalEnergy:
+        electrons, protons, twist = group
+        field = psi.field(protons, twist)
+
+        def of(x: Array) -> LocalEnergy:
+            return LocalEnergy(
+                kinetic_energy(lambda x: psi.log_psi(x, protons, twist, field), x), *potential(x, protons)
+            )
+
+        return jax.vmap(of)(electrons)
+
+    return _over_protons(one, walkers, twists)
+
+
+def wave_scores(psi: WaveFunction, walkers: Walkers, twists: Float[Array, "b 3"]) -> Num[Array, "b m p"]:
+    """d ln psi / d theta, all parameters in one row."""
+
+    def part(model: WaveFunction, group: tuple[Array, ...], take: Any) -> Array:
+        x, protons, twist = group
+        return take(model.log_psi(x, protons, twist))
+
+    def one(group: tuple[Array, ...]) -> Num[Array, "m p"]:
+        electrons, protons, twist = group
+
+        def of(x: Array) -> Num[Array, "p"]:
+            real = _row(eqx.filter_grad(part)(psi, (x, protons, twist), jnp.real))
+            return (
+                real + 1j * _row(eqx.filter_grad(part)(psi, (x, protons, twist), jnp.imag)) if psi.is_complex else real
+            )
+
+        return jax.vmap(of)(electrons)
+
+    return _over_protons(one, walkers, twists)
+
+
+def electron_residuals(
+    energies: Num[Array, "b m"], scores: Num[Array, "b m p"]
+) -> tuple[Float[Array, "r"], Float[Array, "r p"]]:
+    """Clipped local energies and scores less their means among each configuration of protons, as real rows."""
+    kept = clipped((energies - energies.mean(axis=1, keepdims=True)).reshape(-1)).reshape(energies.shape)
+    kept, scores = (values - values.mean(axis=1, keepdims=True) for values in (kept, scores))
+    return rows(kept.reshape(-1)), rows(scores.reshape(-1, scores.shape[-1]))
+
+
+def proton_weights(works: Float[Array, "b"], n_twists: int) -> Float[Array, "b"]:
+    """Clipped works less the mean of those of the same twist; configuration i has the twist i modulo n_twists."""
+    groups = works.reshape(-1, n_twists)
+    groups = groups - groups.mean(axis=0)
+    kept = clipped(groups.reshape(-1)).reshape(groups.shape)
+    return (kept - kept.mean(axis=0)).reshape(-1)
+
+
+def _over_protons(function: Any, walkers: Walkers, twists: Float[Array, "b 3"]) -> Any:
+    size = max(1, CHUNK // walkers.electrons.shape[1])
+    return jax.lax.map(function, (walkers.electrons, walkers.protons, twists), batch_size=size)
+
+
+def _row(tree: Any) -> Float[Array, "p"]:
+    return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])

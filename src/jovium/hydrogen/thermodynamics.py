@@ -1,0 +1,45 @@
+"""F, E, S and P of dense hydrogen per atom, from independent configurations of protons."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.statistics import Estimate
+from jovium.protons.thermodynamics import labelling_term, momentum_term, thermal_wavelength
+
+
+@dataclass(frozen=True)
+class HydrogenState:
+    """n atoms in a volume (bohr^3) at a temperature (kT, hartree), nuclei of a mass (electron masses)."""
+
+    n: int
+    volume: float
+    temperature: float
+    mass: float
+
+    @property
+    def momentum_and_labels(self) -> float:
+        """ln N! + 3 N ln Lambda, what beta F has beside E_p[ln p + beta E]."""
+        return labelling_term(self.n, 0.0) + momentum_term(self.n, thermal_wavelength(self.mass, self.temperature))
+
+    def free_energy(self, works: Float[np.ndarray, "s"]) -> Estimate:
+        """F per atom (hartree) from kT ln p + E_el of independent configurations: an upper bound for exact E_el."""
+        return _mean((works + self.temperature * self.momentum_and_labels) / self.n)
+
+    def energy(self, energies: Float[np.ndarray, "s"]) -> Estimate:
+        """E per atom (hartree), the nuclei's 3/2 kT included, from E_el."""
+        return _mean(energies / self.n + 1.5 * self.temperature)
+
+    def entropy(self, log_densities: Float[np.ndarray, "s"]) -> Estimate:
+        """S = (E - F) / T per atom (k_B): -E_p[ln p] and what momenta and labels add."""
+        return _mean((-log_densities - self.momentum_and_labels) / self.n + 1.5)
+
+    def pressure(self, kinetic: Float[np.ndarray, "s"], energies: Float[np.ndarray, "s"]) -> Estimate:
+        """P (hartree / bohr^3) by the virial, (2 K + V) / 3 volume of electrons and their potential, + n kT / volume of
+        the nuclei."""
+        return _mean((energies + kinetic) / (3 * self.volume) + self.n * self.temperature / self.volume)
+
+
+def _mean(values: Float[np.ndarray, "s"]) -> Estimate:
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values))
