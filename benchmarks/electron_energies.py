@@ -37,7 +37,9 @@ CASES = {
     "chain10_1.8": Case("chain:10:1.8 --steps 420 --slowing 150", -5.66537, 0.00052, "Motta et al. 2017"),
     "chain10_1.4": Case("chain:10:1.4 --steps 290 --slowing 150", -5.49174, 0.00116, "Motta et al. 2017"),
     "chain10_2.4": Case("chain:10:2.4 --steps 290 --slowing 150", -5.51869, 0.00009, "Motta et al. 2017"),
-    "gas14": Case("gas:14:5 --steps 240 --slowing 150", -1.110199, 0.000032, "diffusion Monte Carlo"),
+    "gas14": Case(
+        "gas:14:5 --steps 240 --slowing 150 --precision single", -1.110199, 0.000032, "diffusion Monte Carlo"
+    ),
 }
 
 

@@ -26,10 +26,11 @@ ALLOWED = {
     "protons": {"base", "coulomb", "sampling", "optimise"},
     "electrons": {"base"},
     "energy": {"base", "coulomb"},
+    "hydrogen": {"base", "coulomb", "sampling", "protons", "electrons", "energy"},
     "calculator": {"base", "elf", "topology"},
     "report": {"base", "observe", "topology", "superconductivity"},
     "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "elf", "report"}
-    | {"coulomb", "protons", "electrons", "energy", "sampling", "optimise"},
+    | {"coulomb", "protons", "electrons", "energy", "hydrogen", "sampling", "optimise"},
     # The command line is wiring: physics only behind a lazy import inside a function.
     "cli": {"base", "formats", "crystals", "reference", "observe", "elf", "report", "runs"},
 }

@@ -57,6 +57,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--sides", type=int, default=4, help="directions that electrons are told of (default 4)")
     model.add_argument("--features", type=int, default=32, help="of an electron (default 32)")
     model.add_argument("--flows", type=int, default=6, help="channels of the backflow (default 6)")
+    model.add_argument(
+        "--precision", default="auto", choices=["auto", "single", "double"], help="auto: double in larger cells"
+    )
     train.add_argument("--every", type=int, default=20, help="steps per report and save (default 20)")
     train.add_argument(
         "--dry-run", action="store_true", help="print settings, parameters, memory and time; train nothing"

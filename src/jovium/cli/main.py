@@ -9,7 +9,21 @@ from contextlib import contextmanager
 
 from jovium import __version__
 from jovium.base.errors import JoviumError
-from jovium.cli import analyse, cite, convert, crystal, doctor, electrons, elf, protons, reference, screen
+from jovium.cli import (
+    analyse,
+    cite,
+    convert,
+    crystal,
+    doctor,
+    electrons,
+    elf,
+    free_energy,
+    measure,
+    protons,
+    reference,
+    sample,
+    screen,
+)
 from jovium.cli.compiled import keep_compiled_programs
 
 COMMANDS = {
@@ -17,6 +31,9 @@ COMMANDS = {
     "screen": screen,
     "convert": convert,
     "crystal": crystal,
+    "free-energy": free_energy,
+    "measure": measure,
+    "sample": sample,
     "elf": elf,
     "protons": protons,
     "electrons": electrons,
@@ -31,6 +48,7 @@ EPILOG = """examples:
   jovium analyse POSCAR --engine dft    the same from first principles
   jovium analyse ELFCAR --json          the same from an ELF you computed, as one JSON object
   jovium screen IN.extxyz OUT           phi, phi*, Tc of thousands of structures
+  jovium free-energy RUN --n 2 --rs 1.25          F, E, S, P of dense hydrogen, protons and electrons together
   jovium protons train RUN --n 16 --coupling 10   a density of charges: free energy, samples
   jovium electrons train RUN h2:1.4               a wave function: energy of a molecule or a crystal
   jovium convert elf.cube elf.xsf       fields and structures between formats

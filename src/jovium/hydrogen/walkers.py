@@ -47,7 +47,7 @@ def drawn(flow: Flow, key: PRNGKeyArray, b: int, m: int) -> Walkers:
     order = np.argsort(np.arange(protons.shape[1]) % 2, kind="stable")
     shape = b, m, *protons.shape[1:]
     electrons = protons[:, None, order] + 0.7 * jax.random.normal(kick, shape)
-    return Walkers(starts, protons, log_density, electrons, jnp.float32(0.3), jnp.float32(0))
+    return Walkers(starts, protons, log_density, electrons, jnp.asarray(0.3), jnp.asarray(0.0))
 
 
 def carried(flow: Flow, starts: Float[Array, "b n 3"]) -> tuple[Float[Array, "b n 3"], Float[Array, "b"]]:
@@ -92,7 +92,7 @@ def electrons_moved(
         return jnp.where(jnp.isnan(values), jnp.inf, values)
 
     flat = walkers.electrons.reshape(-1, *shape[2:])
-    chains = Chains(flat, energies(flat), walkers.width, key, jnp.float32(0))
+    chains = Chains(flat, energies(flat), walkers.width, key, jnp.asarray(0.0))
     chains = swept(energies, chains, n_sweeps, 1, tune, psi.space.reach / 2)
     positions = chains.positions - _whole_cells(chains.positions, psi.space.vectors)
     return walkers._replace(electrons=positions.reshape(shape), width=chains.width, acceptance=chains.acceptance)

@@ -78,7 +78,8 @@ def measure_run(
     if n_steps < 4:
         raise InputError(f"{n_steps} steps", "four or more", "take 50")
     recipe, state = trained(folder)
-    found = measured(recipe, state, n_steps, seed, watched)
+    with jax.enable_x64(recipe.in_double_precision):
+        found = measured(recipe, state, n_steps, seed, watched)
     write_json(
         folder / "measure.json", {"structure": recipe.structure, "seed": seed, "steps": n_steps, **found.record()}
     )
@@ -96,7 +97,7 @@ def measured(
 ) -> MeasuredElectrons:
     """Everything from samples of a state whose parameters, and whose width of moves, stay as they are."""
     system = recipe.system
-    protons = jnp.asarray(system.protons, jnp.float32)
+    protons = jnp.asarray(system.protons, float)
     potential = HydrogenPotential.of(system.space, len(protons) + state.psi.n_electrons)
     chains = chains_of(state.positions, state.width, jax.random.fold_in(jax.random.key(seed), 1))
     chains = eqx.filter_jit(partial(equilibrated, recipe))(state.psi, protons, chains)

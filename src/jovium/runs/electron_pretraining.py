@@ -31,7 +31,7 @@ def pretrained(recipe: ElectronRecipe, system: ElectronSystem, psi: WaveFunction
     electrons = _around(system.protons, psi.n_electrons, rng)
     up, down = electrons[:, : psi.n_up], electrons[:, psi.n_up :]
     wanted = density_matrices(system.protons, up, down, recipe.determinants)
-    return _fitted(psi, jnp.asarray(system.protons, jnp.float32), electrons, wanted, recipe.pretraining, recipe.seed)
+    return _fitted(psi, jnp.asarray(system.protons, float), electrons, wanted, recipe.pretraining, recipe.seed)
 
 
 def _around(protons: Float[np.ndarray, "m 3"], n: int, rng: np.random.Generator) -> Float[np.ndarray, "b n 3"]:
@@ -46,7 +46,7 @@ def _fitted(
     psi: WaveFunction, protons: Array, electrons: np.ndarray, wanted: np.ndarray, n_steps: int, seed: int
 ) -> WaveFunction:
     scale = np.sqrt(np.mean(wanted**2))
-    data = jnp.asarray(electrons, jnp.float32), jnp.asarray(wanted / scale, jnp.float32)
+    data = jnp.asarray(electrons, float), jnp.asarray(wanted / scale, float)
     rule = optax.adam(optax.cosine_decay_schedule(1e-2, n_steps))
 
     def one(psi: WaveFunction, electrons: Array, wanted: Array) -> Array:

@@ -17,7 +17,8 @@ class ElectronRecipe:
     optimisation, after `pretraining` steps towards Hartree-Fock. rate: of the first step, falling as 1 / (1 + step /
     slowing). damping, keep, largest: of the natural gradient. walkers: configurations per step; sweeps: moves of each
     between steps; mover: metropolis or langevin; blocks: parts of a configuration moved one after the other.
-    determinants, radial, sides, features, flows: sizes of the wave function."""
+    determinants, radial, sides, features, flows: sizes of the wave function. precision: single, double, or auto: double
+    in cells of more than four electrons, where the matrices of pairs are too ill conditioned for single precision."""
 
     structure: str
     unpaired: int | None = None
@@ -39,6 +40,7 @@ class ElectronRecipe:
     sides: int = 4
     features: int = 32
     flows: int = 6
+    precision: str = "auto"
     seed: int = 0
 
     def __post_init__(self):
@@ -60,11 +62,20 @@ class ElectronRecipe:
             raise InputError(
                 f"optimiser {self.optimiser}, mover {self.mover}", "natural or adam; metropolis or langevin", "choose"
             )
+        if self.precision not in ("auto", "single", "double"):
+            raise InputError(f"precision {self.precision}", "auto, single or double", "leave it out")
 
     @property
     def system(self) -> ElectronSystem:
         """What the electrons are among."""
         return electron_system(self.structure, self.unpaired)
+
+    @property
+    def in_double_precision(self) -> bool:
+        """Whether training and measuring are done in double precision."""
+        system = self.system
+        many = system.cell is not None and system.n_up + system.n_down > 4
+        return self.precision == "double" or (self.precision == "auto" and many)
 
     def wave_function(self) -> WaveFunction:
         """The wave function before training."""

@@ -82,7 +82,7 @@ def train(folder: Path, recipe: ElectronRecipe, every: int = 20) -> Iterator[Pro
     if every < 2:
         raise InputError(f"a report every {every} steps", "two or more", "take 20")
     existing_folder(folder)
-    with sole_writer(folder / METRICS):
+    with sole_writer(folder / METRICS), jax.enable_x64(recipe.in_double_precision):
         keep_config(folder, recipe)
         yield from _Run(folder, recipe).until_done(every)
 
@@ -90,11 +90,16 @@ def train(folder: Path, recipe: ElectronRecipe, every: int = 20) -> Iterator[Pro
 def cost(recipe: ElectronRecipe) -> dict[str, Any]:
     """What training will take: parameters, memory of the scores and of the Laplacian (MB), and seconds of a step and of
     all of them, measured on a step of 64 walkers."""
+    with jax.enable_x64(recipe.in_double_precision):
+        return _cost(recipe)
+
+
+def _cost(recipe: ElectronRecipe) -> dict[str, Any]:
     few = replace(recipe, walkers=min(64, recipe.walkers))
     state, system = _initial(few), recipe.system
     potential = HydrogenPotential.of(system.space, len(system.protons) + state.psi.n_electrons)
     program = eqx.filter_jit(functools.partial(_step, few, potential))
-    protons, seed = jnp.asarray(system.protons, jnp.float32), jax.random.key(0)
+    protons, seed = jnp.asarray(system.protons, float), jax.random.key(0)
     jax.block_until_ready(program(state, protons, seed)[0].step)
     begin = time.monotonic()
     jax.block_until_ready(program(state, protons, seed)[0].step)
@@ -114,7 +119,8 @@ def cost(recipe: ElectronRecipe) -> dict[str, Any]:
 def trained(folder: Path) -> tuple[ElectronRecipe, State]:
     """The recipe and the state of a run directory. Raises InputError when there is none."""
     recipe = read_recipe(folder)
-    return recipe, checkpoint.load(folder / STATE, eqx.filter_eval_shape(_initial, recipe))
+    with jax.enable_x64(recipe.in_double_precision):
+        return recipe, checkpoint.load(folder / STATE, eqx.filter_eval_shape(_initial, recipe))
 
 
 def read_recipe(folder: Path) -> ElectronRecipe:
@@ -151,7 +157,7 @@ class _Run:
 
     def __init__(self, folder: Path, recipe: ElectronRecipe):
         self.folder, self.recipe, self.system = folder, recipe, recipe.system
-        self.protons = jnp.asarray(self.system.protons, jnp.float32)
+        self.protons = jnp.asarray(self.system.protons, float)
         self.potential = HydrogenPotential.of(
             self.system.space, len(self.protons) + self.system.n_up + self.system.n_down
         )
@@ -251,13 +257,13 @@ def _initial(recipe: ElectronRecipe) -> State:
         order = np.argsort(np.arange(psi.n_electrons) % 2, kind="stable") if psi.n_down == psi.n_up else None
         near = system.protons[np.arange(psi.n_electrons) % len(system.protons)]
         near = near if order is None else near[order]
-        positions = jnp.asarray(near, jnp.float32) + 0.7 * jax.random.normal(kick, shape)
+        positions = jnp.asarray(near, float) + 0.7 * jax.random.normal(kick, shape)
     else:
         assert system.cell is not None
-        positions = jax.random.uniform(place, shape) @ jnp.asarray(system.cell.vectors, jnp.float32)
+        positions = jax.random.uniform(place, shape) @ jnp.asarray(system.cell.vectors, float)
     last = flattened(eqx.filter(psi, eqx.is_inexact_array))
     last = jnp.zeros_like(last) if recipe.optimiser == "natural" else Adam(1.0).start(psi)
-    return State(psi, positions, jnp.float32(0.3), last, jnp.int32(0), jnp.int32(0))
+    return State(psi, positions, jnp.asarray(0.3), last, jnp.int32(0), jnp.int32(0))
 
 
 def _step(

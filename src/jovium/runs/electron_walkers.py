@@ -18,7 +18,7 @@ WIDEST = 3.0
 
 def chains_of(positions: Float[Array, "b n 3"], width: Float[Array, ""], key: PRNGKeyArray) -> Chains:
     """Walkers at positions (bohr), their energies still to be found."""
-    return Chains(positions, jnp.zeros(len(positions)), width, key, jnp.float32(0))
+    return Chains(positions, jnp.zeros(len(positions)), width, key, jnp.asarray(0.0))
 
 
 def moved_walkers(

@@ -38,7 +38,7 @@ class HydrogenRecipe:
     configurations: int = 64
     electrons: int = 4
     sweeps: int = 10
-    stride: float = 0.1
+    stride: float = 0.3
     rate: float = 0.1
     proton_rate: float = 0.2
     slowing: float = 200.0

@@ -130,7 +130,7 @@ def keep_config(folder: Path, recipe: HydrogenRecipe) -> None:
 def twists_of(recipe: HydrogenRecipe, n: int) -> Float[Array, "b 3"]:
     """The grid of twists, configuration i with the twist i modulo their number."""
     grid = grid_of_twists(recipe.space.vectors or (), recipe.twists)
-    return jnp.asarray(np.tile(grid, (n // len(grid), 1)), jnp.float32)
+    return jnp.asarray(np.tile(grid, (n // len(grid), 1)), float)
 
 
 class _Run:
@@ -285,7 +285,8 @@ def _step(
     weights = proton_weights(works, recipe.twists**3) / temperature
     gradient = unflattened(eqx.filter(state.flow, eqx.is_inexact_array), weights @ table / (len(weights) - 1))
     learning = strength * (state.step >= recipe.waiting)
-    flow, flow_last = Natural(recipe.proton_rate).step(state.flow, state.flow_last, gradient, table, learning)
+    flow_rule = Natural(recipe.proton_rate, damping=0.1, largest=0.03)
+    flow, flow_last = flow_rule.step(state.flow, state.flow_last, gradient, table, learning)
     moved = [
         flattened(eqx.filter(after, eqx.is_inexact_array)) - flattened(eqx.filter(before, eqx.is_inexact_array))
         for after, before in ((flow, state.flow), (psi, state.psi))

@@ -85,4 +85,4 @@ def _move(beta_energies: BetaEnergies, chains: Chains, block: Bool[Array, "n"]) 
     kept = chains._replace(
         positions=positions, beta_energies=jnp.where(accept, energies, chains.beta_energies), key=key
     )
-    return kept, accept.astype(jnp.float32)
+    return kept, accept.astype(energies.dtype)

@@ -1,0 +1,33 @@
+"""`jovium measure`: F, E, S and P of a free-energy run."""
+
+import argparse
+import json
+from pathlib import Path
+
+HELP = "F, E, S, P with errors of a free-energy run"
+DESCRIPTION = """Draw fresh independent protons from the run in RUN, equilibrate electrons among them, and print F, E, S
+per atom and P with errors that count independent configurations of protons. Writes measure.json into RUN."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("run_folder", metavar="RUN", type=Path)
+    parser.add_argument("--batches", type=int, default=8, help="of as many protons as it trains with (default 8)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the figures."""
+    from jovium.cli.electrons import progress
+    from jovium.runs.hydrogen_measure import measure_run
+
+    record = measure_run(options.run_folder, options.batches, options.seed, progress).record()
+    if options.json:
+        print(json.dumps(record))
+        return 0
+    for name, value in record.items():
+        shown = f"{value['value']:.5f} +- {value['error']:.5f}" if isinstance(value, dict) else str(value)
+        print(f"{name:28s} {shown}")
+    return 0

@@ -1,0 +1,166 @@
+"""What a trained model of dense hydrogen says: F, E, S and P per atom, from protons drawn afresh."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.errors import InputError
+from jovium.base.files import write_json
+from jovium.base.statistics import Estimate
+from jovium.base.structure import Structure
+from jovium.base.units import PRESSURE_GPA
+from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.hydrogen.estimate import local_energies
+from jovium.hydrogen.walkers import Walkers, drawn, electrons_moved
+from jovium.observe.reweighting import effective_samples, normalised_weights
+from jovium.protons.flow import samples
+from jovium.runs.hydrogen_recipe import HydrogenRecipe
+from jovium.runs.hydrogen_training import State, trained, twists_of
+
+SWEEPS, APART, TIMES = 200, 10, 8
+"""Moves of the electrons after their protons are drawn, moves between two looks at them, and looks."""
+
+
+@dataclass(frozen=True)
+class MeasuredHydrogen:
+    """Per atom: F, the same without what the flow is wrong by (reweighted), E (hartree), S (k_B); P (hartree / bohr^3);
+    parts of E (hartree): K and V_pp, V_ep, V_ee of the electrons. effective_samples: of the weights, of
+    n_samples independent configurations of protons; noise: standard deviation of kT ln p + E of one configuration that
+    its electrons leave (hartree)."""
+
+    free_energy: Estimate
+    reweighted: Estimate
+    energy: Estimate
+    entropy: Estimate
+    pressure: Estimate
+    parts: dict[str, Estimate]
+    acceptance: float
+    effective_samples: float
+    n_samples: int
+    noise: float
+    recipe: HydrogenRecipe
+
+    def record(self) -> dict[str, Any]:
+        """Figures with their units in the names."""
+
+        def pair(estimate: Estimate, unit: float = 1.0) -> dict[str, float]:
+            return {"value": estimate.value * unit, "error": estimate.error * unit}
+
+        found = {
+            "F_Ha_per_atom": pair(self.free_energy),
+            "F_reweighted_Ha_per_atom": pair(self.reweighted),
+            "E_Ha_per_atom": pair(self.energy),
+            "S_kB_per_atom": pair(self.entropy),
+            "P_GPa": pair(self.pressure, PRESSURE_GPA),
+        }
+        found |= {f"{name}_Ha_per_atom": pair(part) for name, part in self.parts.items()}
+        return found | {
+            "acceptance": self.acceptance,
+            "effective_samples": self.effective_samples,
+            "samples": self.n_samples,
+            "noise_Ha": self.noise,
+            "n_protons": self.recipe.n,
+            "rs_bohr": self.recipe.rs,
+            "T_K": self.recipe.kelvin,
+            "isotope": self.recipe.isotope,
+            "twists": self.recipe.twists**3,
+        }
+
+
+def measure_run(
+    folder: Path, n_batches: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
+) -> MeasuredHydrogen:
+    """Measure a run directory with so many batches of fresh protons, as many as it trains with; writes measure.json.
+    Raises InputError for no batch."""
+    if n_batches < 1:
+        raise InputError(f"{n_batches} batches", "one or more", "take 8")
+    recipe, state = trained(folder)
+    program = eqx.filter_jit(
+        lambda state, key: _looks(recipe, HydrogenPotential.of(recipe.space, 2 * recipe.n), state, key)
+    )
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 7), n_batches)
+    gathered = [jax.tree.map(lambda x: np.asarray(x, float), program(state, key)) for key in watched(keys)]
+    found = summary(recipe, {name: np.concatenate([batch[name] for batch in gathered]) for name in gathered[0]})
+    write_json(folder / "measure.json", {"seed": seed, "batches": n_batches, **found.record()})
+    return found
+
+
+def write_samples(folder: Path, path: Path, n: int, seed: int) -> None:
+    """Write n independent configurations of protons of a run, with ln p of each. Raises InputError for none."""
+    from jovium.formats.structures import write_structures
+
+    if n < 1:
+        raise InputError(f"{n} samples", "one or more", "take 100")
+    recipe, state = trained(folder)
+    found = eqx.filter_jit(lambda flow, key: samples(flow, key, n))(state.flow, jax.random.key(seed))
+    cell, atoms = recipe.cell, ("H",) * recipe.n
+    structures = [Structure(cell, cell.wrap(np.asarray(x, float)), atoms) for x in found.positions]
+    write_structures(path, structures, [{"log_density": float(value)} for value in found.log_density])
+
+
+def summary(recipe: HydrogenRecipe, found: dict[str, np.ndarray]) -> MeasuredHydrogen:
+    """Figures from what every independent configuration of protons gave."""
+    state, n = recipe.state, recipe.n
+    works = state.temperature * found["log_density"] + found["energy"]
+    reweighted, effective = _reweighted(works, found["noise"] ** 2, state.temperature)
+    constant = state.temperature * state.momentum_and_labels
+    return MeasuredHydrogen(
+        state.free_energy(works),
+        Estimate((reweighted.value + constant) / n, reweighted.error / n, reweighted.n_independent),
+        state.energy(found["energy"]),
+        state.entropy(found["log_density"]),
+        state.pressure(found["kinetic"], found["energy"]),
+        {
+            label: Estimate(float(found[name].mean()) / n, _error(found[name]) / n, len(works))
+            for label, name in (("K", "kinetic"), ("V_pp", "pp"), ("V_ep", "ep"), ("V_ee", "ee"))
+        },
+        float(found["acceptance"].mean()),
+        effective,
+        len(works),
+        float(np.sqrt(np.mean(found["noise"] ** 2))),
+        recipe,
+    )
+
+
+def _reweighted(works: Float[np.ndarray, "s"], noise: Float[np.ndarray, "s"], kT: float) -> tuple[Estimate, float]:
+    """-kT ln E_p[exp(-w / kT)] (Zwanzig) from works with a noise of that variance (Ha^2), which alone would lower it by
+    its variance / 2 kT; and the effective samples."""
+    log_weights = -(works + noise.mean() / (2 * kT)) / kT
+    m, weights = len(works), normalised_weights(log_weights)
+    value = -kT * float(np.logaddexp.reduce(log_weights) - np.log(m))
+    effective = effective_samples(log_weights)
+    error = kT * float(np.sqrt(max(m * np.sum(weights**2) - 1, 0) / (m - 1)))
+    return Estimate(value, error, effective), effective
+
+
+def _error(values: Float[np.ndarray, "s"]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def _looks(recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, key: jax.Array) -> dict[str, jax.Array]:
+    """Means over the looks at the electrons of every configuration, and the error that these have left."""
+    place, first, later = jax.random.split(key, 3)
+    twists = twists_of(recipe, recipe.configurations)
+    walkers = drawn(state.flow, place, recipe.configurations, recipe.electrons)
+    walkers = walkers._replace(width=state.walkers.width)
+    walkers = electrons_moved(state.psi, walkers, twists, SWEEPS, first, False)
+
+    def look(walkers: Walkers, key: jax.Array) -> tuple[Walkers, Any]:
+        walkers = electrons_moved(state.psi, walkers, twists, APART, key, False)
+        local = local_energies(state.psi, potential, walkers, twists)
+        return walkers, jax.tree.map(lambda part: part.real, local)
+
+    walkers, local = jax.lax.scan(look, walkers, jax.random.split(later, TIMES))
+    # Electrons of one look are independent of each other, looks at one of them nearly.
+    total = local.total.mean(axis=0)
+    found = {"energy": total.mean(axis=1), "noise": total.std(axis=1, ddof=1) / np.sqrt(total.shape[1])}
+    parts = {"kinetic": local.kinetic, "pp": local.pp, "ep": local.ep, "ee": local.ee}
+    found |= {name: part.mean(axis=(0, 2)) for name, part in parts.items()}
+    acceptance = walkers.acceptance * np.ones(recipe.configurations)
+    return found | {"log_density": walkers.log_density, "acceptance": acceptance}
