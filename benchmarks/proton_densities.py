@@ -79,6 +79,10 @@ CASES = {
     "ocp_n16_gamma10": Case(f"--n 16 --coupling 10 {LARGE}", 16384, -7.2523, 0.0006, MONTE_CARLO),
     "ocp_n16_gamma20": Case(f"--n 16 --coupling 20 {LARGE}", 16384, -15.4662, 0.0009, MONTE_CARLO),
     "ocp_n32_gamma20": Case(f"--n 32 --coupling 20 {LARGER}", 3072, -15.3938, 0.0012, MONTE_CARLO, -16.6897),
+    "ocp_n16_gamma100_bcc": Case(
+        "--n 16 --coupling 100 --crystal bcc --matching 600 --energy 200",
+        16384, -84.5331, 0.0044, "Monte Carlo, of the stable phase",
+    ),
     **{f"n2_{kelvin}K": pair_case(kelvin, f, u) for kelvin, f, u in PAIRS},
     "double_well_left": Case(f"--side left {WELL}", 65536, well_exact(-1), 0, "quadrature"),
     "double_well_right": Case(f"--side right {WELL}", 65536, well_exact(1), 0, "quadrature"),

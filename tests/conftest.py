@@ -17,6 +17,19 @@ def compiled_programs_are_dropped():
         sys.modules["jax"].clear_caches()
 
 
+@pytest.fixture(scope="module")
+def kept_programs(tmp_path_factory):
+    """A program that many tests of a module need is compiled once, as the command line does for its commands."""
+    import jax
+
+    before = jax.config.jax_compilation_cache_dir, jax.config.jax_persistent_cache_min_compile_time_secs
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("programs")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    yield
+    jax.config.update("jax_compilation_cache_dir", before[0])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", before[1])
+
+
 @pytest.fixture
 def odd_cell() -> Cell:
     """A triclinic cell with no two lengths or angles alike: a transposed lattice cannot hide in it."""

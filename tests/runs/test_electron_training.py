@@ -23,19 +23,11 @@ def finished(folder, every=4, **settings):
     return list(train(folder, ElectronRecipe(**{"structure": CELL, "steps": 8, **SMALL, **settings}), every))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def kept_programs(tmp_path_factory):
-    """One step is compiled for many tests: keep it between them, as the command line does between commands."""
-    before = jax.config.jax_compilation_cache_dir, jax.config.jax_persistent_cache_min_compile_time_secs
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("programs")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-    yield
-    jax.config.update("jax_compilation_cache_dir", before[0])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", before[1])
+pytestmark = pytest.mark.usefixtures("kept_programs")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(kept_programs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("electrons") / "run"
     finished(folder)
     return folder

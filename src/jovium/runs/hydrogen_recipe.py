@@ -35,9 +35,9 @@ class HydrogenRecipe:
     isotope: str = "H"
     steps: int = 400
     waiting: int = 40
-    configurations: int = 64
-    electrons: int = 4
-    sweeps: int = 10
+    configurations: int = 128
+    electrons: int = 2
+    sweeps: int = 15
     stride: float = 0.3
     rate: float = 0.1
     proton_rate: float = 0.2
@@ -63,11 +63,14 @@ class HydrogenRecipe:
             )
         if self.isotope not in MASSES:
             raise InputError(f"isotope '{self.isotope}'", f"one of: {', '.join(MASSES)}", "choose one of them")
-        if self.twists < 1 or self.configurations % self.twists**3 or self.configurations < 2 * self.twists**3:
+        if self.twists < 1:
+            raise InputError(f"{self.twists} twists per reciprocal vector", "one or more", "take --twists 1 for none")
+        n_twists = self.twists**3
+        if self.configurations % n_twists or self.configurations < 2 * n_twists:
             raise InputError(
                 f"{self.configurations} configurations for {self.twists}^3 twists",
-                f"a multiple of {self.twists**3}, twice or more",
-                f"take --configurations {max(2, 64 // self.twists**3) * max(1, self.twists) ** 3}",
+                f"a multiple of {n_twists}, twice or more",
+                f"take --configurations {max(2, 128 // n_twists) * n_twists}",
             )
         sizes = self.sweeps, self.electrons - 1, self.channels, self.determinants, self.features, self.integration_steps
         rates = self.stride, self.rate, self.proton_rate, self.slowing, self.damping

@@ -306,12 +306,18 @@ def _step(
 
 def _lagging(recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, key: Array) -> Float[Array, "b"]:
     """What E of each configuration (hartree) gains from twice as many moves again after those of a step."""
-    of_protons, one, other = jax.random.split(jax.random.fold_in(key, state.step), 3)
+    of_protons, of_electrons = jax.random.split(jax.random.fold_in(key, state.step))
     twists = twists_of(recipe, recipe.configurations)
     walkers = protons_moved(state.flow, state.psi, state.walkers, recipe.stride, of_protons)
-    soon = electrons_moved(state.psi, walkers, twists, recipe.sweeps, one, False)
-    late = electrons_moved(state.psi, soon, twists, 2 * recipe.sweeps, other, False)
-    first, last = (
-        local_energies(state.psi, potential, found, twists).total.real.mean(axis=1) for found in (soon, late)
-    )
-    return last - first
+
+    def later(walkers: Walkers, key: Array) -> tuple[Walkers, Array]:
+        walkers = electrons_moved(state.psi, walkers, twists, recipe.sweeps, key, False)
+        return walkers, walkers.electrons
+
+    def energies(electrons: Float[Array, "b m k 3"]) -> Float[Array, "b"]:
+        found = local_energies(state.psi, potential, walkers._replace(electrons=electrons), twists)
+        return found.total.real.mean(axis=1)
+
+    _, electrons = jax.lax.scan(later, walkers, jax.random.split(of_electrons, 3))
+    soon, late = jax.lax.map(energies, electrons[jnp.asarray([0, 2])])
+    return late - soon

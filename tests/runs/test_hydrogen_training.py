@@ -1,0 +1,129 @@
+"""Free-energy runs: training, continuing, measuring and sampling two atoms; what goes wrong is told."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from ase.io import read
+
+from jovium.base.errors import InputError, JoviumError
+from jovium.base.units import BOHR_ANGSTROM
+from jovium.runs import hydrogen_training
+from jovium.runs.hydrogen_measure import measure_run, write_samples
+from jovium.runs.hydrogen_recipe import HydrogenRecipe
+from jovium.runs.hydrogen_training import train, trained
+from jovium.runs.metrics import read_metrics
+
+TINY = HydrogenRecipe(
+    steps=8, waiting=4, configurations=16, electrons=2, sweeps=2, channels=1, radial=4, times=2, integration_steps=2,
+    features=8,
+)  # fmt: skip
+
+
+pytestmark = pytest.mark.usefixtures("kept_programs")
+
+
+@pytest.fixture(scope="module")
+def run(kept_programs, tmp_path_factory):
+    """Two atoms, stopped after four of its eight steps and repeated."""
+    folder = tmp_path_factory.mktemp("runs") / "pair"
+    reports = train(folder, TINY, 4)
+    next(reports)
+    reports.close()
+    list(train(folder, TINY, 4))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(kept_programs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    list(train(folder, TINY, 4))
+    return folder
+
+
+def test_a_run_that_was_stopped_and_repeated_is_the_run_that_was_not(run, whole):
+    one, other = (jax.tree.leaves(trained(folder)[1]) for folder in (run, whole))
+    assert len(one) > 20
+    for found, expected in zip(one, other, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_every_report_has_the_figures_of_the_nested_estimate(run):
+    reports = read_metrics(run)
+    assert [report["step"] for report in reports] == [4, 8]
+    for report in reports:
+        kT = TINY.state.temperature
+        assert report["free_energy"] == pytest.approx(report["energy"] - kT * report["entropy"], abs=1e-6)
+        assert report["lag_error"] > 0
+    assert reports[0]["moved_protons"] == 0  # the wave function alone, at first
+    assert reports[1]["moved_protons"] > 0
+
+
+def test_measuring_gives_parts_that_add_up(run):
+    found = measure_run(run, 2, 1)
+    record = json.loads((run / "measure.json").read_text())
+    assert record["samples"] == 32
+    kT = TINY.state.temperature
+    parts = sum(part.value for part in found.parts.values())
+    assert found.energy.value == pytest.approx(parts + 1.5 * kT, abs=1e-5)
+    assert found.free_energy.value == pytest.approx(found.energy.value - kT * found.entropy.value, abs=1e-6)
+    assert found.reweighted.value <= found.free_energy.value + 1e-9
+    assert 0 < found.effective_samples <= 32
+
+
+def test_samples_are_structures_of_the_cell(run, tmp_path):
+    write_samples(run, tmp_path / "out.extxyz", 3, 1)
+    frames = read(tmp_path / "out.extxyz", index=":")
+    assert len(frames) == 3
+    assert all(len(frame) == 2 and set(frame.get_chemical_symbols()) == {"H"} for frame in frames)
+    assert frames[0].cell.volume == pytest.approx(TINY.cell.volume * BOHR_ANGSTROM**3)
+
+
+def test_not_a_number_goes_back_to_the_last_good_state(run, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+
+    def broken(state, seed):
+        rows, one = np.full(TINY.configurations, np.nan), np.array(0.5)
+        names = "works", "energies", "log_densities", "kinetic"
+        told = dict.fromkeys(names, rows)
+        told |= dict.fromkeys(("variance", "acceptance", "moved_protons", "moved_electrons"), one)
+        return state._replace(step=state.step + 1), told
+
+    monkeypatch.setattr(hydrogen_training._Run, "_program", staticmethod(broken))
+    monkeypatch.setattr(hydrogen_training, "MOST_ROLLBACKS", 1)
+    longer = HydrogenRecipe(**{**TINY.__dict__, "steps": 12})
+    reports = []
+    with pytest.raises(JoviumError, match="returns to a good state"):
+        reports.extend(train(folder, longer, 4))
+    assert "not a number; back to step 8" in read_metrics(folder)[-1]["note"]
+    assert int(trained(folder)[1].step) == 8
+
+
+def test_another_system_in_the_same_folder_is_refused(run):
+    with pytest.raises(InputError, match="n 2 -> 4"):
+        list(train(run, HydrogenRecipe(**{**TINY.__dict__, "n": 4})))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n": 3}, {"n": 0}, {"rs": 0.0}, {"rs": float("nan")}, {"kelvin": -1.0}, {"twists": 3}, {"twists": 0},
+        {"isotope": "T"}, {"electrons": 1}, {"keep": 1.0}, {"rate": 0.0},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_settings_that_cannot_be(wrong):
+    with pytest.raises(InputError):
+        HydrogenRecipe(**{**TINY.__dict__, **wrong})
+
+
+def test_folders_without_a_run(tmp_path):
+    with pytest.raises(InputError, match="no free-energy run"):
+        measure_run(tmp_path, 1, 1)
+    with pytest.raises(InputError, match="batches"):
+        measure_run(tmp_path, 0, 1)
+    with pytest.raises(InputError, match="samples"):
+        write_samples(tmp_path, tmp_path / "out.extxyz", 0, 1)
