@@ -136,7 +136,7 @@ def test_every_command_named_in_the_docs_exists():
     from jovium.cli.main import COMMANDS
 
     for path in DOCUMENTS:
-        for name in re.findall(r"(?:^|`|\s)jovium ([a-z]+)", path.read_text()):
+        for name in re.findall(r"(?:^|`|\s)jovium ([a-z][a-z-]*)", path.read_text()):
             assert name in COMMANDS, f"{path.name} names jovium {name}"
 
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +105,7 @@ def line_of(report: Any) -> str:
 
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures of a trained wave function."""
+    from jovium.cli.progress import progress
     from jovium.report.electron_figures import draw_correlations
     from jovium.runs.electron_measure import measure_run
 
@@ -122,12 +122,3 @@ def run_measure(options: argparse.Namespace) -> int:
     if found.r_hat > 1.1:
         print("warning: walkers still remember where they began (R-hat above 1.1); take more --steps", file=sys.stderr)
     return 0
-
-
-def progress(items: Iterable[Any]) -> Iterator[Any]:
-    """The items, with a bar on standard error when somebody watches."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(list(items), "sampling", console=console, disable=not console.is_terminal, transient=True)

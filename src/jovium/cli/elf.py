@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     """Print the errors of a model and of what it has to beat."""
     from jovium.base.errors import InputError
     from jovium.base.files import existing_folder, write_json
+    from jovium.cli.progress import progress
     from jovium.elf.model import ElfModel, shipped_local_model, shipped_model
     from jovium.runs.elf_accuracy import (
         Truth,
@@ -164,15 +165,6 @@ def run_predict(options: argparse.Namespace) -> int:
     for warning in predicted.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return 0
-
-
-def progress(items: Sequence[Any], title: str) -> Iterator[Any]:
-    """The items, with a bar on standard error when somebody watches."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(items, title, console=console, disable=not console.is_terminal, transient=True)
 
 
 def print_evaluation(found: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the figures."""
-    from jovium.cli.electrons import progress
+    from jovium.cli.progress import progress
     from jovium.runs.hydrogen_measure import measure_run
 
     record = measure_run(options.run_folder, options.batches, options.seed, progress).record()

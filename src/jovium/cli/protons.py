@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +142,7 @@ def line_of(report: Any) -> str:
 
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures of a trained density."""
+    from jovium.cli.progress import progress
     from jovium.report.proton_figures import draw_pairs
     from jovium.runs.proton_measure import measure_run
 
@@ -178,12 +178,3 @@ def run_sample(options: argparse.Namespace) -> int:
     record = {"file": str(options.out), "frames": options.samples, "different": different}
     print(json.dumps(record) if options.json else f"{options.out}: {options.samples} frames, {different} different")
     return 0
-
-
-def progress(items: Iterable[Any]) -> Iterator[Any]:
-    """The items, with a bar on standard error when somebody watches."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(list(items), "sampling", console=console, disable=not console.is_terminal, transient=True)

@@ -111,7 +111,7 @@ class PlaneWavePairs(eqx.Module):
 
     @property
     def volume(self) -> float:
-        """Of the cell (bohr^3)."""
+        """Volume of the cell (bohr^3)."""
         return float(abs(np.linalg.det(np.array(self.vectors))))
 
     @property
@@ -181,7 +181,7 @@ class AtomPairs(eqx.Module):
         return cls(zetas, jnp.zeros((n, n_features)), bond, site, mixed, tilted, alone)
 
     def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "0"]:
-        """Nothing."""
+        """Nothing: orbitals of atoms follow their own protons."""
         return jnp.zeros(0, protons.dtype)
 
     def __call__(
