@@ -17,9 +17,6 @@ square:R; bcc:N:RS, sc:N:RS, fcc:N:RS (N atoms on a lattice); gas:N:RS (electron
 OPEN_REACH = 10.0
 """Distance (bohr) beyond which electrons in open space are told nothing of each other."""
 
-LONGEST_WAVES = 2.01
-"""Waves of the Jastrow factor, in units of the shortest reciprocal vector."""
-
 
 @dataclass(frozen=True)
 class ElectronSystem:
@@ -107,8 +104,7 @@ def _open(protons: Float[np.ndarray, "m 3"]) -> tuple[Space, Cell | None, np.nda
 
 
 def _periodic(cell: Cell, protons: Float[np.ndarray, "m 3"], n: int) -> tuple[Space, Cell | None, np.ndarray, int]:
-    shortest = np.linalg.norm(cell.waves(3 * np.linalg.norm(cell.reciprocal, axis=1).max()), axis=1).min()
-    return Space.periodic(cell, LONGEST_WAVES * float(shortest)), cell, protons, n
+    return Space.periodic(cell, 0.0), cell, protons, n
 
 
 def _count(n: float) -> int:
