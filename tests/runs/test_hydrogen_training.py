@@ -10,6 +10,8 @@ from ase.io import read
 
 from jovium.base.errors import InputError, JoviumError
 from jovium.base.units import BOHR_ANGSTROM
+from jovium.cli.main import main
+from jovium.report.hydrogen_figures import draw_training
 from jovium.runs import hydrogen_training
 from jovium.runs.hydrogen_measure import measure_run, write_samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
@@ -79,6 +81,23 @@ def test_samples_are_structures_of_the_cell(run, tmp_path):
     assert len(frames) == 3
     assert all(len(frame) == 2 and set(frame.get_chemical_symbols()) == {"H"} for frame in frames)
     assert frames[0].cell.volume == pytest.approx(TINY.cell.volume * BOHR_ANGSTROM**3)
+
+
+def test_the_commands_do_the_same(run, tmp_path, capsys):
+    """A finished run repeated does nothing; with the figures of a report drawn, measured, sampled."""
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.__dict__.items() if value != ""]
+    assert main(["free-energy", str(folder), *options]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["measure", str(folder), "--batches", "2", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["F_Ha_per_atom"] == json.loads((run / "measure.json").read_text())["F_Ha_per_atom"]
+    assert set(found["S_kB_per_atom"]) == set(found["P_GPa"]) == {"value", "error"}
+    assert main(["sample", str(folder), str(tmp_path / "out.extxyz"), "--samples", "2"]) == 0
+    assert "2 configurations" in capsys.readouterr().out
+    draw_training(folder / "training.png", read_metrics(folder))
+    assert (folder / "training.png").stat().st_size > 1000
 
 
 def test_not_a_number_goes_back_to_the_last_good_state(run, tmp_path, monkeypatch):
