@@ -26,7 +26,7 @@ ALLOWED = {
     "protons": {"base", "coulomb", "sampling", "optimise"},
     "electrons": {"base"},
     "energy": {"base", "coulomb"},
-    "hydrogen": {"base", "coulomb", "sampling", "protons", "electrons", "energy"},
+    "hydrogen": {"base", "coulomb", "sampling", "observe", "protons", "electrons", "energy"},
     "calculator": {"base", "elf", "topology"},
     "report": {"base", "observe", "topology", "superconductivity"},
     "runs": {"base", "formats", "topology", "superconductivity", "crystals", "reference", "observe", "elf", "report"}

@@ -1,8 +1,25 @@
 """What `jovium free-energy`, `measure` and `sample` say of bad input; what they do: tests/runs."""
 
+import dataclasses
+
 import pytest
 
-from jovium.cli.main import main
+from jovium.cli.main import main, parser
+from jovium.runs.electron_recipe import ElectronRecipe
+from jovium.runs.hydrogen_recipe import HydrogenRecipe
+
+
+@pytest.mark.parametrize(
+    ("command", "recipe"),
+    [(["free-energy", "RUN"], HydrogenRecipe()), (["electrons", "train", "RUN", "h"], ElectronRecipe("h"))],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_options_left_out_are_those_of_the_recipe(command, recipe):
+    """A default stands in the help and in the recipe: they agree."""
+    options = vars(parser().parse_args(command))
+    for field in dataclasses.fields(recipe):
+        expected = getattr(recipe, field.name)
+        assert options[field.name] == (list(expected) if isinstance(expected, tuple) else expected), field.name
 
 
 @pytest.mark.parametrize(

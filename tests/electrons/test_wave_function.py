@@ -1,5 +1,8 @@
 """Laws of every wave function, with random parameters: statistics, symmetry, periodicity, cusps."""
 
+import dataclasses
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,6 +53,38 @@ def test_an_electron_that_crosses_the_cell_gains_the_twist(periodic):
             moved = periodic.electrons.at[i].add(TRICLINIC.vectors[axis])
             ratio = periodic.value(moved) / periodic.value(periodic.electrons)
             np.testing.assert_allclose(ratio, np.exp(2j * np.pi * twist[axis] * direction), atol=1e-8)
+
+
+def as_twisted(psi):
+    """The same parameters in a wave function that takes any twist."""
+    return eqx.tree_at(lambda model: model.pairing, psi, dataclasses.replace(psi.pairing, twisted=True))
+
+
+def test_no_twist_is_the_twist_zero():
+    """Sums over waves are those over their cosines and sines: psi of the twist zero is real, and the real psi."""
+    scene = Scene("cell")
+    twisted = as_twisted(scene.psi).log_psi(scene.electrons, scene.protons, jnp.zeros(3))
+    np.testing.assert_allclose(twisted.real, scene.log_psi(scene.electrons), rtol=1e-9)
+    assert abs(np.sin(twisted.imag)) < 1e-7
+
+
+@pytest.mark.parametrize("twist", [(0.0, 0.0, 0.0), TWIST])
+def test_the_mean_field_draws_electrons_to_protons(twist):
+    """Density sum_kk' exp(i (k - k').r) D_kk', summed to the number of pairs, is largest at protons."""
+    scene = Scene("cell")
+    pairing = as_twisted(scene.psi).pairing
+    wave = jnp.asarray(np.array(twist) @ TRICLINIC.reciprocal)
+    field = np.asarray(pairing.field(scene.protons, wave))
+
+    def density(places):
+        waves = np.exp(1j * np.asarray(places) @ (pairing.waves + np.asarray(wave)).T)
+        return np.einsum("nk,dkl,nl->dn", waves, field, waves.conj()).real / pairing.volume
+
+    steps = np.arange(8) / 8
+    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3) @ TRICLINIC.vectors
+    everywhere, at_protons = density(grid), density(scene.protons)
+    np.testing.assert_allclose(everywhere.mean(axis=1) * pairing.volume, 3, rtol=1e-6)
+    assert (at_protons.mean(axis=1) > everywhere.mean(axis=1) + everywhere.std(axis=1)).all()
 
 
 def slope_at_contact(log_psi, place, r=1e-6):

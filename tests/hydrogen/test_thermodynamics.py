@@ -33,6 +33,19 @@ def test_nuclei_without_electrons_press_like_an_ideal_gas():
     assert state.pressure(np.zeros(3), np.zeros(3)).value == pytest.approx(4 * KT / 60)
 
 
+def test_the_pressure_is_minus_the_slope_of_the_energy():
+    """A wave function that is scaled with its cell has K / L^2 and V / L: P = -dE/dV, and n kT / V of the nuclei."""
+    kinetic, potential, volume = 2.3, -4.1, 60.0
+
+    def energy(scaled):
+        return kinetic * (volume / scaled) ** (2 / 3) + potential * (volume / scaled) ** (1 / 3)
+
+    step = 1e-3
+    slope = (energy(volume + step) - energy(volume - step)) / (2 * step)
+    found = HydrogenState(4, volume, KT, PROTON_MASS).pressure(np.full(3, kinetic), np.full(3, kinetic + potential))
+    assert found.value == pytest.approx(-slope + 4 * KT / volume, rel=1e-8)
+
+
 def test_deuterium_has_more_entropy_by_its_mass():
     """3/2 ln(m_D / m_H) per atom."""
     light, heavy = (HydrogenState(4, 60.0, KT, mass) for mass in (PROTON_MASS, DEUTERON_MASS))

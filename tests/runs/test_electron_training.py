@@ -13,7 +13,7 @@ from jovium.runs.electron_measure import measure_run
 from jovium.runs.electron_recipe import ElectronRecipe
 from jovium.runs.electron_systems import electron_system
 from jovium.runs.electron_training import CONFIG, STATE, train, trained
-from jovium.runs.metrics import METRICS, read_metrics
+from jovium.runs.run_folder import METRICS, read_metrics
 
 SMALL = {"walkers": 32, "sweeps": 2, "determinants": 2, "features": 8, "flows": 2, "pretraining": 0}
 CELL = "bcc:2:1.4"
@@ -116,7 +116,7 @@ def test_not_a_number_goes_back_to_the_last_good_state(tmp_path, monkeypatch):
 def test_a_run_that_fails_again_and_again_stops_and_keeps_the_last_good_state(tmp_path, monkeypatch):
     finished(tmp_path, steps=4)
     broken_steps(monkeypatch)
-    with pytest.raises(JoviumError, match="lower --rate"):
+    with pytest.raises(JoviumError, match="lower rates"):
         finished(tmp_path)
     monkeypatch.undo()
     assert finished(tmp_path)[-1].step == 8

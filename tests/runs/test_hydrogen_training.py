@@ -12,11 +12,11 @@ from jovium.base.errors import InputError, JoviumError
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
 from jovium.report.hydrogen_figures import draw_training
-from jovium.runs import hydrogen_training
-from jovium.runs.hydrogen_measure import measure_run, write_samples
+from jovium.runs import hydrogen_training, watched_training
+from jovium.runs.hydrogen_measure import _reweighted, measure_run, write_samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_training import train, trained
-from jovium.runs.metrics import read_metrics
+from jovium.runs.run_folder import read_metrics
 
 TINY = HydrogenRecipe(
     steps=8, waiting=4, configurations=16, electrons=2, sweeps=2, channels=1, radial=4, times=2, integration_steps=2,
@@ -64,15 +64,33 @@ def test_every_report_has_the_figures_of_the_nested_estimate(run):
 
 
 def test_measuring_gives_parts_that_add_up(run):
-    found = measure_run(run, 2, 1)
+    found = measure_run(run, 2, 4, 1)
     record = json.loads((run / "measure.json").read_text())
     assert record["samples"] == 32
     kT = TINY.state.temperature
     parts = sum(part.value for part in found.parts.values())
     assert found.energy.value == pytest.approx(parts + 1.5 * kT, abs=1e-5)
     assert found.free_energy.value == pytest.approx(found.energy.value - kT * found.entropy.value, abs=1e-6)
-    assert found.reweighted.value <= found.free_energy.value + 1e-9
     assert 0 < found.effective_samples <= 32
+
+
+def test_reweighting_works_with_a_known_noise_gives_the_exact_free_energy():
+    """Works a + s x of a Gaussian x: F = a - s^2 / 2 kT, whatever Gaussian noise their electrons add."""
+    random, kT = np.random.default_rng(0), 0.02
+    works = -1.0 + 0.02 * random.normal(size=20000)
+    noisy = works + 0.015 * random.normal(size=20000)
+    exact = -1.0 - 0.02**2 / (2 * kT)
+    for found, noise in ((works, 0.0), (noisy, 0.015**2)):
+        variances = noise * random.chisquare(15, size=20000) / 15
+        estimate, effective = _reweighted(found, variances, kT)
+        assert abs(estimate.value - exact) < 4 * estimate.error
+        assert estimate.error < 1e-3
+        assert 1000 < effective < 20000
+
+
+def test_more_than_four_electrons_are_computed_in_double_precision():
+    assert not HydrogenRecipe(n=4).in_double_precision
+    assert HydrogenRecipe(n=6).in_double_precision
 
 
 def test_samples_are_structures_of_the_cell(run, tmp_path):
@@ -90,9 +108,9 @@ def test_the_commands_do_the_same(run, tmp_path, capsys):
     options = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.__dict__.items() if value != ""]
     assert main(["free-energy", str(folder), *options]) == 0
     assert capsys.readouterr().out == ""
-    assert main(["measure", str(folder), "--batches", "2", "--json"]) == 0
+    assert main(["measure", str(folder), "--batches", "2", "--looks", "4", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found == measure_run(run, 2, 1).record()
+    assert found == measure_run(run, 2, 4, 1).record()
     assert set(found["S_kB_per_atom"]) == set(found["P_GPa"]) == {"value", "error"}
     assert main(["sample", str(folder), str(tmp_path / "out.extxyz"), "--samples", "2"]) == 0
     assert "2 configurations" in capsys.readouterr().out
@@ -104,15 +122,15 @@ def test_not_a_number_goes_back_to_the_last_good_state(run, tmp_path, monkeypatc
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
 
-    def broken(state, seed):
+    def broken(run, seed):
         rows, one = np.full(TINY.configurations, np.nan), np.array(0.5)
         names = "works", "energies", "log_densities", "kinetic"
         told = dict.fromkeys(names, rows)
         told |= dict.fromkeys(("variance", "acceptance", "moved_protons", "moved_electrons"), one)
-        return state._replace(step=state.step + 1), told
+        return run.state._replace(step=run.state.step + 1), told
 
-    monkeypatch.setattr(hydrogen_training._Run, "_program", staticmethod(broken))
-    monkeypatch.setattr(hydrogen_training, "MOST_ROLLBACKS", 1)
+    monkeypatch.setattr(hydrogen_training._Run, "advanced", broken)
+    monkeypatch.setattr(watched_training, "MOST_ROLLBACKS", 1)
     longer = HydrogenRecipe(**{**TINY.__dict__, "steps": 12})
     reports = []
     with pytest.raises(JoviumError, match="returns to a good state"):
@@ -141,8 +159,8 @@ def test_settings_that_cannot_be(wrong):
 
 def test_folders_without_a_run(tmp_path):
     with pytest.raises(InputError, match="no free-energy run"):
-        measure_run(tmp_path, 1, 1)
+        measure_run(tmp_path, 1, 2, 1)
     with pytest.raises(InputError, match="batches"):
-        measure_run(tmp_path, 0, 1)
+        measure_run(tmp_path, 0, 2, 1)
     with pytest.raises(InputError, match="samples"):
         write_samples(tmp_path, tmp_path / "out.extxyz", 0, 1)

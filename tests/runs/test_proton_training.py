@@ -18,11 +18,11 @@ from jovium.base.errors import InputError, JoviumError, OutputError
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.protons.targets import OneComponentPlasma
 from jovium.runs import proton_training
-from jovium.runs.metrics import read_metrics
 from jovium.runs.proton_measure import measure_run, sample_run
 from jovium.runs.proton_recipe import Recipe
 from jovium.runs.proton_systems import SystemChoice
 from jovium.runs.proton_training import read_recipe, train, trained_flow
+from jovium.runs.run_folder import read_metrics
 from jovium.sampling.hamiltonian import trajectories
 from jovium.sampling.metropolis import started
 

@@ -80,7 +80,7 @@ def run_train(options: argparse.Namespace) -> int:
     from jovium.report.electron_figures import draw_energy
     from jovium.runs.electron_recipe import ElectronRecipe
     from jovium.runs.electron_training import cost, train
-    from jovium.runs.metrics import read_metrics
+    from jovium.runs.run_folder import read_metrics, record
 
     chosen = {field.name: getattr(options, field.name) for field in fields(ElectronRecipe)}
     recipe = ElectronRecipe(**{**chosen, "twist": tuple(options.twist)})
@@ -88,7 +88,7 @@ def run_train(options: argparse.Namespace) -> int:
         print(json.dumps({**asdict(recipe), **cost(recipe)}, indent=2))
         return 0
     for report in train(options.run_folder, recipe, options.every):
-        print(json.dumps(report.record()) if options.json else line_of(report), flush=True)
+        print(json.dumps(record(report)) if options.json else line_of(report), flush=True)
         draw_energy(options.run_folder / "training.png", read_metrics(options.run_folder))
     return 0
 

@@ -67,11 +67,11 @@ def run(options: argparse.Namespace) -> int:
     from jovium.report.hydrogen_figures import draw_training
     from jovium.runs.hydrogen_recipe import HydrogenRecipe
     from jovium.runs.hydrogen_training import train
-    from jovium.runs.metrics import read_metrics
+    from jovium.runs.run_folder import read_metrics, record
 
     recipe = HydrogenRecipe(**{field.name: getattr(options, field.name) for field in fields(HydrogenRecipe)})
     for report in train(options.run_folder, recipe, options.every):
-        print(json.dumps(report.record()) if options.json else line_of(report), flush=True)
+        print(json.dumps(record(report)) if options.json else line_of(report), flush=True)
         draw_training(options.run_folder / "training.png", read_metrics(options.run_folder))
     return 0
 

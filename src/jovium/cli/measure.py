@@ -13,6 +13,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("run_folder", metavar="RUN", type=Path)
     parser.add_argument("--batches", type=int, default=8, help="of as many protons as it trains with (default 8)")
+    parser.add_argument(
+        "--looks", type=int, default=32, help="at the electrons of every configuration of protons (default 32)"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -23,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from jovium.cli.progress import progress
     from jovium.runs.hydrogen_measure import measure_run
 
-    record = measure_run(options.run_folder, options.batches, options.seed, progress).record()
+    record = measure_run(options.run_folder, options.batches, options.looks, options.seed, progress).record()
     if options.json:
         print(json.dumps(record))
         return 0

@@ -30,40 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
     train = commands.add_parser("train", help="train a density", description=TRAIN, epilog="systems: " + SYSTEMS)
     train.add_argument("run_folder", metavar="RUN", type=Path)
-    system = train.add_argument_group("system")
-    system.add_argument("--system", default="ocp", metavar="NAME", help="see below (default ocp)")
-    system.add_argument("--n", type=int, default=16, help="particles (default 16)")
-    system.add_argument(
-        "--coupling", type=float, default=10.0, metavar="GAMMA", help="e^2 / (rs kT); stiffness of springs"
-    )
-    system.add_argument("--screening", type=float, default=2.0, metavar="KAPPA", help="in 1 / rs (default 2)")
-    system.add_argument("--density", type=float, default=0.5, help="N sigma^3 / V (default 0.5)")
-    system.add_argument("--temperature", type=float, default=2.0, help="kT / epsilon (default 2)")
-    system.add_argument("--rs", type=float, default=1.4, metavar="BOHR", help="of hydrogen (default 1.4)")
-    system.add_argument("--kelvin", type=float, default=6000.0, help="of hydrogen (default 6000)")
-    system.add_argument("--side", default="left", help="left, right or both wells (default left)")
-    system.add_argument("--crystal", default="", metavar="LATTICE", help="sc, bcc or fcc: particles stay near sites")
-    lessons = train.add_argument_group("lessons, steps of each")
-    lessons.add_argument("--matching", type=int, default=1000, help="from data, velocities of paths (default 1000)")
-    lessons.add_argument("--likelihood", type=int, default=0, help="from data, maximum likelihood (default 0)")
-    lessons.add_argument("--energy", type=int, default=300, help="from the Hamiltonian, pathwise (default 300)")
-    lessons.add_argument("--scores", type=int, default=0, help="from energies alone, by scores (default 0)")
-    lessons.add_argument(
-        "--data", metavar="FILE.extxyz", type=Path, help="configurations (default: sampled by the run)"
-    )
-    lessons.add_argument(
-        "--start", metavar="RUN", type=Path, help="begin with another run, of as many or fewer channels"
-    )
-    lessons.add_argument("--optimiser", default="adam", help="adam or natural (default adam)")
-    lessons.add_argument("--rate", type=float, default=4e-3, help="learning rate (default 0.004)")
-    lessons.add_argument("--batch", type=int, default=128, help="samples per step (default 128)")
-    lessons.add_argument("--seed", type=int, default=0)
-    model = train.add_argument_group("model")
-    model.add_argument("--channels", type=int, default=4, help="surroundings a particle is told of (default 4)")
-    model.add_argument("--radial", type=int, default=14, help="Gaussians of radial functions (default 14)")
-    model.add_argument("--times", type=int, default=4, help="times at which the velocity has parameters (default 4)")
-    model.add_argument("--integration-steps", type=int, default=6, metavar="K", help="of Runge and Kutta (default 6)")
-    train.add_argument("--frames", type=int, default=60, help="per chain of the data it samples (default 60)")
+    _system_options(train)
+    _lesson_options(train)
+    _model_options(train)
     train.add_argument("--every", type=int, default=25, help="steps per report and save (default 25)")
     train.add_argument(
         "--dry-run", action="store_true", help="print settings, parameters, memory and time; train nothing"
@@ -88,15 +57,58 @@ def configure(parser: argparse.ArgumentParser) -> None:
         command.set_defaults(run=function)
 
 
+def _system_options(train: argparse.ArgumentParser) -> None:
+    system = train.add_argument_group("system")
+    system.add_argument("--system", default="ocp", metavar="NAME", help="see below (default ocp)")
+    system.add_argument("--n", type=int, default=16, help="particles (default 16)")
+    system.add_argument(
+        "--coupling", type=float, default=10.0, metavar="GAMMA", help="e^2 / (rs kT); stiffness of springs"
+    )
+    system.add_argument("--screening", type=float, default=2.0, metavar="KAPPA", help="in 1 / rs (default 2)")
+    system.add_argument("--density", type=float, default=0.5, help="N sigma^3 / V (default 0.5)")
+    system.add_argument("--temperature", type=float, default=2.0, help="kT / epsilon (default 2)")
+    system.add_argument("--rs", type=float, default=1.4, metavar="BOHR", help="of hydrogen (default 1.4)")
+    system.add_argument("--kelvin", type=float, default=6000.0, help="of hydrogen (default 6000)")
+    system.add_argument("--side", default="left", help="left, right or both wells (default left)")
+    system.add_argument("--crystal", default="", metavar="LATTICE", help="sc, bcc or fcc: particles stay near sites")
+
+
+def _lesson_options(train: argparse.ArgumentParser) -> None:
+    lessons = train.add_argument_group("lessons, steps of each")
+    lessons.add_argument("--matching", type=int, default=1000, help="from data, velocities of paths (default 1000)")
+    lessons.add_argument("--likelihood", type=int, default=0, help="from data, maximum likelihood (default 0)")
+    lessons.add_argument("--energy", type=int, default=300, help="from the Hamiltonian, pathwise (default 300)")
+    lessons.add_argument("--scores", type=int, default=0, help="from energies alone, by scores (default 0)")
+    lessons.add_argument(
+        "--data", metavar="FILE.extxyz", type=Path, help="configurations (default: sampled by the run)"
+    )
+    lessons.add_argument(
+        "--start", metavar="RUN", type=Path, help="begin with another run, of as many or fewer channels"
+    )
+    lessons.add_argument("--optimiser", default="adam", help="adam or natural (default adam)")
+    lessons.add_argument("--rate", type=float, default=4e-3, help="learning rate (default 0.004)")
+    lessons.add_argument("--batch", type=int, default=128, help="samples per step (default 128)")
+    lessons.add_argument("--seed", type=int, default=0)
+    lessons.add_argument("--frames", type=int, default=60, help="per chain of the data it samples (default 60)")
+
+
+def _model_options(train: argparse.ArgumentParser) -> None:
+    model = train.add_argument_group("model")
+    model.add_argument("--channels", type=int, default=4, help="surroundings a particle is told of (default 4)")
+    model.add_argument("--radial", type=int, default=14, help="Gaussians of radial functions (default 14)")
+    model.add_argument("--times", type=int, default=4, help="times at which the velocity has parameters (default 4)")
+    model.add_argument("--integration-steps", type=int, default=6, metavar="K", help="of Runge and Kutta (default 6)")
+
+
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import asdict
 
     from jovium.report.proton_figures import draw_training
-    from jovium.runs.metrics import read_metrics
     from jovium.runs.proton_recipe import Recipe
     from jovium.runs.proton_systems import SystemChoice
     from jovium.runs.proton_training import cost, train
+    from jovium.runs.run_folder import read_metrics, record
 
     system = SystemChoice(
         options.system, options.n, options.coupling, options.screening, options.density, options.temperature,
@@ -125,7 +137,7 @@ def run_train(options: argparse.Namespace) -> int:
         return 0
     label = "free energy (kT per particle)" if system.target().cell else "-ln Z per particle"
     for report in train(options.run_folder, recipe, options.every):
-        print(json.dumps(report.record()) if options.json else line_of(report), flush=True)
+        print(json.dumps(record(report)) if options.json else line_of(report), flush=True)
         draw_training(options.run_folder / "training.png", read_metrics(options.run_folder), label)
     return 0
 

@@ -58,6 +58,7 @@ class PlaneWavePairs(eqx.Module):
 
     vectors: tuple[tuple[float, ...], ...] = eqx.field(static=True)
     twisted: bool = eqx.field(static=True)
+    n_up: int = eqx.field(static=True)
     n_pairs: int = eqx.field(static=True)
     energies: Float[Array, "d q"]
     potentials: Float[Array, "d q"]
@@ -67,7 +68,8 @@ class PlaneWavePairs(eqx.Module):
     def of(
         cls,
         space: Space,
-        n_pairs: int,
+        n_up: int,
+        n_down: int,
         *,
         twisted: bool,
         n_determinants: int,
@@ -75,12 +77,14 @@ class PlaneWavePairs(eqx.Module):
         n_radial: int = 8,
         key: PRNGKeyArray,
     ) -> "PlaneWavePairs":
-        """Independent electrons in the screened potential of Thomas and Fermi. twisted: whether g is complex, for any
-        twist. Raises InputError in open space."""
+        """Independent electrons in the screened potential of Thomas and Fermi, n_down pairs of them. twisted: whether g
+        is complex, for any twist. Raises InputError in open space."""
         if space.vectors is None:
             raise InputError("plane waves in open space", "a periodic cell", "take AtomPairs")
         energies, potentials = 0.1 * jax.random.normal(key, (2, n_determinants, n_radial)).at[:, 0].set(0.0)
-        return cls(space.vectors, twisted, n_pairs, energies, potentials, jnp.zeros((*energies.shape, n_features)))
+        return cls(
+            space.vectors, twisted, n_up, max(n_down, 1), energies, potentials, jnp.zeros((*energies.shape, n_features))
+        )
 
     def __call__(
         self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int, twist: Float[Array, "3"], field: Array
@@ -107,7 +111,7 @@ class PlaneWavePairs(eqx.Module):
     @property
     def waves(self) -> Float[np.ndarray, "k 3"]:
         """Complete shells of reciprocal vectors (1/bohr)."""
-        return _waves(self.vectors, self.n_pairs)
+        return _waves(self.vectors, self.n_up)
 
     @property
     def volume(self) -> float:
@@ -116,8 +120,8 @@ class PlaneWavePairs(eqx.Module):
 
     @property
     def fermi_square(self) -> float:
-        """Square of the Fermi wave vector (1/bohr^2) of as many pairs in a uniform gas."""
-        return float((6 * np.pi**2 * self.n_pairs / self.volume) ** (2 / 3))
+        """Square of the Fermi wave vector (1/bohr^2) of the electrons of spin up in a uniform gas."""
+        return float((6 * np.pi**2 * self.n_up / self.volume) ** (2 / 3))
 
     def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "d k k"]:
         """D of each determinant, between waves or, without a twist, between their cosines and sines."""
@@ -212,15 +216,15 @@ class AtomPairs(eqx.Module):
 
 
 @functools.lru_cache
-def _waves(vectors: tuple[tuple[float, ...], ...], n_pairs: int) -> Float[np.ndarray, "g 3"]:
-    """Complete shells, at least four times as many as pairs, by length."""
+def _waves(vectors: tuple[tuple[float, ...], ...], n_up: int) -> Float[np.ndarray, "g 3"]:
+    """Complete shells, at least four times as many as electrons of spin up, by length."""
     reciprocal = Cell(np.array(vectors)).reciprocal
-    radius = 2 * np.linalg.norm(reciprocal, axis=1).max() * (2 + n_pairs ** (1 / 3))
+    radius = 2 * np.linalg.norm(reciprocal, axis=1).max() * (2 + n_up ** (1 / 3))
     waves = lattice_points(reciprocal, radius)
     lengths = np.round(np.linalg.norm(waves, axis=1), 6)
     order = np.lexsort((*waves.T, lengths))
     waves, lengths = waves[order], lengths[order]
-    return waves[lengths <= lengths[max(4 * n_pairs, 15) - 1]]
+    return waves[lengths <= lengths[max(4 * n_up, 15) - 1]]
 
 
 def _real_waves(waves: Float[np.ndarray, "g 3"]) -> tuple[Float[np.ndarray, "h 3"], Num[np.ndarray, "g g"]]:

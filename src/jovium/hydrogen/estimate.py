@@ -6,14 +6,12 @@ and d ln p / d theta among the R of one twist."""
 
 from typing import Any
 
-import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
-from jovium.energy.kinetic import kinetic_energy
+from jovium.energy import local
 from jovium.energy.local import CHUNK, LocalEnergy, clipped, rows
 from jovium.hydrogen.walkers import Walkers
 
@@ -26,13 +24,9 @@ def local_energies(
     def one(group: tuple[Array, ...]) -> LocalEnergy:
         electrons, protons, twist = group
         field = psi.field(protons, twist)
-
-        def of(x: Array) -> LocalEnergy:
-            return LocalEnergy(
-                kinetic_energy(lambda x: psi.log_psi(x, protons, twist, field), x), *potential(x, protons)
-            )
-
-        return jax.vmap(of)(electrons)
+        return local.local_energies(
+            lambda model, x, r: model.log_psi(x, r, twist, field), psi, potential, electrons, protons
+        )
 
     return _over_protons(one, walkers, twists)
 
@@ -40,20 +34,9 @@ def local_energies(
 def wave_scores(psi: WaveFunction, walkers: Walkers, twists: Float[Array, "b 3"]) -> Num[Array, "b m p"]:
     """d ln psi / d theta, all parameters in one row."""
 
-    def part(model: WaveFunction, group: tuple[Array, ...], take: Any) -> Array:
-        x, protons, twist = group
-        return take(model.log_psi(x, protons, twist))
-
     def one(group: tuple[Array, ...]) -> Num[Array, "m p"]:
         electrons, protons, twist = group
-
-        def of(x: Array) -> Num[Array, "p"]:
-            real = _row(eqx.filter_grad(part)(psi, (x, protons, twist), jnp.real))
-            return (
-                real + 1j * _row(eqx.filter_grad(part)(psi, (x, protons, twist), jnp.imag)) if psi.is_complex else real
-            )
-
-        return jax.vmap(of)(electrons)
+        return local.scores(lambda model, x, r: model.log_psi(x, r, twist), psi, electrons, protons)
 
     return _over_protons(one, walkers, twists)
 
@@ -78,7 +61,3 @@ def proton_weights(works: Float[Array, "b"], n_twists: int) -> Float[Array, "b"]
 def _over_protons(function: Any, walkers: Walkers, twists: Float[Array, "b 3"]) -> Any:
     size = max(1, CHUNK // walkers.electrons.shape[1])
     return jax.lax.map(function, (walkers.electrons, walkers.protons, twists), batch_size=size)
-
-
-def _row(tree: Any) -> Float[Array, "p"]:
-    return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])

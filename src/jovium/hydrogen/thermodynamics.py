@@ -1,11 +1,12 @@
 """F, E, S and P of dense hydrogen per atom, from independent configurations of protons."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from jovium.base.statistics import Estimate
+from jovium.observe.virial import virial_pressure
 from jovium.protons.thermodynamics import labelling_term, momentum_term, thermal_wavelength
 
 
@@ -36,9 +37,9 @@ class HydrogenState:
         return _mean((-log_densities - self.momentum_and_labels) / self.n + 1.5)
 
     def pressure(self, kinetic: Float[np.ndarray, "s"], energies: Float[np.ndarray, "s"]) -> Estimate:
-        """P (hartree / bohr^3) by the virial, (2 K + V) / 3 volume of electrons and their potential, + n kT / volume of
-        the nuclei."""
-        return _mean((energies + kinetic) / (3 * self.volume) + self.n * self.temperature / self.volume)
+        """P (hartree / bohr^3): the virial of electrons and potential, and n kT / volume of the nuclei."""
+        virial = virial_pressure(_mean(energies + kinetic), self.volume)
+        return replace(virial, value=virial.value + self.n * self.temperature / self.volume)
 
 
 def _mean(values: Float[np.ndarray, "s"]) -> Estimate:

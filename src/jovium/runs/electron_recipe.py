@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jovium.base.errors import InputError
-from jovium.electrons.wave_function import WaveFunction
+from jovium.electrons.wave_function import WaveFunction, needs_double_precision
 from jovium.runs.electron_systems import ElectronSystem, electron_system
 
 
@@ -74,8 +74,8 @@ class ElectronRecipe:
     def in_double_precision(self) -> bool:
         """Whether training and measuring are done in double precision."""
         system = self.system
-        many = system.cell is not None and system.n_up + system.n_down > 4
-        return self.precision == "double" or (self.precision == "auto" and many)
+        needed = needs_double_precision(system.space, system.n_up + system.n_down)
+        return self.precision == "double" or (self.precision == "auto" and needed)
 
     def wave_function(self) -> WaveFunction:
         """The wave function before training."""

@@ -1,14 +1,11 @@
 """Training a wave function at fixed protons in a run directory: saved, watched, continued.
 
-`config.json` says what is trained, `state.safetensors` holds the wave function, the walkers, the last direction and the
-step, `metrics.jsonl` has a line per report. Random numbers depend on the seed, the step and the number of roll-backs
-alone: a run that was killed and repeated is the run that was not."""
+`state.safetensors` holds the wave function, the walkers, the last direction and the step."""
 
 import functools
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +16,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.base import checkpoint
-from jovium.base.errors import InputError, JoviumError
-from jovium.base.files import append_durably, existing_folder, sole_writer, write_json
+from jovium.base.errors import InputError
+from jovium.base.files import existing_folder, sole_writer
 from jovium.base.statistics import autocorrelation_time, split_r_hat
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
@@ -29,15 +26,8 @@ from jovium.optimise.natural_gradient import flattened, unflattened
 from jovium.optimise.step_rules import Adam, NaturalEnergy
 from jovium.runs.electron_recipe import ElectronRecipe
 from jovium.runs.electron_walkers import chains_of, equilibrated, moved_walkers
-from jovium.runs.metrics import METRICS
-
-CONFIG, STATE = "config.json", "state.safetensors"
-
-JUMP = 10.0
-"""An energy above the last good one by so many of its errors, and by 0.02 Ha per electron, diverges; so does one whose
-error has grown so many times, beyond what 0.002 Ha per electron would be."""
-
-MOST_ROLLBACKS = 6
+from jovium.runs.run_folder import METRICS, STATE, keep_config, read_config
+from jovium.runs.watched_training import WatchedTraining
 
 
 class State(NamedTuple):
@@ -70,10 +60,6 @@ class Progress:
     seconds: float
     note: str = ""
 
-    def record(self) -> dict[str, Any]:
-        """Plain values; what is not finite is None."""
-        return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in asdict(self).items()}
-
 
 def train(folder: Path, recipe: ElectronRecipe, every: int = 20) -> Iterator[Progress]:
     """Train in a run directory or continue there; a report, and a save, per `every` steps. Raises InputError when the
@@ -83,7 +69,7 @@ def train(folder: Path, recipe: ElectronRecipe, every: int = 20) -> Iterator[Pro
         raise InputError(f"a report every {every} steps", "two or more", "take 20")
     existing_folder(folder)
     with sole_writer(folder / METRICS), jax.enable_x64(recipe.in_double_precision):
-        keep_config(folder, recipe)
+        keep_config(folder, recipe, growing=("steps",))
         yield from _Run(folder, recipe).until_done(every)
 
 
@@ -125,26 +111,7 @@ def trained(folder: Path) -> tuple[ElectronRecipe, State]:
 
 def read_recipe(folder: Path) -> ElectronRecipe:
     """What a run directory trains. Raises InputError when it is none."""
-    try:
-        return ElectronRecipe.of_dict(json.loads((folder / CONFIG).read_text()))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{folder} holds no run: {error}", f"a folder with {CONFIG}", "give the folder of a run"
-        ) from error
-
-
-def keep_config(folder: Path, recipe: ElectronRecipe) -> None:
-    """Write the recipe of a new run; one that was trained keeps its own, but may get more steps. Raises InputError."""
-    if (folder / STATE).exists():
-        old, new = asdict(read_recipe(folder)), asdict(recipe)
-        changed = [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name != "steps"]
-        if changed:
-            raise InputError(
-                f"{folder} holds a run with other settings ({', '.join(changed)})",
-                "the same settings, but for the number of steps",
-                "give another folder",
-            )
-    write_json(folder / CONFIG, asdict(recipe))
+    return read_config(folder, ElectronRecipe.of_dict, "run")
 
 
 def log_psi(psi: WaveFunction, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"]) -> Array:
@@ -152,22 +119,23 @@ def log_psi(psi: WaveFunction, electrons: Float[Array, "n 3"], protons: Float[Ar
     return psi.log_psi(electrons, protons)
 
 
-class _Run:
-    """One training: the state and the last good one."""
+class _Run(WatchedTraining):
+    """One training of a wave function."""
+
+    unit = "Ha"
 
     def __init__(self, folder: Path, recipe: ElectronRecipe):
-        self.folder, self.recipe, self.system = folder, recipe, recipe.system
-        self.protons = jnp.asarray(self.system.protons, float)
-        self.potential = HydrogenPotential.of(
-            self.system.space, len(self.protons) + self.system.n_up + self.system.n_down
-        )
-        self.started, self.good_energy, self.good_error = time.monotonic(), None, 0.0
-        if (folder / STATE).exists():
-            facts = checkpoint.read_facts(folder / STATE)
-            self.state = checkpoint.load(folder / STATE, eqx.filter_eval_shape(_initial, recipe))
-            self.good_energy, self.good_error = facts["energy"], facts["error"]
-        else:
-            self.state = self._begun()
+        super().__init__(folder, recipe)
+        self.system = system = recipe.system
+        n_electrons = system.n_up + system.n_down
+        self.jump, self.spread = 0.02 * n_electrons, 2e-4 * n_electrons
+        self.protons = jnp.asarray(system.protons, float)
+        self.potential = HydrogenPotential.of(system.space, len(self.protons) + n_electrons)
+        self.state = self.state or self._begun()
+
+    def form(self) -> State:
+        """The form of a state."""
+        return eqx.filter_eval_shape(_initial, self.recipe)
 
     def _begun(self) -> State:
         from jovium.runs.electron_pretraining import pretrained
@@ -182,52 +150,20 @@ class _Run:
     def _program(self) -> Any:
         return eqx.filter_jit(functools.partial(_step, self.recipe, self.potential))
 
-    def until_done(self, every: int) -> Iterator[Progress]:
-        """Steps and reports until the recipe is at its end."""
-        seed = jax.random.key(self.recipe.seed)
-        while int(self.state.step) < self.recipe.steps:
-            good, found = self.state, []
-            stop = min((int(self.state.step) // every + 1) * every, self.recipe.steps)
-            while int(self.state.step) < stop:
-                self.state, told = self._program(self.state, self.protons, seed)
-                found.append(jax.tree.map(np.asarray, told))
-                if not np.isfinite(found[-1]["energies"].mean() + found[-1]["moved"]):
-                    break
-            yield self._judged(good, found)
+    def advanced(self, seed: Array) -> tuple[State, dict[str, Array]]:
+        """One step."""
+        return self._program(self.state, self.protons, seed)
 
-    def _judged(self, good: State, found: list[dict[str, np.ndarray]]) -> Progress:
-        report = self._report(found)
-        note = self._verdict(report)
-        if note:
-            if int(good.rollbacks) >= MOST_ROLLBACKS:
-                raise JoviumError(
-                    f"{self.folder}: {note}, after {MOST_ROLLBACKS} returns to a good state",
-                    "training that stays finite",
-                    "the last good state is kept; train with a lower --rate or more --walkers in another folder",
-                )
-            self.state = good._replace(rollbacks=good.rollbacks + 1, last=jax.tree.map(jnp.zeros_like, good.last))
-            report = self._report(found, f"{note}; back to step {int(good.step)} with half the rate")
-        else:
-            self.good_energy, self.good_error = report.energy, report.error
-        facts = {"energy": self.good_energy, "error": self.good_error}
-        checkpoint.save(self.folder / STATE, self.state, facts)
-        append_durably(self.folder / METRICS, json.dumps(report.record()) + "\n")
-        return report
+    def forgetful(self, state: State) -> State:
+        """Without the last direction."""
+        return state._replace(last=jax.tree.map(jnp.zeros_like, state.last))
 
-    def _verdict(self, report: Progress) -> str:
-        """What is wrong, or nothing."""
-        if not np.isfinite([report.energy, report.variance, report.moved]).all():
-            return "not a number"
-        jump = max(JUMP * self.good_error, 0.02 * self.state.psi.n_electrons)
-        if self.good_energy is None:
-            return ""
-        if report.energy > self.good_energy + jump:
-            return f"diverging: {self.good_energy:.4f} -> {report.energy:.4f} Ha"
-        if report.error > JUMP * max(self.good_error, 2e-4 * self.state.psi.n_electrons):
-            return f"diverging: an error of {self.good_error:.4f} -> {report.error:.4f} Ha"
-        return ""
+    def minimised(self, report: Progress) -> tuple[float, float]:
+        """The energy."""
+        return report.energy, report.error
 
-    def _report(self, found: list[dict[str, np.ndarray]], note: str = "") -> Progress:
+    def report(self, found: list[dict[str, np.ndarray]], note: str = "") -> Progress:
+        """Over the steps since the last report."""
         energies = np.array([told["energies"] for told in found], float)
         means = energies.mean(axis=1)
         finite = np.isfinite(energies).all() and len(means) > 1

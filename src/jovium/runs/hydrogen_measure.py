@@ -7,6 +7,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -23,8 +24,8 @@ from jovium.protons.flow import samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_training import State, trained, twists_of
 
-SWEEPS, APART, TIMES = 200, 10, 8
-"""Moves of the electrons after their protons are drawn, moves between two looks at them, and looks."""
+SWEEPS, APART = 200, 10
+"""Moves of the electrons after their protons are drawn, and between two looks at them."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +75,26 @@ class MeasuredHydrogen:
 
 
 def measure_run(
-    folder: Path, n_batches: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
+    folder: Path,
+    n_batches: int,
+    n_looks: int,
+    seed: int,
+    watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
 ) -> MeasuredHydrogen:
-    """Measure a run directory with so many batches of fresh protons, as many as it trains with; writes measure.json.
-    Raises InputError for no batch."""
-    if n_batches < 1:
-        raise InputError(f"{n_batches} batches", "one or more", "take 8")
+    """Measure a run directory with so many batches, as large as it trains with, of fresh protons, and so many looks at
+    their electrons; writes measure.json. All twists have the same protons: what is weighed is E(R) averaged over them.
+    Raises InputError for no batch or one look."""
+    if n_batches < 1 or n_looks < 2:
+        raise InputError(f"{n_batches} batches, {n_looks} looks", "one batch, two looks or more", "take 8 and 32")
     recipe, state = trained(folder)
     program = eqx.filter_jit(
-        lambda state, key: _looks(recipe, HydrogenPotential.of(recipe.space, 2 * recipe.n), state, key)
+        lambda state, key: _looks(recipe, HydrogenPotential.of(recipe.space, 2 * recipe.n), state, n_looks, key)
     )
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 7), n_batches)
-    gathered = [jax.tree.map(lambda x: np.asarray(x, float), program(state, key)) for key in watched(keys)]
+    with jax.enable_x64(recipe.in_double_precision):
+        gathered = [jax.tree.map(lambda x: np.asarray(x, float), program(state, key)) for key in watched(keys)]
     found = summary(recipe, {name: np.concatenate([batch[name] for batch in gathered]) for name in gathered[0]})
-    write_json(folder / "measure.json", {"seed": seed, "batches": n_batches, **found.record()})
+    write_json(folder / "measure.json", {"seed": seed, "batches": n_batches, "looks": n_looks, **found.record()})
     return found
 
 
@@ -98,7 +105,8 @@ def write_samples(folder: Path, path: Path, n: int, seed: int) -> None:
     if n < 1:
         raise InputError(f"{n} samples", "one or more", "take 100")
     recipe, state = trained(folder)
-    found = eqx.filter_jit(lambda flow, key: samples(flow, key, n))(state.flow, jax.random.key(seed))
+    with jax.enable_x64(recipe.in_double_precision):
+        found = eqx.filter_jit(lambda flow, key: samples(flow, key, n))(state.flow, jax.random.key(seed))
     cell, atoms = recipe.cell, ("H",) * recipe.n
     structures = [Structure(cell, cell.wrap(np.asarray(x, float)), atoms) for x in found.positions]
     write_structures(path, structures, [{"log_density": float(value)} for value in found.log_density])
@@ -108,7 +116,7 @@ def summary(recipe: HydrogenRecipe, found: dict[str, np.ndarray]) -> MeasuredHyd
     """Figures from what every independent configuration of protons gave."""
     state, n = recipe.state, recipe.n
     works = state.temperature * found["log_density"] + found["energy"]
-    reweighted, effective = _reweighted(works, found["noise"] ** 2, state.temperature)
+    reweighted, effective = _reweighted(works, found["noise"], state.temperature)
     constant = state.temperature * state.momentum_and_labels
     return MeasuredHydrogen(
         state.free_energy(works),
@@ -123,32 +131,39 @@ def summary(recipe: HydrogenRecipe, found: dict[str, np.ndarray]) -> MeasuredHyd
         float(found["acceptance"].mean()),
         effective,
         len(works),
-        float(np.sqrt(np.mean(found["noise"] ** 2))),
+        float(np.sqrt(np.mean(found["noise"]))),
         recipe,
     )
 
 
 def _reweighted(works: Float[np.ndarray, "s"], noise: Float[np.ndarray, "s"], kT: float) -> tuple[Estimate, float]:
-    """-kT ln E_p[exp(-w / kT)] (Zwanzig) from works with a noise of that variance (Ha^2), which alone would lower it by
-    its variance / 2 kT; and the effective samples."""
+    """-kT ln E_p[exp(-w / kT)] (Zwanzig, J. Chem. Phys. 22, 1420 (1954)), and the effective samples. Works have a
+    Gaussian noise of that variance (Ha^2) from their electrons, which alone would lower it by its variance / 2 kT."""
     log_weights = -(works + noise.mean() / (2 * kT)) / kT
     m, weights = len(works), normalised_weights(log_weights)
     value = -kT * float(np.logaddexp.reduce(log_weights) - np.log(m))
     effective = effective_samples(log_weights)
-    error = kT * float(np.sqrt(max(m * np.sum(weights**2) - 1, 0) / (m - 1)))
-    return Estimate(value, error, effective), effective
+    of_weights = kT * float(np.sqrt(max(m * np.sum(weights**2) - 1, 0) / (m - 1)))
+    return Estimate(value, float(np.hypot(of_weights, _error(noise) / (2 * kT))), effective), effective
 
 
 def _error(values: Float[np.ndarray, "s"]) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def _looks(recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, key: jax.Array) -> dict[str, jax.Array]:
-    """Means over the looks at the electrons of every configuration, and the error that these have left."""
+def _looks(
+    recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, n_looks: int, key: jax.Array
+) -> dict[str, jax.Array]:
+    """Means over the looks at the electrons of every configuration of protons, at all twists, and the error that these
+    have left."""
     place, first, later = jax.random.split(key, 3)
+    n_twists = recipe.twists**3
     twists = twists_of(recipe, recipe.configurations)
-    walkers = drawn(state.flow, place, recipe.configurations, recipe.electrons)
-    walkers = walkers._replace(width=state.walkers.width)
+    walkers = drawn(state.flow, place, recipe.configurations // n_twists, recipe.electrons)
+    alike = "starts", "protons", "log_density", "electrons"
+    walkers = walkers._replace(
+        **{name: jnp.repeat(getattr(walkers, name), n_twists, axis=0) for name in alike}, width=state.walkers.width
+    )
     walkers = electrons_moved(state.psi, walkers, twists, SWEEPS, first, False)
 
     def look(walkers: Walkers, key: jax.Array) -> tuple[Walkers, Any]:
@@ -156,11 +171,15 @@ def _looks(recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, k
         local = local_energies(state.psi, potential, walkers, twists)
         return walkers, jax.tree.map(lambda part: part.real, local)
 
-    walkers, local = jax.lax.scan(look, walkers, jax.random.split(later, TIMES))
+    walkers, local = jax.lax.scan(look, walkers, jax.random.split(later, n_looks))
+
+    def of_protons(values: jax.Array) -> jax.Array:
+        return values.reshape(-1, n_twists).mean(axis=1)
+
     # Electrons of one look are independent of each other, looks at one of them nearly.
     total = local.total.mean(axis=0)
-    found = {"energy": total.mean(axis=1), "noise": total.std(axis=1, ddof=1) / np.sqrt(total.shape[1])}
-    parts = {"kinetic": local.kinetic, "pp": local.pp, "ep": local.ep, "ee": local.ee}
-    found |= {name: part.mean(axis=(0, 2)) for name, part in parts.items()}
-    acceptance = walkers.acceptance * np.ones(recipe.configurations)
-    return found | {"log_density": walkers.log_density, "acceptance": acceptance}
+    variance = total.var(axis=1, ddof=1) / total.shape[1]
+    parts = {"energy": local.total, "kinetic": local.kinetic, "pp": local.pp, "ep": local.ep, "ee": local.ee}
+    found = {name: of_protons(part.mean(axis=(0, 2))) for name, part in parts.items()}
+    found |= {"noise": of_protons(variance) / n_twists, "log_density": of_protons(walkers.log_density)}
+    return found | {"acceptance": jnp.full_like(found["energy"], walkers.acceptance)}

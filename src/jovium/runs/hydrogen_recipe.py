@@ -10,7 +10,7 @@ from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.space import Space
 from jovium.base.units import DEUTERON_MASS, PROTON_MASS, kelvin_to_hartree
-from jovium.electrons.wave_function import WaveFunction
+from jovium.electrons.wave_function import WaveFunction, needs_double_precision
 from jovium.hydrogen.thermodynamics import HydrogenState
 from jovium.protons.flow import Flow
 from jovium.runs.proton_systems import fluid_flow
@@ -88,6 +88,11 @@ class HydrogenRecipe:
     def space(self) -> Space:
         """The cell as the wave function sees it."""
         return Space.periodic(self.cell, 0.0)
+
+    @property
+    def in_double_precision(self) -> bool:
+        """Whether training and measuring are done in double precision."""
+        return needs_double_precision(self.space, self.n)
 
     @property
     def state(self) -> HydrogenState:

@@ -1,14 +1,11 @@
 """Training protons and electrons together on F, in a run directory: saved, watched, continued.
 
-`config.json` says what is trained, `state.safetensors` holds the flow, the wave function, the walkers, the last
-directions and the step, `metrics.jsonl` has a line per report. Random numbers depend on the seed, the step and the
-number of roll-backs alone: a run that was killed and repeated is the run that was not."""
+`state.safetensors` holds the flow, the wave function, the walkers, the last directions and the step."""
 
 import functools
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +16,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.base import checkpoint
-from jovium.base.errors import InputError, JoviumError
-from jovium.base.files import append_durably, existing_folder, sole_writer, write_json
+from jovium.base.errors import InputError
+from jovium.base.files import existing_folder, sole_writer
 from jovium.base.statistics import Estimate, autocorrelation_time
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
@@ -31,18 +28,18 @@ from jovium.optimise.step_rules import Natural, NaturalEnergy
 from jovium.protons.flow import Flow
 from jovium.protons.learning import score_table
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
-from jovium.runs.metrics import METRICS
-
-CONFIG, STATE = "config.json", "state.safetensors"
+from jovium.runs.run_folder import METRICS, STATE, keep_config, read_config
+from jovium.runs.watched_training import WatchedTraining
 
 FIRST_SWEEPS = 200
 """Moves of the electrons before the first step."""
 
-JUMP = 10.0
-"""A free energy above the last good one by so many errors and 0.05 Ha per atom diverges; so does an error that has
-grown so many times."""
+LARGEST_STEP = 0.05
+"""Change of psi in a step (square root of twice the Kullback-Leibler divergence) at most."""
 
-MOST_ROLLBACKS = 6
+FLOW_DAMPING, FLOW_LARGEST_STEP = 0.1, 0.03
+"""Damping of the flow's natural gradient, and its change in a step at most: electrons must follow a flow that moves. A
+hundred configurations measure its metric roughly, and F diverged with a change of 0.1."""
 
 
 class State(NamedTuple):
@@ -60,9 +57,9 @@ class State(NamedTuple):
 @dataclass(frozen=True)
 class Progress:
     """Where training is, over the steps of a report. Per atom: F, E (hartree), S (k_B), the nuclei's momenta included;
-    P in hartree / bohr^3. variance: of the local energy among the
-    electrons of one configuration of protons (Ha^2 per atom); lag: by how much E (hartree per atom) would change if the
-    electrons had moved three times as long after the protons, with its error."""
+    P in hartree / bohr^3. variance: of the local energy among the electrons of one configuration of protons (Ha^2 per
+    atom); lag: by how much E (hartree per atom) would change if the electrons had moved three times as long after the
+    protons, with its error."""
 
     step: int
     free_energy: float
@@ -80,10 +77,6 @@ class Progress:
     seconds: float
     note: str = ""
 
-    def record(self) -> dict[str, Any]:
-        """Plain values; what is not finite is None."""
-        return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in asdict(self).items()}
-
 
 def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Progress]:
     """Train in a run directory or continue there; a report, and a save, per `every` steps. Raises InputError when the
@@ -92,39 +85,21 @@ def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Pro
     if every < 2:
         raise InputError(f"a report every {every} steps", "two or more", "take 20")
     existing_folder(folder)
-    with sole_writer(folder / METRICS):
-        keep_config(folder, recipe)
+    with sole_writer(folder / METRICS), jax.enable_x64(recipe.in_double_precision):
+        keep_config(folder, recipe, growing=("steps",))
         yield from _Run(folder, recipe).until_done(every)
 
 
 def trained(folder: Path) -> tuple[HydrogenRecipe, State]:
     """The recipe and the state of a run directory. Raises InputError when there is none."""
     recipe = read_recipe(folder)
-    return recipe, checkpoint.load(folder / STATE, eqx.filter_eval_shape(_initial, recipe))
+    with jax.enable_x64(recipe.in_double_precision):
+        return recipe, checkpoint.load(folder / STATE, eqx.filter_eval_shape(_initial, recipe))
 
 
 def read_recipe(folder: Path) -> HydrogenRecipe:
     """What a run directory trains. Raises InputError when it is none."""
-    try:
-        return HydrogenRecipe.of_dict(json.loads((folder / CONFIG).read_text()))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{folder} holds no free-energy run: {error}", f"a folder with {CONFIG}", "give the folder of a run"
-        ) from error
-
-
-def keep_config(folder: Path, recipe: HydrogenRecipe) -> None:
-    """Write the recipe of a new run; one that was trained keeps its own, but may get more steps. Raises InputError."""
-    if (folder / STATE).exists():
-        old, new = asdict(read_recipe(folder)), asdict(recipe)
-        changed = [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name != "steps"]
-        if changed:
-            raise InputError(
-                f"{folder} holds a run with other settings ({', '.join(changed)})",
-                "the same settings, but for the number of steps",
-                "give another folder",
-            )
-    write_json(folder / CONFIG, asdict(recipe))
+    return read_config(folder, HydrogenRecipe.of_dict, "free-energy run")
 
 
 def twists_of(recipe: HydrogenRecipe, n: int) -> Float[Array, "b 3"]:
@@ -133,20 +108,19 @@ def twists_of(recipe: HydrogenRecipe, n: int) -> Float[Array, "b 3"]:
     return jnp.asarray(np.tile(grid, (n // len(grid), 1)), float)
 
 
-class _Run:
-    """One training: the state and the last good one."""
+class _Run(WatchedTraining):
+    """One training of a flow and a wave function."""
+
+    jump, spread, unit = 0.05, 5e-3, "Ha per atom"
 
     def __init__(self, folder: Path, recipe: HydrogenRecipe):
-        self.folder, self.recipe = folder, recipe
+        super().__init__(folder, recipe)
         self.potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
-        self.started = time.monotonic()
-        self.good: tuple[float, float] | None = None
-        if (folder / STATE).exists():
-            facts = checkpoint.read_facts(folder / STATE)
-            self.state = checkpoint.load(folder / STATE, eqx.filter_eval_shape(_initial, recipe))
-            self.good = tuple(facts["good"]) if facts["good"] else None
-        else:
-            self.state = self._begun()
+        self.state = self.state or self._begun()
+
+    def form(self) -> State:
+        """The form of a state."""
+        return eqx.filter_eval_shape(_initial, self.recipe)
 
     def _begun(self) -> State:
         state = _initial(self.recipe)
@@ -160,7 +134,7 @@ class _Run:
                     f"{self.recipe.n} protons at rs {self.recipe.rs} with the sizes of this run",
                     "train it with the same --n, --rs, --channels, --radial, --times and --integration-steps",
                 )
-            state = state._replace(flow=flow)
+            state = state._replace(flow=jax.tree.map(lambda new, old: old.astype(new.dtype), state.flow, flow))
         place, move = jax.random.split(jax.random.key(self.recipe.seed + 1))
         walkers = drawn(state.flow, place, self.recipe.configurations, self.recipe.electrons)
         twists = twists_of(self.recipe, self.recipe.configurations)
@@ -175,52 +149,20 @@ class _Run:
     def _later(self) -> Any:
         return eqx.filter_jit(functools.partial(_lagging, self.recipe, self.potential))
 
-    def until_done(self, every: int) -> Iterator[Progress]:
-        """Steps and reports until the recipe is at its end."""
-        seed = jax.random.key(self.recipe.seed)
-        while int(self.state.step) < self.recipe.steps:
-            good, found = self.state, []
-            stop = min((int(self.state.step) // every + 1) * every, self.recipe.steps)
-            while int(self.state.step) < stop:
-                self.state, told = self._program(self.state, seed)
-                found.append(jax.tree.map(np.asarray, told))
-                if not np.isfinite(found[-1]["works"].mean() + found[-1]["moved_electrons"]):
-                    break
-            yield self._judged(good, found)
+    def advanced(self, seed: Array) -> tuple[State, dict[str, Array]]:
+        """One step."""
+        return self._program(self.state, seed)
 
-    def _judged(self, good: State, found: list[dict[str, np.ndarray]]) -> Progress:
-        report = self._report(found)
-        note = self._verdict(report)
-        if note:
-            if int(good.rollbacks) >= MOST_ROLLBACKS:
-                raise JoviumError(
-                    f"{self.folder}: {note}, after {MOST_ROLLBACKS} returns to a good state",
-                    "training that stays finite",
-                    "the last good state is kept; train with lower rates or more configurations in another folder",
-                )
-            self.state = good._replace(
-                rollbacks=good.rollbacks + 1, flow_last=0 * good.flow_last, psi_last=0 * good.psi_last
-            )
-            report = self._report(found, f"{note}; back to step {int(good.step)} with half the rates")
-        else:
-            self.good = report.free_energy, report.free_energy_error
-        checkpoint.save(self.folder / STATE, self.state, {"good": self.good})
-        append_durably(self.folder / METRICS, json.dumps(report.record()) + "\n")
-        return report
+    def forgetful(self, state: State) -> State:
+        """Without the last directions."""
+        return state._replace(flow_last=0 * state.flow_last, psi_last=0 * state.psi_last)
 
-    def _verdict(self, report: Progress) -> str:
-        """What is wrong, or nothing."""
-        if not np.isfinite([report.free_energy, report.variance, report.moved_protons, report.moved_electrons]).all():
-            return "not a number"
-        if self.good is None:
-            return ""
-        if report.free_energy > self.good[0] + max(JUMP * self.good[1], 0.05):
-            return f"diverging: {self.good[0]:.4f} -> {report.free_energy:.4f} Ha per atom"
-        if report.free_energy_error > JUMP * max(self.good[1], 5e-3):
-            return f"diverging: an error of {self.good[1]:.4f} -> {report.free_energy_error:.4f} Ha per atom"
-        return ""
+    def minimised(self, report: Progress) -> tuple[float, float]:
+        """F per atom."""
+        return report.free_energy, report.free_energy_error
 
-    def _report(self, found: list[dict[str, np.ndarray]], note: str = "") -> Progress:
+    def report(self, found: list[dict[str, np.ndarray]], note: str = "") -> Progress:
+        """Over the steps since the last report."""
         state, n = self.recipe.state, self.recipe.n
         gathered = {name: np.stack([told[name] for told in found]).astype(float) for name in found[0]}
 
@@ -278,14 +220,14 @@ def _step(
     strength = 0.5**state.rollbacks / (1 + state.step / recipe.slowing)
 
     residuals, centred = electron_residuals(local.total, wave_scores(state.psi, walkers, twists))
-    rule = NaturalEnergy(recipe.rate, recipe.damping, 0.05, recipe.keep)
+    rule = NaturalEnergy(recipe.rate, recipe.damping, LARGEST_STEP, recipe.keep)
     psi, psi_last = rule.step(state.psi, state.psi_last, centred, residuals, strength)
 
     table = score_table(state.flow, walkers.protons)
     weights = proton_weights(works, recipe.twists**3) / temperature
     gradient = unflattened(eqx.filter(state.flow, eqx.is_inexact_array), weights @ table / (len(weights) - 1))
     learning = strength * (state.step >= recipe.waiting)
-    flow_rule = Natural(recipe.proton_rate, damping=0.1, largest=0.03)
+    flow_rule = Natural(recipe.proton_rate, FLOW_DAMPING, FLOW_LARGEST_STEP)
     flow, flow_last = flow_rule.step(state.flow, state.flow_last, gradient, table, learning)
     moved = [
         flattened(eqx.filter(after, eqx.is_inexact_array)) - flattened(eqx.filter(before, eqx.is_inexact_array))

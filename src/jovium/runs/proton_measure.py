@@ -20,7 +20,8 @@ from jovium.observe.pair_correlation import PairCorrelation, pair_histogram
 from jovium.observe.reweighting import FreeEnergy, effective_samples, free_energy, normalised_weights, reweighted_mean
 from jovium.protons.flow import Flow, samples, works
 from jovium.protons.targets import Target
-from jovium.runs.proton_training import finite_or_none, offset_of, trained_flow
+from jovium.runs.proton_training import offset_of, trained_flow
+from jovium.runs.run_folder import finite_or_none
 from jovium.sampling.annealing import annealed
 from jovium.sampling.independence import IndependenceChain, independence_chain
 

@@ -5,10 +5,9 @@ a line per report, `data.npz` the configurations that were learnt from. Random n
 the number of roll-backs alone: a run that was killed and repeated is the run that was not."""
 
 import functools
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ from jaxtyping import Array
 
 from jovium.base import checkpoint
 from jovium.base.errors import InputError, JoviumError
-from jovium.base.files import append_durably, existing_folder, sole_writer, write_json
+from jovium.base.files import existing_folder, sole_writer
 from jovium.observe.reweighting import free_energy
 from jovium.optimise.natural_gradient import flattened
 from jovium.optimise.step_rules import Adam, Natural, StepRule
@@ -36,13 +35,12 @@ from jovium.protons.learning import (
 from jovium.protons.pairing import shortest_displacements
 from jovium.protons.targets import Target
 from jovium.protons.thermodynamics import excess_term
-from jovium.runs.metrics import METRICS
 from jovium.runs.proton_data import DATA, learning_data, matching_lesson
 from jovium.runs.proton_recipe import Recipe
 from jovium.runs.proton_systems import form_of, initial_flow
+from jovium.runs.run_folder import CONFIG, METRICS, STATE, keep_config, keep_report, read_config
+from jovium.runs.watched_training import MOST_ROLLBACKS
 from jovium.sampling.independence import independence_chain
-
-CONFIG, STATE = "config.json", "state.safetensors"
 
 JUMP = 10.0
 """A median of what is minimised above that of the last good steps by so many of their standard deviations, and by a kT
@@ -53,8 +51,6 @@ COLLAPSE = 3.0
 
 TOLERANCE = 0.002
 """Integration error of the free energy, kT per particle, at which the number of steps is doubled."""
-
-MOST_ROLLBACKS = 6
 
 
 class State(NamedTuple):
@@ -87,15 +83,6 @@ class Progress:
     seconds: float
     note: str = ""
 
-    def record(self) -> dict[str, Any]:
-        """Plain values; what is not finite is None."""
-        return {name: finite_or_none(value) for name, value in asdict(self).items()}
-
-
-def finite_or_none(value: Any) -> Any:
-    """A value that JSON can hold."""
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
 
 def train(folder: Path, recipe: Recipe, every: int = 25) -> Iterator[Progress]:
     """Train in a run directory or continue there; a report, and a save, per `every` steps. Raises InputError when the
@@ -104,7 +91,8 @@ def train(folder: Path, recipe: Recipe, every: int = 25) -> Iterator[Progress]:
     existing_folder(folder)
     with sole_writer(folder / METRICS):
         run = _Run(folder, recipe)
-        _keep_config(folder, recipe)
+        _forget_data_of_another(folder, recipe)
+        keep_config(folder, recipe)
         yield from run.until_done(every)
 
 
@@ -139,26 +127,13 @@ def trained_flow(folder: Path) -> tuple[Recipe, Flow]:
 
 def read_recipe(folder: Path) -> Recipe:
     """What a run directory trains. Raises InputError when it is none."""
-    try:
-        return Recipe.of_dict(json.loads((folder / CONFIG).read_text()))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{folder} holds no run: {error}", f"a folder with {CONFIG}", "give the folder of a run"
-        ) from error
+    return read_config(folder, Recipe.of_dict, "run")
 
 
-def _keep_config(folder: Path, recipe: Recipe) -> None:
-    if not (folder / STATE).exists():  # nothing was trained yet: a refused command binds nobody
-        if (folder / CONFIG).exists() and read_recipe(folder) != recipe:
-            (folder / DATA).unlink(missing_ok=True)
-        write_json(folder / CONFIG, asdict(recipe))
-    before = read_recipe(folder)
-    if before != recipe:
-        old, new = asdict(before), asdict(recipe)
-        changed = ", ".join(f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name])
-        raise InputError(
-            f"{folder} holds a run with other settings ({changed})", "the same settings", "give another folder"
-        )
+def _forget_data_of_another(folder: Path, recipe: Recipe) -> None:
+    """Configurations sampled for a recipe that never trained are not those of this one."""
+    if not (folder / STATE).exists() and (folder / CONFIG).exists() and read_recipe(folder) != recipe:
+        (folder / DATA).unlink(missing_ok=True)
 
 
 class _Run:
@@ -215,7 +190,7 @@ class _Run:
             self.last_values = [name, float(np.median(values)), float(np.std(values))]
         facts = {"n_steps": self.state.flow.n_steps, "lesson": name, "log_density": report.log_density}
         checkpoint.save(self.folder / STATE, self.state, {**facts, "values": self.last_values})
-        append_durably(self.folder / METRICS, json.dumps(report.record()) + "\n")
+        keep_report(self.folder, report)
         return report
 
     def _verdict(self, name: str, values: list[float]) -> str:

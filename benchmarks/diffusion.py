@@ -1,0 +1,105 @@
+"""The exact energy of two electrons in a cell, by diffusion Monte Carlo guided by a trained wave function.
+
+    python benchmarks/diffusion.py RUN [--walkers 512] [--time 200] [--steps 0.02 0.01]
+
+Two electrons of opposite spin have no nodes: the projection exp(-t H) of any psi ends in the ground state. For every
+step of imaginary time (1/hartree) prints the mixed estimate of the energy with its blocked error, then the
+extrapolation to a step of zero, beside the variational energy of RUN/measure.json.
+
+Drift limited near singularities, moves accepted by Metropolis, weights by the mean local energy of both ends: Umrigar,
+Nightingale and Runge, J. Chem. Phys. 99, 2865 (1993). The number of walkers is fixed (systematic resampling): its bias,
+of the order of variance / walkers, is far below the errors here.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jovium.base.statistics import Estimate, autocorrelation_time
+from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.energy.local import local_energies
+from jovium.runs.electron_training import log_psi, trained
+
+SETTLING = 20.0
+"""Imaginary time (1/hartree) before energies count."""
+
+
+def projected(folder: Path, n_walkers: int, time: float, step: float) -> tuple[Estimate, float]:
+    """Ground-state energy (hartree) at one step of time, and the share of moves accepted."""
+    recipe, state = trained(folder)
+    system, psi = recipe.system, state.psi
+    protons = jnp.asarray(system.protons, float)
+    potential = HydrogenPotential.of(system.space, len(protons) + psi.n_electrons)
+    slope = jax.vmap(jax.grad(lambda x: psi.log_psi(x, protons)))
+    value = jax.vmap(lambda x: psi.log_psi(x, protons))
+
+    def limited(x: Float[Array, "b n 3"]) -> Float[Array, "b n 3"]:
+        v = slope(x)
+        squares = jnp.sum(v**2, axis=-1, keepdims=True) * step
+        return v * (jnp.sqrt(1 + 2 * squares) - 1) / (squares + 1e-12)
+
+    def one(walkers: tuple[Array, ...], key: Array) -> tuple[tuple[Array, ...], tuple[Array, Array]]:
+        x, v, log, energy, trial = walkers
+        kick, test, comb = jax.random.split(key, 3)
+        proposed = x + step * v + np.sqrt(step) * jax.random.normal(kick, x.shape)
+        back, there = limited(proposed), value(proposed)
+        forth = jnp.sum((proposed - x - step * v) ** 2, axis=(1, 2))
+        return_ = jnp.sum((x - proposed - step * back) ** 2, axis=(1, 2))
+        chance = jnp.exp(2 * (there - log) + (forth - return_) / (2 * step))
+        taken = jax.random.uniform(test, chance.shape) < chance
+        x = jnp.where(taken[:, None, None], proposed, x)
+        v = jnp.where(taken[:, None, None], back, v)
+        log, before = jnp.where(taken, there, log), energy
+        energy = local_energies(log_psi, psi, potential, x, protons).total.real
+        weights = jnp.exp(-step * taken.mean() * (0.5 * (energy + before) - trial))
+        mean = jnp.sum(weights * energy) / weights.sum()
+        ladder = (jnp.arange(len(x)) + jax.random.uniform(comb)) / len(x)
+        chosen = jnp.searchsorted(jnp.cumsum(weights) / weights.sum(), ladder).clip(0, len(x) - 1)
+        return (x[chosen], v[chosen], log[chosen], energy[chosen], 0.99 * trial + 0.01 * mean), (mean, taken.mean())
+
+    x = state.positions[:n_walkers]
+    energy = local_energies(log_psi, psi, potential, x, protons).total.real
+    walkers = x, limited(x), value(x), energy, energy.mean()
+    program = eqx.filter_jit(lambda walkers, keys: jax.lax.scan(one, walkers, keys))
+    keys = jax.random.split(jax.random.key(3), round(time / step))
+    energies, accepted = [], []
+    for some in np.array_split(np.arange(len(keys)), max(1, len(keys) // 500)):
+        walkers, (means, shares) = program(walkers, keys[some])
+        energies.append(np.asarray(means, float))
+        accepted.append(float(shares.mean()))
+    series = np.concatenate(energies)[round(SETTLING / step) :]
+    tau = autocorrelation_time(series)
+    return Estimate(series.mean(), series.std() * np.sqrt(tau / len(series)), len(series) / tau), np.mean(accepted)
+
+
+def main() -> None:
+    """Project, extrapolate, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run_folder", metavar="RUN", type=Path)
+    parser.add_argument("--walkers", type=int, default=512)
+    parser.add_argument("--time", type=float, default=200.0, help="of imaginary time (1/hartree)")
+    parser.add_argument("--steps", type=float, nargs="+", default=[0.02, 0.01], help="of imaginary time")
+    options = parser.parse_args()
+    found = []
+    for step in options.steps:
+        energy, accepted = projected(options.run_folder, options.walkers, options.time, step)
+        found.append(energy)
+        print(f"step {step}: {energy.value:.5f} +- {energy.error:.5f} Ha, {100 * accepted:.1f} % accepted", flush=True)
+    if len(found) > 1:
+        (a, b), (one, other) = options.steps[-2:], found[-2:]
+        limit = (a * other.value - b * one.value) / (a - b)
+        error = np.hypot(a * other.error, b * one.error) / abs(a - b)
+        print(f"step 0: {limit:.5f} +- {error:.5f} Ha")
+    measured = options.run_folder / "measure.json"
+    if measured.exists():
+        print(f"variational: {json.loads(measured.read_text())['E_Ha']}")
+
+
+if __name__ == "__main__":
+    main()
