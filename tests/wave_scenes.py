@@ -30,7 +30,7 @@ CASES = {
     "polarised": (Space.open(3, 10.0), 4, 2, 6, (0.0, 0.0, 0.0)),
     "cell": (Space.periodic(TRICLINIC, 3.0), 3, 3, 6, (0.0, 0.0, 0.0)),
     "twisted": (Space.periodic(TRICLINIC, 3.0), 3, 3, 6, tuple((np.array(TWIST) @ TRICLINIC.reciprocal).tolist())),
-    "polarised cell": (Space.periodic(TRICLINIC, 3.0), 4, 2, 6, (0.0, 0.0, 0.0)),
+    "polarised gas": (Space.periodic(TRICLINIC, 3.0), 3, 1, 0, (0.0, 0.0, 0.0)),
     "gas": (Space.periodic(TRICLINIC, 3.0), 3, 3, 0, (0.0, 0.0, 0.0)),
 }
 

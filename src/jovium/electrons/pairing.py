@@ -26,6 +26,12 @@ COLDNESS = 10.0
 """Fermi energies per temperature of plane waves before training."""
 
 
+MISSING = 0.9
+"""Pairs that the levels are short of. With all of them a shell of 12 levels that holds one pair would be filled by 1/12
+each, and g would lift a pair from a full level into it with a twelfth of the weight: psi is no normalised average but a
+product of such weights. Short of most of the last pair the weight is a hundredth, and the rest of g is as it was."""
+
+
 class PairFunction(Protocol):
     """d functions of two electrons; electrons without a partner have orbitals of their own."""
 
@@ -142,7 +148,7 @@ class PlaneWavePairs(eqx.Module):
         if not self.twisted:
             _, turned = _real_waves(self.waves)
             h = jnp.real(turned.conj() @ h @ turned.T).astype(dtype)
-        return jax.vmap(density_matrix, (0, None))(h, jnp.asarray(self.n_pairs, dtype))
+        return jax.vmap(density_matrix, (0, None))(h, jnp.asarray(self.n_pairs - MISSING, dtype))
 
 
 class AtomPairs(eqx.Module):

@@ -48,12 +48,19 @@ class WaveFunction(eqx.Module):
         """Pairs of atoms in open space, of plane waves in a cell.
 
         twist: a wave vector (1/bohr), that of every psi that is not given another; twisted: whether one may be given.
-        Raises InputError for fewer electrons of spin up than of spin down, or a twist in open space."""
+        Raises InputError for fewer electrons of spin up than of spin down, unpaired electrons among protons in a cell,
+        or a twist in open space."""
         if not 0 <= n_down <= n_up or n_up < 1 or (space.vectors is None and (any(twist) or not with_protons)):
             raise InputError(
                 f"{n_up} electrons of spin up, {n_down} of spin down, twist {twist}",
                 "one or more, no fewer of spin up; a twist and a uniform gas only in a periodic cell",
                 "name the majority spin up",
+            )
+        if space.vectors is not None and with_protons and n_up != n_down:
+            raise InputError(
+                f"{n_up - n_down} electrons without a partner in a cell of protons",
+                "as many of spin up as of spin down: unpaired ones would be in waves that do not know the protons",
+                "take an even number of atoms and leave out --unpaired",
             )
         keys = jax.random.split(key, 3)
         sizes = {"n_radial": n_radial, "n_features": n_features}
