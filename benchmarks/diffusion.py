@@ -1,6 +1,6 @@
 """The exact energy of two electrons in a cell, by diffusion Monte Carlo guided by a trained wave function.
 
-    python benchmarks/diffusion.py RUN [--walkers 512] [--time 200] [--steps 0.02 0.01]
+    python benchmarks/diffusion.py RUN [--walkers 256] [--time 80] [--steps 0.02 0.01]
 
 Two electrons of opposite spin have no nodes: the projection exp(-t H) of any psi ends in the ground state. For every
 step of imaginary time (1/hartree) prints the mixed estimate of the energy with its blocked error, then the
@@ -26,7 +26,7 @@ from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.energy.local import local_energies
 from jovium.runs.electron_training import log_psi, trained
 
-SETTLING = 20.0
+SETTLING = 5.0
 """Imaginary time (1/hartree) before energies count."""
 
 
@@ -82,8 +82,8 @@ def main() -> None:
     """Project, extrapolate, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run_folder", metavar="RUN", type=Path)
-    parser.add_argument("--walkers", type=int, default=512)
-    parser.add_argument("--time", type=float, default=200.0, help="of imaginary time (1/hartree)")
+    parser.add_argument("--walkers", type=int, default=256)
+    parser.add_argument("--time", type=float, default=80.0, help="of imaginary time (1/hartree)")
     parser.add_argument("--steps", type=float, nargs="+", default=[0.02, 0.01], help="of imaginary time")
     options = parser.parse_args()
     found = []

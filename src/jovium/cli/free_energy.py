@@ -11,7 +11,8 @@ number, F = E[kT ln p + E], an upper bound of the free energy. Repeat the comman
 --steps to go on. RUN gets config.json, state.safetensors, metrics.jsonl and training.png, redrawn while it runs. Then:
 
   jovium measure RUN                F, E, S, P with errors, from protons drawn afresh
-  jovium sample RUN OUT.extxyz      configurations, for jovium analyse and jovium screen"""
+  jovium sample RUN OUT.extxyz      configurations, for jovium analyse and jovium screen
+  jovium report RUN                 one page: F, E, S, P, g(r), and the ELF of its configurations"""
 
 NUMBERS = (
     ("system", "n", int, 2, "atoms"),

@@ -21,6 +21,7 @@ from jovium.cli import (
     measure,
     protons,
     reference,
+    report,
     sample,
     screen,
 )
@@ -34,6 +35,7 @@ COMMANDS = {
     "free-energy": free_energy,
     "measure": measure,
     "sample": sample,
+    "report": report,
     "elf": elf,
     "protons": protons,
     "electrons": electrons,

@@ -26,6 +26,18 @@ COLDNESS = 10.0
 """Fermi energies per temperature of plane waves before training."""
 
 
+PER_ELECTRON = 12
+"""Plane waves for each electron of spin up: enough to couple the filled ones to those a reciprocal vector of a
+body-centred crystal away. A third of them in a uniform gas, where nothing couples them."""
+
+FARTHEST_WAVE = 2.5
+"""Length up to which functions of a wave are laid out, in Fermi wave vectors; of a difference of two, twice that."""
+
+TILT = 2.0
+"""How differently waves along different directions are filled before training, in units of the temperature. Alike, the
+levels of a shell in a crystal would share a pair with equal signs, which is the state with the highest repulsion and
+not the lowest; training, that keeps symmetries, would stay there."""
+
 MISSING = 0.9
 """Pairs that the levels are short of. With all of them a shell of 12 levels that holds one pair would be filled by 1/12
 each, and g would lift a pair from a full level into it with a twelfth of the weight: psi is no normalised average but a
@@ -58,7 +70,7 @@ class PlaneWavePairs(eqx.Module):
     nothing, which keeps the matrix g well conditioned: a propagator exp(-h) in place of D lost the digits of single
     precision. k runs over complete shells of reciprocal vectors, displaced by the twist: electrons of
     spin up gain exp(i t.L) when they cross the cell, those of spin down exp(-i t.L), so that pairs are those of time
-    reversal (docs/electrons.md). Without a twist everything is real. T, v and a are functions of k^2 in units of the
+    reversal (docs/electrons.md). Without a twist everything is real. T, v and a are functions of |k| in units of the
     Fermi wave vector: the parameters know nothing of the twist or of the size of the cell.
     """
 
@@ -66,7 +78,9 @@ class PlaneWavePairs(eqx.Module):
     twisted: bool = eqx.field(static=True)
     n_up: int = eqx.field(static=True)
     n_pairs: int = eqx.field(static=True)
+    n_waves: int = eqx.field(static=True)
     energies: Float[Array, "d q"]
+    tilts: Float[Array, "d 6"]
     potentials: Float[Array, "d q"]
     scales: Float[Array, "d q f"]
 
@@ -78,6 +92,7 @@ class PlaneWavePairs(eqx.Module):
         n_down: int,
         *,
         twisted: bool,
+        with_protons: bool = True,
         n_determinants: int,
         n_features: int = 32,
         n_radial: int = 8,
@@ -87,10 +102,12 @@ class PlaneWavePairs(eqx.Module):
         is complex, for any twist. Raises InputError in open space."""
         if space.vectors is None:
             raise InputError("plane waves in open space", "a periodic cell", "take AtomPairs")
-        energies, potentials = 0.1 * jax.random.normal(key, (2, n_determinants, n_radial)).at[:, 0].set(0.0)
-        return cls(
-            space.vectors, twisted, n_up, max(n_down, 1), energies, potentials, jnp.zeros((*energies.shape, n_features))
-        )
+        of_waves, of_tilts = jax.random.split(key)
+        energies, potentials = 0.1 * jax.random.normal(of_waves, (2, n_determinants, n_radial)).at[:, 0].set(0.0)
+        tilts = TILT * jax.random.normal(of_tilts, (n_determinants, 6))
+        scales = jnp.zeros((*energies.shape, n_features))
+        n_waves = max(15, (PER_ELECTRON if with_protons else PER_ELECTRON // 3) * n_up)
+        return cls(space.vectors, twisted, n_up, max(n_down, 1), n_waves, energies, tilts, potentials, scales)
 
     def __call__(
         self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int, twist: Float[Array, "3"], field: Array
@@ -104,7 +121,7 @@ class PlaneWavePairs(eqx.Module):
             half, _ = _real_waves(self.waves)
             orbitals = _cosines_and_sines(seen.places @ jnp.asarray(half, dtype).T)
             squares = jnp.asarray(np.sum(np.concatenate([half, half[1:]]) ** 2, axis=1), dtype)
-        shapes = _shapes(squares / self.fermi_square, self.scales.shape[1])
+        shapes = _shapes(squares / self.fermi_square, self.scales.shape[1], FARTHEST_WAVE)
         # What all waves of an electron share is a matter of J, and would let determinants grow without bound.
         shapes = shapes - shapes.mean(axis=1, keepdims=True)
         orbitals = orbitals * (1 + jnp.einsum("nf,dqf,qk->dnk", seen.electrons, self.scales, shapes))
@@ -117,7 +134,7 @@ class PlaneWavePairs(eqx.Module):
     @property
     def waves(self) -> Float[np.ndarray, "k 3"]:
         """Complete shells of reciprocal vectors (1/bohr)."""
-        return _waves(self.vectors, self.n_up)
+        return _waves(self.vectors, self.n_waves)
 
     @property
     def volume(self) -> float:
@@ -135,13 +152,17 @@ class PlaneWavePairs(eqx.Module):
         waves = jnp.asarray(self.waves, dtype)
         waves = waves + twist if self.twisted else waves
         ratios = jnp.sum(waves**2, axis=1) / square
-        levels = COLDNESS * ratios + self.energies @ _shapes(ratios, n_radial)
+        first, second = np.triu_indices(3)
+        directions = waves[:, first] * waves[:, second] / (jnp.sum(waves**2, axis=1, keepdims=True) + 1e-6)
+        levels = (
+            COLDNESS * ratios + self.energies @ _shapes(ratios, n_radial, FARTHEST_WAVE) + self.tilts @ directions.T
+        )
         h = jnp.eye(len(waves), dtype=dtype) * levels[:, None]
         if len(protons):
             apart = np.sum((self.waves[:, None] - self.waves) ** 2, axis=-1)
             # Thomas and Fermi's screening; half of it, since the cusps of J already draw electrons to protons.
             screened = 2 * np.pi / (apart + 4 * np.sqrt(square) / np.pi) / self.volume
-            changes = self.potentials @ _shapes(jnp.asarray(apart.ravel() / square, dtype), n_radial)
+            changes = self.potentials @ _shapes(jnp.asarray(apart.ravel() / square, dtype), n_radial, 2 * FARTHEST_WAVE)
             v = jnp.asarray(2 * COLDNESS / square * screened, dtype) * (1 + changes.reshape(-1, *apart.shape))
             places = jnp.exp(1j * (protons @ waves.T))
             h = h - v * (places.conj().T @ places)
@@ -222,15 +243,15 @@ class AtomPairs(eqx.Module):
 
 
 @functools.lru_cache
-def _waves(vectors: tuple[tuple[float, ...], ...], n_up: int) -> Float[np.ndarray, "g 3"]:
-    """Complete shells, at least four times as many as electrons of spin up, by length."""
+def _waves(vectors: tuple[tuple[float, ...], ...], n: int) -> Float[np.ndarray, "g 3"]:
+    """Complete shells, n waves or more, by length."""
     reciprocal = Cell(np.array(vectors)).reciprocal
-    radius = 2 * np.linalg.norm(reciprocal, axis=1).max() * (2 + n_up ** (1 / 3))
+    radius = 2 * np.linalg.norm(reciprocal, axis=1).max() * (2 + (n / 4) ** (1 / 3))
     waves = lattice_points(reciprocal, radius)
     lengths = np.round(np.linalg.norm(waves, axis=1), 6)
     order = np.lexsort((*waves.T, lengths))
     waves, lengths = waves[order], lengths[order]
-    return waves[lengths <= lengths[max(4 * n_up, 15) - 1]]
+    return waves[lengths <= lengths[n - 1]]
 
 
 def _real_waves(waves: Float[np.ndarray, "g 3"]) -> tuple[Float[np.ndarray, "h 3"], Num[np.ndarray, "g g"]]:
@@ -250,7 +271,7 @@ def _cosines_and_sines(phases: Float[Array, "n h"]) -> Float[Array, "n g"]:
     return waves * np.where(np.arange(waves.shape[1]) == 0, np.sqrt(0.5), 1.0).astype(phases.dtype)
 
 
-def _shapes(x: Float[Array, "k"], n: int) -> Float[Array, "n k"]:
-    """n Gaussians of x from 0 to 3."""
-    apart = x - np.linspace(0, 3, n).astype(x.dtype)[:, None]
-    return jnp.exp(-0.5 * (apart * (n - 1) / 3) ** 2)
+def _shapes(squares: Float[Array, "k"], n: int, end: float) -> Float[Array, "n k"]:
+    """n Gaussians of the length of a wave, given its square, from 0 to the end."""
+    apart = jnp.sqrt(squares + 1e-6) - np.linspace(0, end, n).astype(squares.dtype)[:, None]
+    return jnp.exp(-0.5 * (apart * (n - 1) / end) ** 2)

@@ -68,7 +68,8 @@ class WaveFunction(eqx.Module):
         pairing = AtomPairs.of(n_up - n_down, **shared)
         spacing = 1.5
         if space.vectors is not None:
-            pairing = PlaneWavePairs.of(space, n_up, n_down, twisted=twisted or any(twist), **shared)
+            twisted = twisted or any(twist)
+            pairing = PlaneWavePairs.of(space, n_up, n_down, twisted=twisted, with_protons=with_protons, **shared)
             spacing = float((3 * pairing.volume / (4 * np.pi * (n_up + n_down))) ** (1 / 3))
         return cls(
             space,

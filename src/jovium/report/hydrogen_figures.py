@@ -10,12 +10,19 @@ from jovium.report.data_figures import save
 
 
 def draw_training(path: Path, reports: Sequence[dict[str, Any]]) -> None:
-    """F and E per atom with their errors, and the entropy, against the time of the run."""
+    """F and E per atom with their errors, and the entropy, against the time of the run; nothing without a report."""
+    figure = training_figure(reports)
+    if figure is not None:
+        save(figure, path)
+
+
+def training_figure(reports: Sequence[dict[str, Any]]) -> Any:
+    """The figure of `draw_training`, None without a good report."""
     from matplotlib.figure import Figure
 
     good = [report for report in reports if report["free_energy"] is not None and not report["note"]]
     if not good:
-        return
+        return None
     names = "seconds", "free_energy", "free_energy_error", "energy", "energy_error", "entropy"
     seconds, free, free_error, energy, energy_error, entropy = (
         np.array([report[name] for report in good]) for name in names
@@ -38,4 +45,4 @@ def draw_training(path: Path, reports: Sequence[dict[str, Any]]) -> None:
     below.plot(seconds, entropy, "o-", ms=3, color="#333333")
     below.set_ylabel("S ($k_B$ per atom)")
     below.set_xlabel("seconds")
-    save(figure, path)
+    return figure

@@ -24,6 +24,8 @@ from jovium.protons.flow import samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_training import State, trained, twists_of
 
+MEASURED = "measure.json"
+
 SWEEPS, APART = 200, 10
 """Moves of the electrons after their protons are drawn, and between two looks at them."""
 
@@ -94,14 +96,12 @@ def measure_run(
     with jax.enable_x64(recipe.in_double_precision):
         gathered = [jax.tree.map(lambda x: np.asarray(x, float), program(state, key)) for key in watched(keys)]
     found = summary(recipe, {name: np.concatenate([batch[name] for batch in gathered]) for name in gathered[0]})
-    write_json(folder / "measure.json", {"seed": seed, "batches": n_batches, "looks": n_looks, **found.record()})
+    write_json(folder / MEASURED, {"seed": seed, "batches": n_batches, "looks": n_looks, **found.record()})
     return found
 
 
-def write_samples(folder: Path, path: Path, n: int, seed: int) -> None:
-    """Write n independent configurations of protons of a run, with ln p of each. Raises InputError for none."""
-    from jovium.formats.structures import write_structures
-
+def drawn_structures(folder: Path, n: int, seed: int) -> tuple[list[Structure], Float[np.ndarray, "n"]]:
+    """n independent configurations of protons of a run, and ln p of each. Raises InputError for none."""
     if n < 1:
         raise InputError(f"{n} samples", "one or more", "take 100")
     recipe, state = trained(folder)
@@ -109,7 +109,15 @@ def write_samples(folder: Path, path: Path, n: int, seed: int) -> None:
         found = eqx.filter_jit(lambda flow, key: samples(flow, key, n))(state.flow, jax.random.key(seed))
     cell, atoms = recipe.cell, ("H",) * recipe.n
     structures = [Structure(cell, cell.wrap(np.asarray(x, float)), atoms) for x in found.positions]
-    write_structures(path, structures, [{"log_density": float(value)} for value in found.log_density])
+    return structures, np.asarray(found.log_density, float)
+
+
+def write_samples(folder: Path, path: Path, n: int, seed: int) -> None:
+    """Write n independent configurations of protons of a run, with ln p of each. Raises InputError for none."""
+    from jovium.formats.structures import write_structures
+
+    structures, log_densities = drawn_structures(folder, n, seed)
+    write_structures(path, structures, [{"log_density": float(value)} for value in log_densities])
 
 
 def summary(recipe: HydrogenRecipe, found: dict[str, np.ndarray]) -> MeasuredHydrogen:

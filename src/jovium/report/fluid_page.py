@@ -1,0 +1,171 @@
+"""One page of a fluid of hydrogen: free energy as it fell, F, E, S and P, g(r), and the ELF of its configurations."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from jovium.base.files import write_lines
+from jovium.base.grid import GridField
+from jovium.base.structure import Structure
+from jovium.observe.pair_correlation import PairCorrelation
+from jovium.report.hydrogen_figures import training_figure
+
+QUANTITIES = {
+    "F_Ha_per_atom": ("free energy F, an upper bound", "Ha per atom", 5),
+    "F_reweighted_Ha_per_atom": ("F, reweighted", "Ha per atom", 5),
+    "E_Ha_per_atom": ("internal energy E", "Ha per atom", 5),
+    "S_kB_per_atom": ("entropy S", "k_B per atom", 3),
+    "P_GPa": ("pressure P", "GPa", 1),
+    "K_Ha_per_atom": ("kinetic energy of the electrons", "Ha per atom", 5),
+    "V_pp_Ha_per_atom": ("protons and protons", "Ha per atom", 5),
+    "V_ep_Ha_per_atom": ("electrons and protons", "Ha per atom", 5),
+    "V_ee_Ha_per_atom": ("electrons and electrons", "Ha per atom", 5),
+}
+"""Name in measure.json: what it is, its unit, digits."""
+
+
+@dataclass(frozen=True)
+class Bonding:
+    """phi and phi* of every configuration, the first of them and its ELF, and why a prediction may be wrong."""
+
+    phi: Float[np.ndarray, "s"]
+    phi_star: Float[np.ndarray, "s"]
+    structure: Structure
+    elf: GridField
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FluidReport:
+    """What measure.json and metrics.jsonl of a run hold, g(r) of its protons, and how its electrons are bonded."""
+
+    measured: dict[str, Any]
+    training: Sequence[dict[str, Any]]
+    pairs: PairCorrelation
+    bonding: Bonding
+
+
+def write_fluid_page(path: Path, report: FluidReport) -> None:
+    """Write the page, whole or not at all. Raises OutputError."""
+    write_lines(path, [fluid_page(report)])
+
+
+def fluid_page(report: FluidReport) -> str:
+    """The whole HTML page, figures within."""
+    measured, bonding = report.measured, report.bonding
+    title = (
+        f"Dense hydrogen, rs = {measured['rs_bohr']:g} bohr, T = {measured['T_K']:g} K, "
+        f"N = {measured['n_protons']} {'deuterons' if measured['isotope'] == 'D' else 'protons'}"
+    )
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{_shown(measured[key], digits)} {escape(unit)}</td></tr>"
+        for key, (name, unit, digits) in QUANTITIES.items()
+    )
+    warnings = "".join(f"<p>{escape(reason)}</p>" for reason in bonding.warnings)
+    warned = f'<section class="warning"><h2>The ELF is less sure here</h2>{warnings}</section>' if warnings else ""
+    phi, phi_star = (f"{values.mean():.3f} (spread {values.std():.3f})" for values in (bonding.phi, bonding.phi_star))
+    training = training_figure(report.training)
+    curve = _image(training, "F, E and S against time") if training else ""
+    style = files("jovium.report").joinpath("web/fluid.css").read_text(encoding="utf-8")
+    return f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{escape(title)}</title><style>{style}</style></head><body>
+<h1>{escape(title)}</h1>
+<p>{measured["samples"]} independent configurations of protons, {measured["twists"]} twists;
+{measured["effective_samples"]:.0f} effective in the reweighted F.</p>
+<main>{warned}
+<section><h2>What does it weigh?</h2><table>{rows}</table></section>
+<section><h2>Free energy as it was lowered</h2>{curve}</section>
+<section><h2>How are its electrons bonded?</h2><p>phi {phi}, phi* {phi_star}, of {len(bonding.phi)} configurations by
+the network</p>{_image(_thresholds(bonding), "distributions of phi and phi*")}</section>
+<section><h2>ELF of a configuration</h2>{_image(_slice(bonding), "ELF in a plane through the protons")}</section>
+<section><h2>Pair correlation of the protons</h2>{_image(_pairs(report.pairs), "g(r)")}</section>
+</main></body></html>
+"""
+
+
+def _shown(value: dict[str, float], digits: int) -> str:
+    return f"{value['value']:.{digits}f} &plusmn; {value['error']:.{digits}f}"
+
+
+def _image(figure: Any, text: str) -> str:
+    with io.BytesIO() as data:
+        figure.savefig(data, format="png", dpi=110)
+        return f'<img alt="{escape(text)}" src="data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}">'
+
+
+def _thresholds(bonding: Bonding) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
+    axes = figure.subplots()
+    bins = np.linspace(0, 1, 41).tolist()
+    axes.hist(bonding.phi, bins, alpha=0.6, color="#4c72b0", label="phi, all of space in reach")
+    axes.hist(bonding.phi_star, bins, alpha=0.6, color="#c44e52", label="phi*, two atoms touch")
+    axes.set_xlabel("ELF")
+    axes.set_ylabel("configurations")
+    axes.legend(frameon=False)
+    return figure
+
+
+def _slice(bonding: Bonding) -> Any:
+    """The plane through the closest pair of protons and the proton nearest to it, over one cell and its neighbours."""
+    from matplotlib.figure import Figure
+
+    across, up, origin = _plane(bonding.structure)
+    size = 0.75 * np.linalg.norm(bonding.structure.cell.vectors, axis=1).mean()
+    steps = np.linspace(-size, size, 121)
+    x, y = np.meshgrid(steps, steps)
+    points = origin + x[..., None] * across + y[..., None] * up
+    values = bonding.elf.interpolant().value(points)
+    figure = Figure(figsize=(6.0, 4.8), layout="constrained")
+    axes = figure.subplots()
+    drawn = axes.imshow(
+        values,
+        origin="lower",
+        extent=(-size, size, -size, size),
+        vmin=0,
+        vmax=1,
+        cmap="viridis",
+        interpolation="bilinear",
+    )
+    axes.contour(x, y, values, [float(bonding.phi[0])], colors="white", linewidths=1.0)
+    axes.set_xlabel("bohr")
+    axes.set_ylabel("bohr")
+    figure.colorbar(drawn, ax=axes, label="ELF; white: phi of this configuration")
+    return figure
+
+
+def _plane(structure: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two orthonormal directions and the middle of the closest pair."""
+    cell, positions = structure.cell, structure.positions
+    apart = cell.minimum_image(positions[1:] - positions[0])
+    order = np.argsort(np.linalg.norm(apart, axis=1))
+    across = apart[order[0]] / np.linalg.norm(apart[order[0]])
+    other = apart[order[1]] if len(order) > 1 else cell.vectors[np.argmin(np.abs(cell.vectors @ across))]
+    up = other - (other @ across) * across
+    if np.linalg.norm(up) < 1e-3:
+        up = np.cross(across, np.eye(3)[np.argmin(np.abs(across))])
+    return across, up / np.linalg.norm(up), positions[0] + 0.5 * apart[order[0]]
+
+
+def _pairs(pairs: PairCorrelation) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.errorbar(pairs.r, pairs.g, pairs.error, fmt="o-", ms=3, color="#333333", lw=1.0, capsize=1.5)
+    axes.axhline(1, color="0.8", lw=1, zorder=0)
+    axes.set_xlabel("r (bohr)")
+    axes.set_ylabel("g(r)")
+    axes.set_xlim(0)
+    axes.set_ylim(0)
+    return figure
