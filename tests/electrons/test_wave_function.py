@@ -13,6 +13,7 @@ from jovium.base.errors import InputError
 from jovium.base.space import Space
 from jovium.electrons.pairing import MISSING
 from jovium.electrons.wave_function import WaveFunction, log_sum_of_determinants
+from jovium.runs.electron_systems import electron_system
 
 
 def swapped(electrons, i, j):
@@ -86,6 +87,17 @@ def test_the_mean_field_draws_electrons_to_protons(twist):
     everywhere, at_protons = density(grid), density(scene.protons)
     np.testing.assert_allclose(everywhere.mean(axis=1) * pairing.volume, 3 - MISSING, rtol=1e-6)
     assert (at_protons.mean(axis=1) > everywhere.mean(axis=1) + everywhere.std(axis=1)).all()
+
+
+def test_a_shell_that_holds_one_pair_is_short_of_it_and_has_a_favourite():
+    """Sixteen atoms of a body-centred crystal: seven full levels, and the eighth of twelve alike in a uniform gas."""
+    system = electron_system("bcc:16:1.31")
+    psi = WaveFunction.of(system.space, 8, 8, n_determinants=1, key=jax.random.key(0))
+    fillings = np.linalg.eigvalsh(psi.field(jnp.asarray(system.protons))[0])[::-1]
+    assert fillings.sum() == pytest.approx(8 - MISSING)
+    assert fillings[6] > 3 * fillings[7]
+    assert fillings[:7].sum() > 6.5
+    assert fillings[7] > 1.5 * fillings[8]
 
 
 def slope_at_contact(log_psi, place, r=1e-6):

@@ -13,6 +13,7 @@ from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
 from jovium.report.hydrogen_figures import draw_training
 from jovium.runs import hydrogen_training, watched_training
+from jovium.runs.fluid_report import report_run
 from jovium.runs.hydrogen_measure import _reweighted, measure_run, write_samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_training import train, trained
@@ -116,6 +117,26 @@ def test_the_commands_do_the_same(run, tmp_path, capsys):
     assert "2 configurations" in capsys.readouterr().out
     draw_training(folder / "training.png", read_metrics(folder))
     assert (folder / "training.png").stat().st_size > 1000
+
+
+def test_one_page_answers_both_questions(run, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    (folder / "measure.json").unlink(missing_ok=True)
+    with pytest.raises(InputError, match="jovium measure"):
+        report_run(folder, 2, 1)
+    measure_run(folder, 1, 2, 1)
+    with pytest.raises(InputError, match="two or more"):
+        report_run(folder, 1, 1)
+    assert main(["report", str(folder), "--samples", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["phi"]) == len(found["phi_star"]) == 3
+    assert all(0 < value < 1 for value in found["phi"] + found["phi_star"])
+    page = (folder / "page.html").read_text()
+    measured = json.loads((folder / "measure.json").read_text())
+    assert f"{measured['F_Ha_per_atom']['value']:.5f}" in page
+    assert page.count("data:image/png;base64,") == 4
+    assert "http" not in page
 
 
 def test_not_a_number_goes_back_to_the_last_good_state(run, tmp_path, monkeypatch):
