@@ -90,10 +90,9 @@ def surface(recipe: HydrogenRecipe, psi: WaveFunction, n_grid: int, n_looks: int
 
 def psi_in(recipe: HydrogenRecipe, psi: WaveFunction) -> WaveFunction:
     """The parameters of a wave function in the cell of a recipe: they know nothing of its size."""
-    form = recipe.wave_function()
-    arrays, _ = eqx.partition(psi, eqx.is_inexact_array)
-    _, rest = eqx.partition(form, eqx.is_inexact_array)
-    return eqx.combine(arrays, rest)
+    leaves = jax.tree.leaves(eqx.filter(psi, eqx.is_inexact_array))
+    arrays, rest = eqx.partition(recipe.wave_function(), eqx.is_inexact_array)
+    return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), rest)
 
 
 def looks(
