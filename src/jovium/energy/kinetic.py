@@ -15,8 +15,8 @@ from jaxtyping import Array, Float, Num
 LogPsi = Callable[[Float[Array, "n 3"]], Num[Array, ""]]
 
 FEW, SPARSITY = 4, 6
-"""With more electrons than a few, derivatives with respect to no more coordinates than this are kept sparse: pairs depend
-on six. With few there is nothing to gain, and the compiler needs a seventh of the time."""
+"""With more electrons than a few, derivatives with respect to no more coordinates than this are kept sparse: pairs
+depend on six. With few there is nothing to gain, and the compiler needs a seventh of the time."""
 
 
 def kinetic_energy(
