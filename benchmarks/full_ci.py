@@ -3,7 +3,7 @@
     python benchmarks/full_ci.py [STRUCTURE ...] [--largest 3]
 
 Prints total energies (hartree) in cc-pVDZ, TZ and, with --largest 4, QZ (hours and gigabytes for four atoms), and
-extrapolations of the correlation energy with X^-3 on top of Hartree-Fock in the larger basis of two, which are good to a
+extrapolations of the correlation energy with X^-3 on top of Hartree-Fock in the larger basis of two, good to a
 millihartree or two.
 """
 
