@@ -29,7 +29,7 @@ from jovium.electrons.wave_function import WaveFunction
 from jovium.hydrogen.estimate import local_energies
 from jovium.hydrogen.walkers import Walkers, electrons_moved, grid_of_twists
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
-from jovium.runs.hydrogen_training import trained
+from jovium.runs.hydrogen_training import trained, with_parameters_of
 
 AT_ONCE, ELECTRONS, SWEEPS, APART = 8, 8, 300, 10
 """Vectors measured together; configurations of electrons of each; moves before the first look and between two."""
@@ -75,7 +75,7 @@ def surface(recipe: HydrogenRecipe, psi: WaveFunction, n_grid: int, n_looks: int
     places = np.array(list(combinations_with_replacement(range(n_grid // 2), 3)))
     weights = np.array([8 * len(set(permutations(place))) for place in places], float)
     vectors = (places + 0.5) / n_grid * recipe.cell.vectors[0, 0]
-    psi = psi_in(recipe, psi)
+    psi = with_parameters_of(recipe.wave_function(), psi, "the run")
     potential = HydrogenPotential.of(recipe.space, 4)
     program = eqx.filter_jit(lambda vectors, key: looks(recipe, psi, potential, vectors, n_looks, key))
     padded = np.concatenate([vectors, np.repeat(vectors[:1], -len(vectors) % AT_ONCE, axis=0)])
@@ -86,13 +86,6 @@ def surface(recipe: HydrogenRecipe, psi: WaveFunction, n_grid: int, n_looks: int
         for found in zip(*(map(np.asarray, program(jnp.asarray(group), key)) for group, key in groups), strict=True)
     )
     return Surface(recipe, energies.astype(float), kinetic.astype(float), errors.astype(float), weights)
-
-
-def psi_in(recipe: HydrogenRecipe, psi: WaveFunction) -> WaveFunction:
-    """The parameters of a wave function in the cell of a recipe: they know nothing of its size."""
-    leaves = jax.tree.leaves(eqx.filter(psi, eqx.is_inexact_array))
-    arrays, rest = eqx.partition(recipe.wave_function(), eqx.is_inexact_array)
-    return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), rest)
 
 
 def looks(

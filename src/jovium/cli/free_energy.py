@@ -44,21 +44,30 @@ NUMBERS = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("run_folder", metavar="RUN", type=Path)
-    groups: dict[str, Any] = {}
-    for group, name, kind, default, meaning in NUMBERS:
-        if group not in groups:
-            groups[group] = parser.add_argument_group(group)
-        option = "--" + name.replace("_", "-")
-        groups[group].add_argument(
-            option, type=kind, default=default, metavar="X", help=f"{meaning} (default {default})"
-        )
-    groups["system"].add_argument("--isotope", default="H", choices=["H", "D"], help="nuclei (default H)")
-    groups["models"].add_argument(
-        "--protons", default="", metavar="RUN0", help="begin with this run of jovium protons, of the same sizes"
+    add_recipe_options(parser)
+    parser.add_argument(
+        "--start", default="", metavar="RUN0", help="begin with this run, of the same sizes, at any rs and temperature"
     )
     parser.add_argument("--every", type=int, default=20, help="steps per report and save (default 20)")
     parser.add_argument("--json", action="store_true", help="one JSON line per report")
     parser.set_defaults(run=run)
+
+
+def add_recipe_options(parser: argparse.ArgumentParser, leave_out: tuple[str, ...] = ()) -> None:
+    """The options that make a recipe, in groups."""
+    groups: dict[str, Any] = {}
+    for group, name, kind, default, meaning in NUMBERS:
+        if group not in groups:
+            groups[group] = parser.add_argument_group(group)
+        if name not in leave_out:
+            option = "--" + name.replace("_", "-")
+            groups[group].add_argument(
+                option, type=kind, default=default, metavar="X", help=f"{meaning} (default {default})"
+            )
+    groups["system"].add_argument("--isotope", default="H", choices=["H", "D"], help="nuclei (default H)")
+    groups["models"].add_argument(
+        "--protons", default="", metavar="RUN0", help="begin with this run of jovium protons, of the same sizes"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -46,3 +46,34 @@ def training_figure(reports: Sequence[dict[str, Any]]) -> Any:
     below.set_ylabel("S ($k_B$ per atom)")
     below.set_xlabel("seconds")
     return figure
+
+
+PUBLISHED = (
+    ("published flow, N = 16", {"F_Ha_per_atom": -0.58478, "S_kB_per_atom": 6.132, "P_GPa": 489.5}),
+    ("coupled electron-ion MC", {"F_Ha_per_atom": -0.5737, "S_kB_per_atom": 6.25, "P_GPa": 553.0}),
+)
+"""At rs 1.25 and 6000 K, as compared by Xie, Li, Wang, Zhang and Wang, Phys. Rev. Lett. 131, 126501 (2023); the flow with
+4^3 twists."""
+
+
+def draw_equation_of_state(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """F, S and P over rs with their errors, a line per temperature, beside published points."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 7.2), layout="constrained")
+    labels = {"F_Ha_per_atom": "F (Ha per atom)", "S_kB_per_atom": "S ($k_B$ per atom)", "P_GPa": "P (GPa)"}
+    temperatures = sorted({row["T_K"] for row in rows})
+    for axes, (name, label) in zip(figure.subplots(3, 1, sharex=True), labels.items(), strict=True):
+        for i, kelvin in enumerate(temperatures):
+            some = sorted((row for row in rows if row["T_K"] == kelvin), key=lambda row: row["rs_bohr"])
+            rs, values, errors = ([row[key] for row in some] for key in ("rs_bohr", name, f"{name}_error"))
+            colour = f"C{i}"
+            axes.errorbar(
+                rs, values, errors, fmt="o-", ms=4, color=colour, label=f"{kelvin:g} K, N = {some[0]['n_protons']}"
+            )
+        for (source, point), marker in zip(PUBLISHED, "*D", strict=True):
+            axes.plot(1.25, point[name], marker, color="black", ms=7, label=f"6000 K, {source}")
+        axes.set_ylabel(label)
+    figure.axes[0].legend(frameon=False, fontsize=8)
+    figure.axes[-1].set_xlabel("rs (bohr)")
+    save(figure, path)

@@ -96,7 +96,10 @@ def measure_run(
     with jax.enable_x64(recipe.in_double_precision):
         gathered = [jax.tree.map(lambda x: np.asarray(x, float), program(state, key)) for key in watched(keys)]
     found = summary(recipe, {name: np.concatenate([batch[name] for batch in gathered]) for name in gathered[0]})
-    write_json(folder / MEASURED, {"seed": seed, "batches": n_batches, "looks": n_looks, **found.record()})
+    write_json(
+        folder / MEASURED,
+        {"step": int(state.step), "seed": seed, "batches": n_batches, "looks": n_looks, **found.record()},
+    )
     return found
 
 

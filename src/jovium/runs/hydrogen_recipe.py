@@ -26,7 +26,7 @@ class HydrogenRecipe:
     configurations of electrons that make `sweeps` moves; stride: of the starts of the flow (bohr). rate, damping, keep:
     of the wave function; proton_rate: of the flow; both fall as 1 / (1 + step / slowing). channels, radial, times,
     integration_steps: sizes of the flow; determinants, features: of the wave function. protons: a run of
-    `jovium protons` with these sizes to begin with."""
+    `jovium protons` with these sizes to begin with; start: a run of this kind, at any rs and temperature."""
 
     n: int = 2
     rs: float = 1.25
@@ -51,6 +51,7 @@ class HydrogenRecipe:
     determinants: int = 1
     features: int = 32
     protons: str = ""
+    start: str = ""
     seed: int = 0
 
     def __post_init__(self):

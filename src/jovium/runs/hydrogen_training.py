@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -40,6 +40,9 @@ LARGEST_STEP = 0.05
 FLOW_DAMPING, FLOW_LARGEST_STEP = 0.1, 0.03
 """Damping of the flow's natural gradient, and its change in a step at most: electrons must follow a flow that moves. A
 hundred configurations measure its metric roughly, and F diverged with a change of 0.1."""
+
+
+Model = TypeVar("Model", Flow, WaveFunction)
 
 
 class State(NamedTuple):
@@ -123,18 +126,16 @@ class _Run(WatchedTraining):
         return eqx.filter_eval_shape(_initial, self.recipe)
 
     def _begun(self) -> State:
-        state = _initial(self.recipe)
-        if self.recipe.protons:
+        state, recipe = _initial(self.recipe), self.recipe
+        if recipe.start:
+            other = trained(Path(recipe.start))[1]
+            flow = with_parameters_of(state.flow, other.flow, recipe.start)
+            state = state._replace(flow=flow, psi=with_parameters_of(state.psi, other.psi, recipe.start))
+        if recipe.protons:
             from jovium.runs.proton_training import trained_flow
 
-            flow = trained_flow(Path(self.recipe.protons))[1]
-            if jax.tree.structure(flow) != jax.tree.structure(state.flow):
-                raise InputError(
-                    f"{self.recipe.protons} holds a flow of another form",
-                    f"{self.recipe.n} protons at rs {self.recipe.rs} with the sizes of this run",
-                    "train it with the same --n, --rs, --channels, --radial, --times and --integration-steps",
-                )
-            state = state._replace(flow=jax.tree.map(lambda new, old: old.astype(new.dtype), state.flow, flow))
+            flow = trained_flow(Path(recipe.protons))[1]
+            state = state._replace(flow=with_parameters_of(state.flow, flow, recipe.protons))
         place, move = jax.random.split(jax.random.key(self.recipe.seed + 1))
         walkers = drawn(state.flow, place, self.recipe.configurations, self.recipe.electrons)
         twists = twists_of(self.recipe, self.recipe.configurations)
@@ -194,6 +195,22 @@ class _Run(WatchedTraining):
             seconds=time.monotonic() - self.started,
             note=note,
         )
+
+
+def with_parameters_of(model: Model, other: Model, name: str) -> Model:
+    """A model with the parameters of another, of a run of that name: they know nothing of the size of the cell. Raises
+    InputError when they do not fit."""
+    arrays, rest = eqx.partition(model, eqx.is_inexact_array)
+    leaves, form = jax.tree.flatten(arrays)
+    others = jax.tree.leaves(eqx.filter(other, eqx.is_inexact_array))
+    if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in others]:
+        raise InputError(
+            f"{name} holds models of other sizes",
+            "a run of as many atoms with the sizes of this one",
+            "train it with the same --n, --channels, --radial, --times, --determinants and --features",
+        )
+    leaves = [leaf.astype(mine.dtype) for leaf, mine in zip(others, leaves, strict=True)]
+    return eqx.combine(jax.tree.unflatten(form, leaves), rest)
 
 
 def _initial(recipe: HydrogenRecipe) -> State:
