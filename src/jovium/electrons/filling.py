@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
-BISECTIONS = 40
+BISECTIONS = 60
 
 
 @jax.custom_jvp
@@ -37,12 +37,15 @@ def _levels(
 def _derivative(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     levels, vectors, filled = _levels(*primals)
     change = vectors.conj().T @ tangents[0] @ vectors
-    slopes = filled * (1 - filled)
+    slopes = filled * jax.nn.sigmoid(levels)
     apart = levels[:, None] - levels
-    # Between equal levels the divided difference is the derivative.
-    close = jnp.abs(apart) < 1e-2
+    # f(a) - f(b) = -2 sinh((a - b) / 2) sqrt(f(a) (1 - f(a)) f(b) (1 - f(b))): exact between equal levels, where the
+    # difference itself would lose its digits.
+    close = jnp.abs(apart) < 1
+    half = jnp.where(close, 0.5 * apart, 0.0)
+    ratio = jnp.where(jnp.abs(half) < 1e-3, 1 + half**2 / 6, jnp.sinh(half) / jnp.where(half == 0, 1.0, half))
     divided = jnp.where(close, 0.0, filled[:, None] - filled) / jnp.where(close, 1.0, apart)
-    divided = jnp.where(close, -0.5 * (slopes[:, None] + slopes), divided)
+    divided = jnp.where(close, -jnp.sqrt(slopes[:, None] * slopes) * ratio, divided)
     shift = jnp.sum(slopes * jnp.real(jnp.diagonal(change))) / jnp.sum(slopes)
     inner = divided * change + jnp.diag((slopes * shift).astype(change.dtype))
     return (vectors * filled) @ vectors.conj().T, vectors @ inner @ vectors.conj().T

@@ -52,8 +52,8 @@ PUBLISHED = (
     ("published flow, N = 16", {"F_Ha_per_atom": -0.58478, "S_kB_per_atom": 6.132, "P_GPa": 489.5}),
     ("coupled electron-ion MC", {"F_Ha_per_atom": -0.5737, "S_kB_per_atom": 6.25, "P_GPa": 553.0}),
 )
-"""At rs 1.25 and 6000 K, as compared by Xie, Li, Wang, Zhang and Wang, Phys. Rev. Lett. 131, 126501 (2023); the flow with
-4^3 twists."""
+"""At rs 1.25 and 6000 K, as compared by Xie, Li, Wang, Zhang and Wang, Phys. Rev. Lett. 131, 126501 (2023); the flow
+with 4^3 twists."""
 
 
 def draw_equation_of_state(path: Path, rows: Sequence[dict[str, Any]]) -> None:
