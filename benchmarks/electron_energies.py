@@ -38,7 +38,19 @@ CASES = {
     "chain10_1.4": Case("chain:10:1.4 --steps 290 --slowing 150", -5.49174, 0.00116, "Motta et al. 2017"),
     "chain10_2.4": Case("chain:10:2.4 --steps 290 --slowing 150", -5.51869, 0.00009, "Motta et al. 2017"),
     "gas14": Case(
-        "gas:14:5 --steps 240 --slowing 150 --precision single", -1.110199, 0.000032, "diffusion Monte Carlo"
+        "gas:14:5 --steps 200 --slowing 150 --determinants 1 --precision single",
+        -1.110199,
+        0.000032,
+        "diffusion Monte Carlo",
+    ),
+    "bcc2_1.31": Case(
+        "bcc:2:1.31 --steps 120 --slowing 150 --keep 0.9 --determinants 1", -2.54865, 0.00016, "benchmarks/diffusion.py"
+    ),
+    "bcc16_1.31": Case(
+        "bcc:16:1.31 --steps 200 --walkers 512 --rate 0.03 --slowing 300 --largest 0.1 --determinants 1",
+        -0.4894 * 16,
+        0.00004 * 16,
+        "published network, not exact",
     ),
 }
 
