@@ -79,7 +79,7 @@ def fluid_page(report: FluidReport) -> str:
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{escape(title)}</title><style>{style}</style></head><body>
 <h1>{escape(title)}</h1>
-<p>{measured["samples"]} independent configurations of protons, {measured["twists"]} twists;
+<p>{measured["samples"]} independent configurations of protons at {measured["twists"]} twist{"s" if measured["twists"] > 1 else ""};
 {measured["effective_samples"]:.0f} effective in the reweighted F.</p>
 <main>{warned}
 <section><h2>What does it weigh?</h2><table>{rows}</table></section>
