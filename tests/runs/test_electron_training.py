@@ -12,8 +12,8 @@ from jovium.runs import electron_training
 from jovium.runs.electron_measure import measure_run
 from jovium.runs.electron_recipe import ElectronRecipe
 from jovium.runs.electron_systems import electron_system
-from jovium.runs.electron_training import CONFIG, STATE, train, trained
-from jovium.runs.run_folder import METRICS, read_metrics
+from jovium.runs.electron_training import train, trained
+from jovium.runs.run_folder import CONFIG, METRICS, STATE, read_metrics
 
 SMALL = {"walkers": 32, "sweeps": 2, "determinants": 2, "features": 8, "flows": 2, "pretraining": 0}
 CELL = "bcc:2:1.4"
