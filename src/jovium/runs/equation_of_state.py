@@ -50,7 +50,8 @@ class Scan:
 
     def recipes(self, folder: Path) -> list[tuple[Path, HydrogenRecipe]]:
         """Run directories and what is trained there."""
-        places = [folder / f"rs{rs:g}_T{kelvin:g}" for rs, kelvin in self.states]
+        # Whole paths: a run keeps that of its start, and the command may be repeated from another folder.
+        places = [folder.resolve() / f"rs{rs:g}_T{kelvin:g}" for rs, kelvin in self.states]
         first = replace(self.recipe, rs=self.states[0][0], kelvin=self.states[0][1])
         found = [(places[0], first)]
         for (before, place), (rs, kelvin) in zip(pairwise(places), self.states[1:], strict=True):
