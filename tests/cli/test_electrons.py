@@ -1,10 +1,13 @@
 """`jovium electrons` as a user meets it."""
 
 import json
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
-from jovium.cli.main import main
+from jovium.cli.main import main, parser
+from jovium.runs.electron_training import read_recipe
 
 TINY = ["--walkers", "32", "--sweeps", "2", "--features", "8", "--flows", "2", "--determinants", "1"]
 
@@ -47,3 +50,17 @@ def test_errors_say_what_to_do(tmp_path, capsys, arguments, message):
     told = capsys.readouterr().err
     assert message in told
     assert "do:" in told
+
+
+SHIPPED = Path(__file__).parents[2] / "data" / "electrons"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SHIPPED.iterdir()))
+def test_shipped_runs_are_what_the_table_of_energies_trains(name, monkeypatch):
+    """`python benchmarks/electron_energies.py NAME` measures them, and trains the same ones anew in another folder."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    from electron_energies import CASES
+
+    chosen = vars(parser().parse_args(["electrons", "train", "run", *CASES[name].arguments.split()]))
+    shipped = asdict(read_recipe(SHIPPED / name))
+    assert shipped == {field: tuple(chosen[field]) if field == "twist" else chosen[field] for field in shipped}

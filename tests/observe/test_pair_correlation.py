@@ -7,7 +7,7 @@ from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
 from jovium.crystals import crystal
-from jovium.observe.pair_correlation import pair_correlation, pair_histogram
+from jovium.observe.pair_correlation import pair_correlation, pair_histogram, radial_distribution
 
 
 @pytest.mark.parametrize("triclinic", [False, True])
@@ -39,3 +39,14 @@ def test_distances_beyond_half_the_cell_are_refused(odd_structure):
 def test_one_configuration_is_no_average(odd_structure):
     with pytest.raises(InputError, match="at least two"):
         pair_correlation([odd_structure])
+
+
+@pytest.mark.parametrize("triclinic", [False, True])
+def test_uniform_pairs_of_walkers_have_g_equal_to_one(odd_cell, triclinic):
+    cell = odd_cell if triclinic else Cell(np.eye(3) * 6.0)
+    between = np.random.default_rng(6).random((20, 8, 40, 3)) - 0.5
+    images = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    distances = np.linalg.norm((between[..., None, :] + images) @ cell.vectors, axis=-1).min(axis=-1)
+    found = radial_distribution(distances, cell, 10)
+    assert np.abs((found.g - 1) / found.error)[2:].max() < 4.5
+    assert found.g[4:].mean() == pytest.approx(1, abs=0.03)

@@ -2,12 +2,13 @@
 
 from itertools import pairwise
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
-from jovium.sampling.metropolis import started, sweeps
+from jovium.sampling.metropolis import started, sweeps, swept
 
 
 def harmonic(x):
@@ -59,3 +60,25 @@ def test_equal_seeds_give_equal_chains():
 def test_a_start_without_energy_is_refused():
     with pytest.raises(InputError, match="configuration 1 has no finite energy"):
         started(lambda x: 1 / jnp.sum(x**2), np.array([[[1.0, 0.0]], [[0.0, 0.0]]]), 0.1)
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 5])
+def test_any_number_of_blocks_has_the_same_distribution(n_blocks):
+    """Five particles moved all at once, in two blocks, or one by one."""
+    energies = jax.vmap(harmonic)
+    further = jax.jit(lambda chains: swept(energies, chains, 20, n_blocks, True))
+    chains = started(harmonic, np.zeros((128, 5, 2)), 0.3)
+    for _ in range(10):
+        chains = further(chains)
+    kept = []
+    for _ in range(40):
+        chains = further(chains)
+        kept.append(np.asarray(chains.positions))
+    variances = np.concatenate(kept).var(axis=0)
+    np.testing.assert_allclose(variances, np.tile([1.0, 0.25], (5, 1)), rtol=0.12)
+
+
+def test_steps_do_not_grow_beyond_the_widest_where_everything_is_accepted():
+    flat = swept(jax.vmap(lambda x: 0 * x.sum()), started(harmonic, np.zeros((4, 2, 2)), 0.3), 100, 1, True, 0.7)
+    assert float(flat.acceptance) == 1
+    assert float(flat.width) == pytest.approx(0.7)

@@ -97,7 +97,7 @@ def trained(folder: Path) -> tuple[HydrogenRecipe, State]:
     """The recipe and the state of a run directory. Raises InputError when there is none."""
     recipe = read_recipe(folder)
     with jax.enable_x64(recipe.in_double_precision):
-        return recipe, checkpoint.load(folder / STATE, eqx.filter_eval_shape(_initial, recipe))
+        return recipe, checkpoint.load(folder / STATE, eqx.filter_eval_shape(initial_state, recipe))
 
 
 def read_recipe(folder: Path) -> HydrogenRecipe:
@@ -123,10 +123,10 @@ class _Run(WatchedTraining):
 
     def form(self) -> State:
         """The form of a state."""
-        return eqx.filter_eval_shape(_initial, self.recipe)
+        return eqx.filter_eval_shape(initial_state, self.recipe)
 
     def _begun(self) -> State:
-        state, recipe = _initial(self.recipe), self.recipe
+        state, recipe = initial_state(self.recipe), self.recipe
         if recipe.start:
             other = trained(Path(recipe.start))[1]
             flow = with_parameters_of(state.flow, other.flow, recipe.start)
@@ -144,7 +144,7 @@ class _Run(WatchedTraining):
 
     @functools.cached_property
     def _program(self) -> Any:
-        return eqx.filter_jit(functools.partial(_step, self.recipe, self.potential))
+        return eqx.filter_jit(functools.partial(step, self.recipe, self.potential))
 
     @functools.cached_property
     def _later(self) -> Any:
@@ -213,7 +213,7 @@ def with_parameters_of(model: Model, other: Model, name: str) -> Model:
     return eqx.combine(jax.tree.unflatten(form, leaves), rest)
 
 
-def _initial(recipe: HydrogenRecipe) -> State:
+def initial_state(recipe: HydrogenRecipe) -> State:
     """Untrained."""
     flow, psi = recipe.flow(), recipe.wave_function()
     walkers = drawn(flow, jax.random.key(0), recipe.configurations, recipe.electrons)
@@ -221,7 +221,7 @@ def _initial(recipe: HydrogenRecipe) -> State:
     return State(flow, psi, walkers, flow_last, psi_last, jnp.int32(0), jnp.int32(0))
 
 
-def _step(
+def step(
     recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, seed: Array
 ) -> tuple[State, dict[str, Array]]:
     """Move protons and electrons, measure, change both models."""
