@@ -51,3 +51,18 @@ def test_gradient_where_levels_are_equal():
     gradient = jax.grad(lambda h: jnp.sum(weights * density_matrix(h, 3.0)))(h)
     along = jax.jvp(lambda h: jnp.sum(weights * density_matrix(h, 3.0)), (h,), (change,))[1]
     assert float(jnp.sum(gradient * change)) == pytest.approx(float(along), rel=1e-9)
+
+
+def test_a_batch_is_diagonalised_one_matrix_after_the_other():
+    """Batches of large matrices can wait for each other forever in the threads of a processor."""
+    batch = jnp.stack([hermitian(LEVELS, False, seed)[0] for seed in range(5)])
+    filled = jax.jit(jax.vmap(lambda h: density_matrix(h, 3.0)))
+    np.testing.assert_allclose(filled(batch), [density_matrix(h, 3.0) for h in batch], atol=1e-12)
+    program = filled.lower(batch).as_text()
+    assert "tensor<7x7xf64>" in _calls(program)
+    assert "tensor<5x7x7xf64>" not in _calls(program)
+
+
+def _calls(program: str) -> str:
+    """The lines that call LAPACK."""
+    return "\n".join(line for line in program.splitlines() if "lapack" in line)

@@ -7,6 +7,13 @@ from jaxtyping import Array, Float, Num
 BISECTIONS = 60
 
 
+@jax.custom_batching.sequential_vmap
+def _diagonalised(h: Num[Array, "k k"]) -> tuple[Float[Array, "k"], Num[Array, "k k"]]:
+    """Levels and eigenvectors, one matrix after the other: a batch of large ones waits, in a thread of the pool of the
+    processor, for other threads of the pool, and as many batches as there are threads wait forever (jaxlib 0.10)."""
+    return tuple(jnp.linalg.eigh(h))
+
+
 @jax.custom_jvp
 def density_matrix(h: Num[Array, "k k"], n: Float[Array, ""]) -> Num[Array, "k k"]:
     """f(h - mu) with f(x) = 1 / (1 + e^x) and mu such that the trace is n: the levels of a Hermitian h (in units of the
@@ -20,7 +27,7 @@ def _levels(
     h: Num[Array, "k k"], n: Float[Array, ""]
 ) -> tuple[Float[Array, "k"], Num[Array, "k k"], Float[Array, "k"]]:
     """Levels less mu, eigenvectors in columns, and fillings."""
-    levels, vectors = jnp.linalg.eigh(h)
+    levels, vectors = _diagonalised(h)
 
     def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         middle = 0.5 * (ends[0] + ends[1])

@@ -52,11 +52,15 @@ def scores(
 ) -> Num[Array, "b p"]:
     """d ln psi / d theta of every sample, all parameters in one row."""
 
+    arrays, rest = eqx.partition(model, eqx.is_inexact_array)
+
     def one(x: Array) -> Num[Array, "p"]:
-        row = _row(eqx.filter_grad(lambda m: jnp.real(log_psi(m, x, protons)))(model))
-        if not jnp.iscomplexobj(jax.eval_shape(lambda: log_psi(model, x, protons))):
+        value, pulled_back = jax.vjp(lambda arrays: log_psi(eqx.combine(arrays, rest), x, protons), arrays)
+        row = _row(pulled_back(jnp.ones_like(value)))
+        if not jnp.iscomplexobj(value):
             return row
-        return row + 1j * _row(eqx.filter_grad(lambda m: jnp.imag(log_psi(m, x, protons)))(model))
+        # The real part of -i ln psi is the imaginary part of ln psi.
+        return row + 1j * _row(pulled_back(jnp.full_like(value, -1j)))
 
     return _mapped(one, electrons)
 
