@@ -214,7 +214,7 @@ def with_parameters_of(model: Model, other: Model, name: str) -> Model:
 
 
 def initial_state(recipe: HydrogenRecipe) -> State:
-    """Untrained."""
+    """Untrained models, protons of the flow, electrons near them."""
     flow, psi = recipe.flow(), recipe.wave_function()
     walkers = drawn(flow, jax.random.key(0), recipe.configurations, recipe.electrons)
     flow_last, psi_last = (0 * flattened(eqx.filter(model, eqx.is_inexact_array)) for model in (flow, psi))
@@ -224,7 +224,7 @@ def initial_state(recipe: HydrogenRecipe) -> State:
 def step(
     recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, seed: Array
 ) -> tuple[State, dict[str, Array]]:
-    """Move protons and electrons, measure, change both models."""
+    """Move protons and electrons, measure, change both models; the next state and what a report needs."""
     key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
     of_protons, of_electrons = jax.random.split(key)
     twists = twists_of(recipe, recipe.configurations)
