@@ -40,6 +40,13 @@ def test_a_run_that_was_stopped_and_repeated_is_the_run_that_was_not(run, tmp_pa
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
+@pytest.mark.parametrize("structure", [CELL, "h2:1.4"])
+def test_a_step_is_compiled_once(structure):
+    """The numbers a run begins with have the types of those it goes on with: a weak type would compile it again."""
+    state = electron_training._initial(ElectronRecipe(structure, **SMALL))
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves(state))
+
+
 def test_a_finished_run_repeated_does_nothing(run):
     before = (run / STATE).read_bytes()
     assert finished(run) == []

@@ -53,6 +53,11 @@ def test_a_run_that_was_stopped_and_repeated_is_the_run_that_was_not(run, whole)
         np.testing.assert_array_equal(found, expected)
 
 
+def test_a_step_is_compiled_once():
+    """The numbers a run begins with have the types of those it goes on with: a weak type would compile it again."""
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves(hydrogen_training.initial_state(TINY)))
+
+
 def test_every_report_has_the_figures_of_the_nested_estimate(run):
     reports = read_metrics(run)
     assert [report["step"] for report in reports] == [4, 8]

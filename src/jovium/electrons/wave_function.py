@@ -76,7 +76,7 @@ class WaveFunction(eqx.Module):
             n_up,
             n_down,
             twist,
-            jnp.full(n_determinants, 0.1).at[0].set(1.0),
+            jnp.full(n_determinants, 0.1, float).at[0].set(1.0),
             Surroundings.of(**sizes, n_sides=n_sides, n_flows=n_flows, key=keys[1]),
             pairing,
             Jastrow.of(**sizes, spacing=spacing, key=keys[2]),

@@ -47,7 +47,7 @@ def drawn(flow: Flow, key: PRNGKeyArray, b: int, m: int) -> Walkers:
     order = np.argsort(np.arange(protons.shape[1]) % 2, kind="stable")
     shape = b, m, *protons.shape[1:]
     electrons = protons[:, None, order] + 0.7 * jax.random.normal(kick, shape)
-    return Walkers(starts, protons, log_density, electrons, jnp.asarray(0.3), jnp.asarray(0.0))
+    return Walkers(starts, protons, log_density, electrons, jnp.asarray(0.3, float), jnp.asarray(0.0, float))
 
 
 def carried(flow: Flow, starts: Float[Array, "b n 3"]) -> tuple[Float[Array, "b n 3"], Float[Array, "b"]]:

@@ -199,7 +199,7 @@ def _initial(recipe: ElectronRecipe) -> State:
         positions = jax.random.uniform(place, shape) @ jnp.asarray(system.cell.vectors, float)
     last = flattened(eqx.filter(psi, eqx.is_inexact_array))
     last = jnp.zeros_like(last) if recipe.optimiser == "natural" else Adam(1.0).start(psi)
-    return State(psi, positions, jnp.asarray(0.3), last, jnp.int32(0), jnp.int32(0))
+    return State(psi, positions, jnp.asarray(0.3, float), last, jnp.int32(0), jnp.int32(0))
 
 
 def _step(

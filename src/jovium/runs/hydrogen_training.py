@@ -21,6 +21,7 @@ from jovium.base.files import existing_folder, sole_writer
 from jovium.base.statistics import Estimate, autocorrelation_time
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
+from jovium.energy.local import LocalEnergy
 from jovium.hydrogen.estimate import electron_residuals, local_energies, proton_weights, wave_scores
 from jovium.hydrogen.walkers import Walkers, drawn, electrons_moved, grid_of_twists, protons_moved
 from jovium.optimise.natural_gradient import flattened, unflattened
@@ -118,7 +119,17 @@ class _Run(WatchedTraining):
 
     def __init__(self, folder: Path, recipe: HydrogenRecipe):
         super().__init__(folder, recipe)
-        self.potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
+        potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
+        twists = twists_of(recipe, recipe.configurations)
+        # The parts of a step, compiled one by one: the first state and the lag are made of the same ones.
+        self._protons = eqx.filter_jit(
+            lambda state, key: protons_moved(state.flow, state.psi, state.walkers, recipe.stride, key)
+        )
+        self._electrons = eqx.filter_jit(
+            lambda psi, walkers, key: electrons_moved(psi, walkers, twists, recipe.sweeps, key, True)
+        )
+        self._energies = eqx.filter_jit(lambda psi, walkers: local_energies(psi, potential, walkers, twists))
+        self._lesson = eqx.filter_jit(functools.partial(learned, recipe))
         self.state = self.state or self._begun()
 
     def form(self) -> State:
@@ -126,33 +137,40 @@ class _Run(WatchedTraining):
         return eqx.filter_eval_shape(initial_state, self.recipe)
 
     def _begun(self) -> State:
-        state, recipe = initial_state(self.recipe), self.recipe
+        recipe = self.recipe
+        flow, psi = eqx.filter_jit(lambda: (recipe.flow(), recipe.wave_function()))()
         if recipe.start:
             other = trained(Path(recipe.start))[1]
-            flow = with_parameters_of(state.flow, other.flow, recipe.start)
-            state = state._replace(flow=flow, psi=with_parameters_of(state.psi, other.psi, recipe.start))
+            flow = with_parameters_of(flow, other.flow, recipe.start)
+            psi = with_parameters_of(psi, other.psi, recipe.start)
         if recipe.protons:
             from jovium.runs.proton_training import trained_flow
 
-            flow = trained_flow(Path(recipe.protons))[1]
-            state = state._replace(flow=with_parameters_of(state.flow, flow, recipe.protons))
-        place, move = jax.random.split(jax.random.key(self.recipe.seed + 1))
-        walkers = drawn(state.flow, place, self.recipe.configurations, self.recipe.electrons)
-        twists = twists_of(self.recipe, self.recipe.configurations)
-        program = eqx.filter_jit(lambda psi, walkers: electrons_moved(psi, walkers, twists, FIRST_SWEEPS, move, True))
-        return state._replace(walkers=program(state.psi, walkers))
-
-    @functools.cached_property
-    def _program(self) -> Any:
-        return eqx.filter_jit(functools.partial(step, self.recipe, self.potential))
-
-    @functools.cached_property
-    def _later(self) -> Any:
-        return eqx.filter_jit(functools.partial(_lagging, self.recipe, self.potential))
+            flow = with_parameters_of(flow, trained_flow(Path(recipe.protons))[1], recipe.protons)
+        place, move = jax.random.split(jax.random.key(recipe.seed + 1))
+        program = eqx.filter_jit(lambda flow, key: drawn(flow, key, recipe.configurations, recipe.electrons))
+        walkers = program(flow, place)
+        for key in jax.random.split(move, -(-FIRST_SWEEPS // recipe.sweeps)):
+            walkers = self._electrons(psi, walkers, key)
+        return _first_state(flow, psi, walkers)
 
     def advanced(self, seed: Array) -> tuple[State, dict[str, Array]]:
-        """One step."""
-        return self._program(self.state, seed)
+        """Protons and electrons moved, energies measured, both models changed."""
+        state = self.state
+        key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
+        of_protons, of_electrons = jax.random.split(key)
+        walkers = self._electrons(state.psi, self._protons(state, of_protons), of_electrons)
+        return self._lesson(state, walkers, self._energies(state.psi, walkers))
+
+    def _lag(self) -> Float[np.ndarray, "b"]:
+        """What E of each configuration (hartree) gains from twice as many moves again after those of a step."""
+        psi, key = self.state.psi, jax.random.fold_in(jax.random.key(self.recipe.seed + 2), self.state.step)
+        of_protons, *of_electrons = jax.random.split(key, 4)
+        walkers, found = self._protons(self.state, of_protons), []
+        for key in of_electrons:
+            walkers = self._electrons(psi, walkers, key)
+            found.append(np.asarray(self._energies(psi, walkers).total.real, float).mean(axis=1))
+        return found[2] - found[0]
 
     def forgetful(self, state: State) -> State:
         """Without the last directions."""
@@ -177,7 +195,7 @@ class _Run(WatchedTraining):
         energy = along(gathered["energies"], state.energy)
         entropy = along(gathered["log_densities"], state.entropy)
         pressure = state.pressure(gathered["kinetic"].ravel(), gathered["energies"].ravel())
-        lag = np.asarray(self._later(self.state, jax.random.key(self.recipe.seed + 2)), float) / n
+        lag = self._lag() / n
         return Progress(
             step=int(self.state.step),
             free_energy=free.value,
@@ -216,21 +234,19 @@ def with_parameters_of(model: Model, other: Model, name: str) -> Model:
 def initial_state(recipe: HydrogenRecipe) -> State:
     """Untrained models, protons of the flow, electrons near them."""
     flow, psi = recipe.flow(), recipe.wave_function()
-    walkers = drawn(flow, jax.random.key(0), recipe.configurations, recipe.electrons)
+    return _first_state(flow, psi, drawn(flow, jax.random.key(0), recipe.configurations, recipe.electrons))
+
+
+def _first_state(flow: Flow, psi: WaveFunction, walkers: Walkers) -> State:
     flow_last, psi_last = (0 * flattened(eqx.filter(model, eqx.is_inexact_array)) for model in (flow, psi))
     return State(flow, psi, walkers, flow_last, psi_last, jnp.int32(0), jnp.int32(0))
 
 
-def step(
-    recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, seed: Array
+def learned(
+    recipe: HydrogenRecipe, state: State, walkers: Walkers, local: LocalEnergy
 ) -> tuple[State, dict[str, Array]]:
-    """Move protons and electrons, measure, change both models; the next state and what a report needs."""
-    key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
-    of_protons, of_electrons = jax.random.split(key)
+    """The state after both models learned from walkers and their local energies, and what a report needs."""
     twists = twists_of(recipe, recipe.configurations)
-    walkers = protons_moved(state.flow, state.psi, state.walkers, recipe.stride, of_protons)
-    walkers = electrons_moved(state.psi, walkers, twists, recipe.sweeps, of_electrons, True)
-    local = local_energies(state.psi, potential, walkers, twists)
     temperature = recipe.state.temperature
     energies = local.total.real.mean(axis=1)
     works = temperature * walkers.log_density + energies
@@ -261,22 +277,3 @@ def step(
         "moved_electrons": jnp.sqrt(jnp.sum((centred @ moved[1]) ** 2) / walkers.electrons[..., 0, 0].size),
     }
     return State(flow, psi, walkers, flow_last, psi_last, state.step + 1, state.rollbacks), told
-
-
-def _lagging(recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, key: Array) -> Float[Array, "b"]:
-    """What E of each configuration (hartree) gains from twice as many moves again after those of a step."""
-    of_protons, of_electrons = jax.random.split(jax.random.fold_in(key, state.step))
-    twists = twists_of(recipe, recipe.configurations)
-    walkers = protons_moved(state.flow, state.psi, state.walkers, recipe.stride, of_protons)
-
-    def later(walkers: Walkers, key: Array) -> tuple[Walkers, Array]:
-        walkers = electrons_moved(state.psi, walkers, twists, recipe.sweeps, key, False)
-        return walkers, walkers.electrons
-
-    def energies(electrons: Float[Array, "b m k 3"]) -> Float[Array, "b"]:
-        found = local_energies(state.psi, potential, walkers._replace(electrons=electrons), twists)
-        return found.total.real.mean(axis=1)
-
-    _, electrons = jax.lax.scan(later, walkers, jax.random.split(of_electrons, 3))
-    soon, late = jax.lax.map(energies, electrons[jnp.asarray([0, 2])])
-    return late - soon
