@@ -34,14 +34,14 @@ CASES = {
     "h2_3.0": Case(f"h2:3.0 --steps 340 {LARGE}", -1.057326, 0, "published, explicitly correlated"),
     "chain4_1.8": Case("chain:4:1.8 --steps 340 --slowing 150", float("nan"), 0, "benchmarks/full_ci.py"),
     "square4_2.0": Case("square:2.0 --steps 600 --keep 0.9", float("nan"), 0, "benchmarks/full_ci.py"),
-    "chain10_1.8": Case("chain:10:1.8 --steps 420 --slowing 150", -5.66537, 0.00052, "Motta et al. 2017"),
+    "chain10_1.8": Case("chain:10:1.8 --steps 240 --slowing 150", -5.66537, 0.00052, "Motta et al. 2017"),
     "chain10_1.4": Case(
-        "chain:10:1.4 --steps 200 --slowing 150 --pretraining 0 --determinants 1",
+        "chain:10:1.4 --steps 240 --slowing 150",
         -5.49174,
         0.00116,
         "Motta et al. 2017",
     ),
-    "chain10_2.4": Case("chain:10:2.4 --steps 290 --slowing 150", -5.51869, 0.00009, "Motta et al. 2017"),
+    "chain10_2.4": Case("chain:10:2.4 --steps 240 --slowing 150", -5.51869, 0.00009, "Motta et al. 2017"),
     "gas14": Case(
         "gas:14:5 --steps 200 --slowing 150 --determinants 1 --precision single",
         -1.110199,

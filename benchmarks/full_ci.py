@@ -42,14 +42,9 @@ def main() -> None:
     options = parser.parse_args()
     bases = {x: basis for x, basis in BASES.items() if x <= options.largest}
     pairs = [(x - 1, x) for x in bases if x - 1 in bases]
-    print(
-        "| structure | "
-        + " | ".join(bases.values())
-        + " | "
-        + " | ".join(f"limit of {a}, {b}" for a, b in pairs)
-        + " |"
-    )
-    print("|---" * len(titles) + "|")
+    titles = ["structure", *bases.values(), *(f"limit of {a}, {b}" for a, b in pairs)]
+    print("| " + " | ".join(titles) + " |")
+    print("|---" * len(titles) + "|", flush=True)
     for structure in options.structures:
         found = {x: energies(structure, basis) for x, basis in bases.items()}
         row = [found[x][1] for x in bases] + [limit(a, b, found) for a, b in pairs]

@@ -15,7 +15,7 @@ from jovium.runs.electron_systems import electron_system
 from jovium.runs.electron_training import train, trained
 from jovium.runs.run_folder import CONFIG, METRICS, STATE, read_metrics
 
-SMALL = {"walkers": 32, "sweeps": 2, "determinants": 2, "features": 8, "flows": 2, "pretraining": 0}
+SMALL = {"walkers": 32, "sweeps": 2, "determinants": 2, "features": 8, "flows": 2}
 CELL = "bcc:2:1.4"
 
 

@@ -14,9 +14,9 @@ STRUCTURES = """STRUCTURE: a file of hydrogen atoms, periodic or not (any format
 molecule of length R bohr), chain:N:R, ring:N:R (N atoms R bohr apart in open space), square:R, bcc:N:RS, sc:N:RS,
 fcc:N:RS (N atoms on a lattice), gas:N:RS (electrons in a uniform background)"""
 
-TRAIN = """Train a wave function in the folder RUN: pretraining on Hartree-Fock (molecules), then the natural gradient
-of the energy. Repeat the command to continue after a kill, with more --steps to go on. RUN gets config.json,
-state.safetensors, metrics.jsonl and training.png, redrawn while it runs."""
+TRAIN = """Train a wave function in the folder RUN by the natural gradient of its energy. Repeat the command to continue
+after a kill, with more --steps to go on. RUN gets config.json, state.safetensors, metrics.jsonl and training.png,
+redrawn while it runs."""
 
 MEASURE = """Sample a trained wave function and print its energy, the parts of it, variance and pressure with errors.
 Writes measure.json, and in a cell g_of_r.csv and g_of_r.png, into RUN."""
@@ -37,7 +37,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     steps = train.add_argument_group("optimisation")
     steps.add_argument("--steps", type=int, default=500, help="of optimisation (default 500)")
-    steps.add_argument("--pretraining", type=int, default=1500, help="steps towards Hartree-Fock before (default 1500)")
     steps.add_argument("--optimiser", default="natural", choices=["natural", "adam"])
     steps.add_argument("--rate", type=float, default=0.1, help="of the first step (default 0.1; adam: try 0.002)")
     steps.add_argument("--slowing", type=float, default=500.0, help="steps until the rate is half (default 500)")

@@ -19,12 +19,11 @@ from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
 from jovium.base.space import Space
 from jovium.electrons.filling import density_matrix
-from jovium.electrons.radial import softened
+from jovium.electrons.radial import basis, softened
 from jovium.electrons.surroundings import Pairs, Seen
 
 COLDNESS = 10.0
-"""Fermi energies per temperature of plane waves before training."""
-
+"""Fermi energies, or hopping energies, per temperature before training."""
 
 PER_ELECTRON = 12
 """Plane waves for each electron of spin up: enough to couple the filled ones to those a reciprocal vector of a
@@ -37,6 +36,9 @@ TILT = 2.0
 """How differently waves along different directions are filled before training, in units of the temperature. Alike, the
 levels of a shell in a crystal would share a pair with equal signs, which is the state with the highest repulsion and
 not the lowest; training, that keeps symmetries, would stay there."""
+
+ATOM_TILT = 0.2
+"""How differently electrons hop along different directions before training, for the same reason."""
 
 MISSING = 0.9
 """Pairs that the levels are short of. With all of them a shell of 12 levels that holds one pair would be filled by 1/12
@@ -152,8 +154,7 @@ class PlaneWavePairs(eqx.Module):
         waves = jnp.asarray(self.waves, dtype)
         waves = waves + twist if self.twisted else waves
         ratios = jnp.sum(waves**2, axis=1) / square
-        first, second = np.triu_indices(3)
-        directions = waves[:, first] * waves[:, second] / (jnp.sum(waves**2, axis=1, keepdims=True) + 1e-6)
+        directions = _products(waves) / (jnp.sum(waves**2, axis=1, keepdims=True) + 1e-6)
         levels = (
             COLDNESS * ratios + self.energies @ _shapes(ratios, n_radial, FARTHEST_WAVE) + self.tilts @ directions.T
         )
@@ -173,15 +174,24 @@ class PlaneWavePairs(eqx.Module):
 
 
 class AtomPairs(eqx.Module):
-    """g = sum_IJ,ab chi_a(x_i - R_I) lambda_ab(I, J) chi_b(x_j - R_J), chi_a = exp(-zeta_a q(r)) (1 + f b_a).
+    """g = sum_IJ,ab chi_a(x_i - R_I) (D_IJ delta_a0 delta_b0 + lambda_ab(I, J)) chi_b(x_j - R_J),
+    chi_a = exp(-zeta_a q(r)) (1 + f b_a).
 
-    lambda depends on the distance of the two protons, on the direction of their line and on what each of them sees of
-    the others; it is symmetric. Without directions psi would have the full symmetry of the protons, which a ground
-    state need not have: that of a square changes its sign when the square is turned.
+    D is the density matrix of independent electrons that hop between 1s orbitals with the overlap S (Hueckel's model),
+
+        D = S^-1/2 f(S^-1/2 h S^-1/2) S^-1/2,   h_IJ = -COLDNESS t(I, J) S_IJ between different atoms,
+
+    one for each determinant: a Slater determinant of molecular orbitals before training, for any protons. lambda lets
+    pairs resonate; it depends on the distance of the two protons and on what each of them sees of the others. Both know
+    the direction of the line between the two: without it psi would have the full symmetry of the protons, which a
+    ground state need not have: that of a square changes its sign when the square is turned.
     """
 
+    n_pairs: int = eqx.field(static=True)
     log_zetas: Float[Array, "a"]
     shapes: Float[Array, "a f"]
+    hops: Float[Array, "k d"]
+    tilts: Float[Array, "d 6"]
     bond: Float[Array, "k d a a"]
     site: Float[Array, "f c"]
     mixed: Float[Array, "k c d a a"]
@@ -191,6 +201,7 @@ class AtomPairs(eqx.Module):
     @classmethod
     def of(
         cls,
+        n_pairs: int,
         n_unpaired: int,
         *,
         n_determinants: int,
@@ -199,21 +210,40 @@ class AtomPairs(eqx.Module):
         n_sites: int = 6,
         key: PRNGKeyArray,
     ) -> "AtomPairs":
-        """Orbitals like those of atoms; pairs within an atom and between neighbours."""
-        of_sites, of_mixed, of_alone, of_tilted = jax.random.split(key, 4)
+        """Molecular orbitals of the orbitals of atoms, and some resonance between neighbours."""
+        of_sites, of_mixed, of_alone, of_tilted, of_tilts = jax.random.split(key, 5)
         zetas = jnp.log(jnp.asarray([1.0, 0.7]))
         n = len(zetas)
-        pattern = jnp.asarray([[1.0, 0.3], [0.3, 0.3]])[None] * (1 + 0.3 * jnp.arange(n_determinants))[:, None, None]
-        bond = jnp.zeros((n_radial, n_determinants, n, n)).at[0].set(pattern)
-        site = jax.random.normal(of_sites, (n_features, n_sites)) / np.sqrt(n_features)
-        mixed = 0.1 * jax.random.normal(of_mixed, (n_radial, n_sites, n_determinants, n, n))
-        tilted = 0.1 * jax.random.normal(of_tilted, (n_radial, 6, n_determinants, n, n))
-        alone = jax.random.normal(of_alone, (n_unpaired, n_features, n)).at[:, :, 1:].multiply(0.0)
-        return cls(zetas, jnp.zeros((n, n_features)), bond, site, mixed, tilted, alone)
+        pattern = jnp.asarray([[0.1, 0.03], [0.03, 0.03]])[None] * (1 + 0.3 * jnp.arange(n_determinants))[:, None, None]
+        return cls(
+            n_pairs,
+            zetas,
+            jnp.zeros((n, n_features)),
+            jnp.zeros((n_radial, n_determinants)),
+            ATOM_TILT * jax.random.normal(of_tilts, (n_determinants, 6)),
+            jnp.zeros((n_radial, n_determinants, n, n)).at[0].set(pattern),
+            jax.random.normal(of_sites, (n_features, n_sites)) / np.sqrt(n_features),
+            0.01 * jax.random.normal(of_mixed, (n_radial, n_sites, n_determinants, n, n)),
+            0.01 * jax.random.normal(of_tilted, (n_radial, 6, n_determinants, n, n)),
+            jax.random.normal(of_alone, (n_unpaired, n_features, n)).at[:, :, 1:].multiply(0.0),
+        )
 
-    def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "0"]:
-        """Nothing: orbitals of atoms follow their own protons."""
-        return jnp.zeros(0, protons.dtype)
+    def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "d m m"]:
+        """D of each determinant."""
+        m, dtype = len(protons), protons.dtype
+        between, itself = protons[:, None] - protons, jnp.eye(m, dtype=dtype)
+        if not self.n_pairs:
+            return jnp.zeros((self.hops.shape[1], m, m), dtype)
+        r = jnp.sqrt(jnp.sum(between**2, axis=-1) + itself)
+        # Of two 1s orbitals a distance r apart.
+        overlap = jnp.where(itself > 0, 1.0, jnp.exp(-r) * (1 + r + r**2 / 3))
+        strength = 1 + jnp.einsum("ijk,kd->dij", basis(r, np.inf, len(self.hops)), self.hops)
+        strength += jnp.einsum("ijq,dq->dij", _products(between / r[..., None]), self.tilts)
+        values, vectors = jnp.linalg.eigh(overlap)
+        root = (vectors / jnp.sqrt(values)) @ vectors.T
+        h = -COLDNESS * root @ (strength * overlap * (1 - itself)) @ root
+        filled = jax.vmap(density_matrix, (0, None))(h, jnp.asarray(self.n_pairs, dtype))
+        return root @ filled @ root
 
     def __call__(
         self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int, twist: Float[Array, "3"], field: Array
@@ -226,11 +256,10 @@ class AtomPairs(eqx.Module):
         both = sites[:, None] * sites
         bonds = jnp.einsum("ijk,kdab->dijab", pairs.basis_pp, self.bond)
         bonds += jnp.einsum("ijk,ijc,kcdab->dijab", pairs.basis_pp, both, self.mixed)
-        along = pairs.pp / pairs.r_pp[..., None]
-        first, second = np.triu_indices(3)
-        tilts = along[..., first] * along[..., second]
+        tilts = _products(pairs.pp / pairs.r_pp[..., None])
         bonds += jnp.einsum("ijk,ijq,kqdab->dijab", pairs.basis_pp, tilts, self.tilted)
         bonds = 0.5 * (bonds + jnp.swapaxes(jnp.swapaxes(bonds, 1, 2), 3, 4))
+        bonds = bonds.at[..., 0, 0].add(field)
         n = orbitals.shape[1] * orbitals.shape[2]
         matrix = jnp.swapaxes(bonds, 2, 3).reshape(len(bonds), n, n)
         flat = orbitals.reshape(len(orbitals), n)
@@ -240,6 +269,12 @@ class AtomPairs(eqx.Module):
             return g, jnp.zeros(shape, flat.dtype)
         alone = jnp.einsum("uma,mf,pfa->up", orbitals[:n_up], seen.protons, self.alone)
         return g, jnp.broadcast_to(alone, (len(bonds), *alone.shape))
+
+
+def _products(vectors: Float[Array, "*s 3"]) -> Float[Array, "*s 6"]:
+    """The six products of the components of vectors."""
+    first, second = np.triu_indices(3)
+    return vectors[..., first] * vectors[..., second]
 
 
 @functools.lru_cache

@@ -65,7 +65,7 @@ class WaveFunction(eqx.Module):
         keys = jax.random.split(key, 3)
         sizes = {"n_radial": n_radial, "n_features": n_features}
         shared = {"n_determinants": n_determinants, **sizes, "key": keys[0]}
-        pairing = AtomPairs.of(n_up - n_down, **shared)
+        pairing = AtomPairs.of(n_down, n_up - n_down, **shared)
         spacing = 1.5
         if space.vectors is not None:
             twisted = twisted or any(twist)

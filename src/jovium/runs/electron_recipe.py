@@ -14,17 +14,16 @@ from jovium.runs.electron_systems import ElectronSystem, electron_system
 @dataclass(frozen=True)
 class ElectronRecipe:
     """How a wave function is trained. structure: a file or a name. twist: in units of the reciprocal vectors. steps: of
-    optimisation, after `pretraining` steps towards Hartree-Fock. rate: of the first step, falling as 1 / (1 + step /
-    slowing). damping, keep, largest: of the natural gradient. walkers: configurations per step; sweeps: moves of each
-    between steps; mover: metropolis or langevin; blocks: parts of a configuration moved one after the other.
-    determinants, radial, sides, features, flows: sizes of the wave function. precision: single, double, or auto: double
-    in cells of more than four electrons, where the matrices of pairs are too ill conditioned for single precision."""
+    optimisation. rate: of the first step, falling as 1 / (1 + step / slowing). damping, keep, largest: of the natural
+    gradient. walkers: configurations per step; sweeps: moves of each between steps; mover: metropolis or langevin;
+    blocks: parts of a configuration moved one after the other. determinants, radial, sides, features, flows: sizes of
+    the wave function. precision: single, double, or auto: double in cells of more than four electrons, where the
+    matrices of pairs are too ill conditioned for single precision."""
 
     structure: str
     unpaired: int | None = None
     twist: tuple[float, float, float] = (0.0, 0.0, 0.0)
     steps: int = 500
-    pretraining: int = 1500
     optimiser: str = "natural"
     rate: float = 0.1
     slowing: float = 500.0
@@ -54,7 +53,7 @@ class ElectronRecipe:
             self.flows,
         )
         rates = self.rate, self.slowing, self.damping
-        if min(sizes) < 1 or min(rates) <= 0 or min(self.steps, self.pretraining) < 0 or not 0 <= self.keep < 1:
+        if min(sizes) < 1 or min(rates) <= 0 or self.steps < 0 or not 0 <= self.keep < 1:
             raise InputError(
                 f"{self}", "positive sizes and rates, keep below 1, two walkers or more", "check the options"
             )

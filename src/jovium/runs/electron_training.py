@@ -138,10 +138,7 @@ class _Run(WatchedTraining):
         return eqx.filter_eval_shape(_initial, self.recipe)
 
     def _begun(self) -> State:
-        from jovium.runs.electron_pretraining import pretrained
-
-        state = _initial(self.recipe)
-        state = state._replace(psi=pretrained(self.recipe, self.system, state.psi))
+        state = eqx.filter_jit(_initial)(self.recipe)
         chains = chains_of(state.positions, state.width, jax.random.key(self.recipe.seed))
         chains = eqx.filter_jit(functools.partial(equilibrated, self.recipe))(state.psi, self.protons, chains)
         return state._replace(positions=chains.positions, width=chains.width)
