@@ -22,7 +22,9 @@ def read_config(folder: Path, of_dict: Callable[[dict[str, Any]], Recipe], what:
         return of_dict(json.loads((folder / CONFIG).read_text()))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
-            f"{folder} holds no {what}: {error}", f"a folder with {CONFIG}", "give the folder of a run"
+            f"{folder} holds no {what}: {error}",
+            f"a folder with {CONFIG} by this version",
+            "give the folder of a run; train it again if an earlier version made it",
         ) from error
 
 
