@@ -153,13 +153,16 @@ def slowly(path, count):
 def test_killed_at_random_moments_it_ends_with_the_same_labels(tmp_path):
     """Thirty kills; after each the file can be read and holds at least what was reported before."""
     path, whole = tmp_path / "killed.h5", tmp_path / "whole.h5"
+    begin = time.monotonic()
     slowly(whole, 25)
+    # On a busy machine everything takes longer, the first label too.
+    longest = max(0.09, 0.15 * (time.monotonic() - begin))
     moments, before, torn = random.Random(3), 0, 0
     fork = multiprocessing.get_context("fork")
     for _ in range(30):
         process = fork.Process(target=slowly, args=(path, 25))
         process.start()
-        time.sleep(moments.uniform(0.01, 0.09))
+        time.sleep(moments.uniform(0.1, 1.0) * longest)
         process.kill()
         process.join()
         torn += journal_path(path).exists()
@@ -172,7 +175,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_labels(tmp_path):
     assert before > 0
     assert rows(path) == rows(whole)
     assert audit(path).problems == ()
-    print(f"{before} rows before the last run, {torn} kills left a journal")
+    print(f"{before} rows before the last run, {torn} kills left a journal, {longest:.2f} s at most")
 
 
 def hydrogen_file(path, images):
