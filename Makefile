@@ -3,9 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Tests compile more than they compute: programs that are not optimised are there in two thirds of the time.
-QUICK := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
-
 .PHONY: demo test lint clean
 
 demo: $(VENV)/installed
@@ -20,7 +17,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/pyright
-	OMP_NUM_THREADS=1 XLA_FLAGS="$(QUICK)" $(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix src tests benchmarks
