@@ -35,12 +35,7 @@ CASES = {
     "chain4_1.8": Case("chain:4:1.8 --steps 340 --slowing 150", float("nan"), 0, "benchmarks/full_ci.py"),
     "square4_2.0": Case("square:2.0 --steps 600 --keep 0.9", float("nan"), 0, "benchmarks/full_ci.py"),
     "chain10_1.8": Case("chain:10:1.8 --steps 240 --slowing 150", -5.66537, 0.00052, "Motta et al. 2017"),
-    "chain10_1.4": Case(
-        "chain:10:1.4 --steps 240 --slowing 150",
-        -5.49174,
-        0.00116,
-        "Motta et al. 2017",
-    ),
+    "chain10_1.4": Case("chain:10:1.4 --steps 240 --slowing 150", -5.49174, 0.00116, "Motta et al. 2017"),
     "chain10_2.4": Case("chain:10:2.4 --steps 240 --slowing 150", -5.51869, 0.00009, "Motta et al. 2017"),
     "gas14": Case(
         "gas:14:5 --steps 200 --slowing 150 --determinants 1 --precision single",

@@ -28,6 +28,11 @@ def main() -> None:
     parser.add_argument("runs", nargs="*", type=Path, default=[Path(run) for run in DEFAULT], metavar="RUN")
     parser.add_argument("--out", type=Path, default=Path("docs/electrons/energy_against_time.png"))
     options = parser.parse_args()
+    unknown = [
+        run.name for run in options.runs if not np.isfinite(CASES[run.name].exact if run.name in CASES else np.nan)
+    ]
+    if unknown:
+        parser.error(f"no reference for {', '.join(unknown)}: name runs with one in benchmarks/electron_energies.py")
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     for run in options.runs:

@@ -20,7 +20,7 @@ def density(protons, n_pairs, n=2):
 
 @pytest.mark.parametrize(("protons", "n_pairs"), [(CHAIN, 3), (TRIANGLES, 2), (TRIANGLES, 1)])
 def test_levels_hold_every_pair_once(protons, n_pairs):
-    """tr D S is the number of pairs, and D S D = D where all levels are full or empty."""
+    """tr D S is the number of pairs; no level holds less than none or more than one."""
     found, overlap = density(protons, n_pairs)
     np.testing.assert_allclose(np.trace(found @ overlap, axis1=1, axis2=2), n_pairs, rtol=1e-9)
     np.testing.assert_allclose(found, np.swapaxes(found, 1, 2), atol=1e-12)
