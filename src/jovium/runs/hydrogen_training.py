@@ -22,12 +22,13 @@ from jovium.base.statistics import Estimate, autocorrelation_time
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
 from jovium.energy.local import LocalEnergy
-from jovium.hydrogen.estimate import electron_residuals, local_energies, proton_weights, wave_scores
+from jovium.hydrogen.estimate import electron_residuals, local_energies, wave_scores
+from jovium.hydrogen.surface import Surface
 from jovium.hydrogen.walkers import Walkers, drawn, electrons_moved, grid_of_twists, protons_moved
-from jovium.optimise.natural_gradient import flattened, unflattened
+from jovium.optimise.natural_gradient import flattened
 from jovium.optimise.step_rules import Natural, NaturalEnergy
 from jovium.protons.flow import Flow
-from jovium.protons.learning import score_table
+from jovium.protons.learning import FromHamiltonian
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.run_folder import METRICS, STATE, keep_config, read_config
 from jovium.runs.watched_training import WatchedTraining
@@ -38,9 +39,9 @@ FIRST_SWEEPS = 200
 LARGEST_STEP = 0.05
 """Change of psi in a step (square root of twice the Kullback-Leibler divergence) at most."""
 
-FLOW_DAMPING, FLOW_LARGEST_STEP = 0.1, 0.03
-"""Damping of the flow's natural gradient, and its change in a step at most: electrons must follow a flow that moves. A
-hundred configurations measure its metric roughly, and F diverged with a change of 0.1."""
+FLOW_SAMPLES, FLOW_DAMPING, FLOW_LARGEST_STEP = 128, 0.1, 0.05
+"""Configurations that the flow learns from in a step, the damping of its natural gradient, and its change in a step at
+most: electrons must follow a flow that moves."""
 
 
 Model = TypeVar("Model", Flow, WaveFunction)
@@ -52,6 +53,7 @@ class State(NamedTuple):
     flow: Flow
     psi: WaveFunction
     walkers: Walkers
+    surface: Surface
     flow_last: Float[Array, "p"]
     psi_last: Float[Array, "q"]
     step: Array
@@ -152,7 +154,7 @@ class _Run(WatchedTraining):
         walkers = program(flow, place)
         for key in jax.random.split(move, -(-FIRST_SWEEPS // recipe.sweeps)):
             walkers = self._electrons(psi, walkers, key)
-        return _first_state(flow, psi, walkers)
+        return _first_state(recipe, flow, psi, walkers)
 
     def advanced(self, seed: Array) -> tuple[State, dict[str, Array]]:
         """Protons and electrons moved, energies measured, both models changed."""
@@ -234,40 +236,33 @@ def with_parameters_of(model: Model, other: Model, name: str) -> Model:
 def initial_state(recipe: HydrogenRecipe) -> State:
     """Untrained models, protons of the flow, electrons near them."""
     flow, psi = recipe.flow(), recipe.wave_function()
-    return _first_state(flow, psi, drawn(flow, jax.random.key(0), recipe.configurations, recipe.electrons))
+    return _first_state(recipe, flow, psi, drawn(flow, jax.random.key(0), recipe.configurations, recipe.electrons))
 
 
-def _first_state(flow: Flow, psi: WaveFunction, walkers: Walkers) -> State:
+def _first_state(recipe: HydrogenRecipe, flow: Flow, psi: WaveFunction, walkers: Walkers) -> State:
+    surface = Surface.of(recipe.space, flow.base, jax.random.key(recipe.seed + 3))
     flow_last, psi_last = (0 * flattened(eqx.filter(model, eqx.is_inexact_array)) for model in (flow, psi))
-    return State(flow, psi, walkers, flow_last, psi_last, jnp.int32(0), jnp.int32(0))
+    return State(flow, psi, walkers, surface, flow_last, psi_last, jnp.int32(0), jnp.int32(0))
 
 
 def learned(
     recipe: HydrogenRecipe, state: State, walkers: Walkers, local: LocalEnergy
 ) -> tuple[State, dict[str, Array]]:
     """The state after both models learned from walkers and their local energies, and what a report needs."""
-    twists = twists_of(recipe, recipe.configurations)
-    temperature = recipe.state.temperature
     energies = local.total.real.mean(axis=1)
-    works = temperature * walkers.log_density + energies
     strength = 0.5**state.rollbacks / (1 + state.step / recipe.slowing)
+    flow, flow_last, surface, table = flow_learned(recipe, state, walkers, energies - local.pp.mean(axis=1), strength)
 
-    residuals, centred = electron_residuals(local.total, wave_scores(state.psi, walkers, twists))
+    scores = wave_scores(state.psi, walkers, twists_of(recipe, recipe.configurations))
+    residuals, centred = electron_residuals(local.total, scores)
     rule = NaturalEnergy(recipe.rate, recipe.damping, LARGEST_STEP, recipe.keep)
     psi, psi_last = rule.step(state.psi, state.psi_last, centred, residuals, strength)
-
-    table = score_table(state.flow, walkers.protons)
-    weights = proton_weights(works, recipe.twists**3) / temperature
-    gradient = unflattened(eqx.filter(state.flow, eqx.is_inexact_array), weights @ table / (len(weights) - 1))
-    learning = strength * (state.step >= recipe.waiting)
-    flow_rule = Natural(recipe.proton_rate, FLOW_DAMPING, FLOW_LARGEST_STEP)
-    flow, flow_last = flow_rule.step(state.flow, state.flow_last, gradient, table, learning)
     moved = [
         flattened(eqx.filter(after, eqx.is_inexact_array)) - flattened(eqx.filter(before, eqx.is_inexact_array))
         for after, before in ((flow, state.flow), (psi, state.psi))
     ]
     told = {
-        "works": works,
+        "works": recipe.state.temperature * walkers.log_density + energies,
         "energies": energies,
         "log_densities": walkers.log_density,
         "kinetic": local.kinetic.real.mean(axis=1),
@@ -276,4 +271,23 @@ def learned(
         "moved_protons": jnp.sqrt(jnp.mean(((table - table.mean(axis=0)) @ moved[0]) ** 2)),
         "moved_electrons": jnp.sqrt(jnp.sum((centred @ moved[1]) ** 2) / walkers.electrons[..., 0, 0].size),
     }
-    return State(flow, psi, walkers, flow_last, psi_last, state.step + 1, state.rollbacks), told
+    return State(flow, psi, walkers, surface, flow_last, psi_last, state.step + 1, state.rollbacks), told
+
+
+def flow_learned(
+    recipe: HydrogenRecipe,
+    state: State,
+    walkers: Walkers,
+    electronic: Float[Array, "b"],
+    strength: Float[Array, ""],
+) -> tuple[Flow, Float[Array, "p"], Surface, Float[Array, "m p"]]:
+    """The flow and its direction after a step down kT ln p + surface, the surface with the energies E - V_pp (hartree)
+    of the walkers, and the scores of the configurations that the flow learned from."""
+    surface = state.surface.fitted(walkers.protons, electronic, state.step.astype(electronic.dtype))
+    lesson = FromHamiltonian(lambda protons: surface(protons) / recipe.state.temperature, FLOW_SAMPLES)
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(recipe.seed + 4), state.step), state.rollbacks)
+    gradient, _, table = lesson(state.flow, key, scores=True)
+    assert table is not None
+    rule = Natural(recipe.proton_rate, FLOW_DAMPING, FLOW_LARGEST_STEP)
+    flow, last = rule.step(state.flow, state.flow_last, gradient, table, strength * (state.step >= recipe.waiting))
+    return flow, last, surface, table
