@@ -10,6 +10,7 @@ from jovium.base.space import Space
 from jovium.protons.base_density import GaussianCloud, GaussianPoint, Lattice, UniformTorus
 from jovium.protons.flow import Flow, samples
 from jovium.protons.thermodynamics import ideal_beta_free_energy, labelling_term, momentum_term, thermal_wavelength
+from jovium.protons.torus_velocity import TorusVelocity
 from jovium.protons.velocity import PairVelocity, PointVelocity
 
 CUBE = Cell(np.eye(3) * 4.2)
@@ -26,14 +27,17 @@ def disturbed(velocity, amount, seed=3):
     return jax.tree.unflatten(form, moved)
 
 
-def pairs(space, amount=0.05):
-    return disturbed(PairVelocity.of(space, n_radial=8, n_channels=3, key=jax.random.key(1)), amount)
+def pairs(space, amount=0.05, form=PairVelocity):
+    return disturbed(form.of(space, n_radial=8, n_channels=3, key=jax.random.key(1)), amount)
 
 
 FLOWS = {
     "fluid, cube": Flow(UniformTorus.of(CUBE, 5), pairs(Space.periodic(CUBE, 3.0)), 12),
     "fluid, triclinic": Flow(UniformTorus.of(ODD, 5), pairs(Space.periodic(ODD, 2.0)), 12),
     "fluid, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Space.periodic(SKEW, 3.0)), 12),
+    "torus, cube": Flow(UniformTorus.of(CUBE, 5), pairs(Space.periodic(CUBE, 3.0), form=TorusVelocity), 12),
+    "torus, triclinic": Flow(UniformTorus.of(ODD, 5), pairs(Space.periodic(ODD, 2.0), form=TorusVelocity), 12),
+    "torus, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Space.periodic(SKEW, 3.0), form=TorusVelocity), 12),
     "crystal": Flow(Lattice.of(CUBE, BCC, 0.3), pairs(Space.periodic(CUBE, 3.0)), 12),
     "cluster": Flow(GaussianCloud.of(5, 3, 1.2), pairs(Space.open(3, 5.0)), 12),
     "plane": Flow(GaussianCloud.of(4, 2, 1.2), pairs(Space.open(2, 6.0)), 12),
@@ -41,7 +45,7 @@ FLOWS = {
         GaussianPoint.of((0.5, -0.3), 0.7), disturbed(PointVelocity.of(2, scale=1.0, key=jax.random.key(2)), 0.3), 12
     ),
 }
-FLUIDS = ["fluid, cube", "fluid, triclinic", "fluid, skew"]
+FLUIDS = [name for name in FLOWS if name.startswith(("fluid", "torus"))]
 EVERY = pytest.mark.parametrize("name", FLOWS)
 EVERY_PAIR_FLOW = pytest.mark.parametrize("name", [name for name in FLOWS if name != "point"])
 

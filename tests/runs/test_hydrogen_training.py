@@ -12,11 +12,13 @@ from jovium.base.errors import InputError, JoviumError
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
 from jovium.report.hydrogen_figures import draw_training
-from jovium.runs import hydrogen_training, watched_training
+from jovium.runs import hydrogen_training, proton_training, watched_training
 from jovium.runs.fluid_report import report_run
 from jovium.runs.hydrogen_measure import _reweighted, measure_run, write_samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_training import train, trained
+from jovium.runs.proton_recipe import Recipe
+from jovium.runs.proton_systems import SystemChoice
 from jovium.runs.run_folder import read_metrics
 
 TINY = HydrogenRecipe(
@@ -163,6 +165,24 @@ def test_not_a_number_goes_back_to_the_last_good_state(run, tmp_path, monkeypatc
         reports.extend(train(folder, longer, 4))
     assert "not a number; back to step 8" in read_metrics(folder)[-1]["note"]
     assert int(trained(folder)[1].step) == 8
+
+
+def test_protons_of_another_run_come_along_when_they_live_on_a_torus(tmp_path):
+    """The flow of `jovium protons` is the first flow; one whose velocity means something else is refused."""
+    system = SystemChoice(n=2, coupling=2.0)
+    sizes = {"n_steps": 2, "n_times": 2, "n_radial": 4, "n_channels": 1, "n_chains": 16, "n_frames": 2, "batch": 16}
+    for torus in (True, False):
+        folder = tmp_path / f"protons {torus}"
+        list(proton_training.train(folder, Recipe(system=system, matching=4, energy=0, torus=torus, **sizes), every=4))
+        recipe = HydrogenRecipe(**{**TINY.__dict__, "protons": str(folder)})
+        if not torus:
+            with pytest.raises(InputError, match="--torus"):
+                hydrogen_training._Run(tmp_path / "pair", recipe)
+            continue
+        found = hydrogen_training._Run(tmp_path / "pair", recipe).state.flow
+        expected = proton_training.trained_flow(folder)[1]
+        for leaf, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_array_equal(leaf, other)
 
 
 def test_another_system_in_the_same_folder_is_refused(run):

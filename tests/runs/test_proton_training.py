@@ -21,7 +21,7 @@ from jovium.runs import proton_training
 from jovium.runs.proton_measure import measure_run, sample_run
 from jovium.runs.proton_recipe import Recipe
 from jovium.runs.proton_systems import SystemChoice
-from jovium.runs.proton_training import read_recipe, train, trained_flow
+from jovium.runs.proton_training import cost, read_recipe, train, trained_flow
 from jovium.runs.run_folder import read_metrics
 from jovium.sampling.hamiltonian import trajectories
 from jovium.sampling.metropolis import started
@@ -234,6 +234,7 @@ def test_overlapping_particles_have_no_chain():
         lambda: Recipe(energy=-1),
         lambda: Recipe(data="file.extxyz", matching=0),
         lambda: SystemChoice(n=0).target(),
+        lambda: cost(Recipe(system=SystemChoice(name="dw4"), torus=True)),
     ],
 )
 def test_settings_that_train_nothing_are_refused(wrong):

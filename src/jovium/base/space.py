@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 
 import jax.numpy as jnp
 import numpy as np
@@ -71,6 +72,12 @@ class Space:
         vectors = jnp.asarray(vectors, one.dtype)
         between = jnp.sin(angles) @ vectors
         return between, jnp.sum(between**2, axis=-1) + jnp.sum(((1 - jnp.cos(angles)) @ vectors) ** 2, axis=-1)
+
+    @property
+    def farthest(self) -> float:
+        """The largest smooth distance (bohr), at a corner of the cell."""
+        corners = np.array(list(product((0, 1), repeat=3))) @ np.array(self.vectors) / np.pi
+        return float(np.linalg.norm(corners, axis=1).max())
 
     @property
     def waves(self) -> Float[np.ndarray, "g d"]:

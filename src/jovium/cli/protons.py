@@ -97,6 +97,9 @@ def _model_options(train: argparse.ArgumentParser) -> None:
     model.add_argument("--channels", type=int, default=4, help="surroundings a particle is told of (default 4)")
     model.add_argument("--radial", type=int, default=14, help="Gaussians of radial functions (default 14)")
     model.add_argument("--times", type=int, default=4, help="times at which the velocity has parameters (default 4)")
+    model.add_argument(
+        "--torus", action="store_true", help="distances without an edge at half the cell, for cells of few particles"
+    )
     model.add_argument("--integration-steps", type=int, default=6, metavar="K", help="of Runge and Kutta (default 6)")
 
 
@@ -127,6 +130,7 @@ def run_train(options: argparse.Namespace) -> int:
         n_times=options.times,
         n_radial=options.radial,
         n_channels=options.channels,
+        torus=options.torus,
         n_frames=options.frames,
         seed=options.seed,
         data=str(options.data or ""),

@@ -86,7 +86,7 @@ def _described(space: Space, protons: Float[Array, "n 3"]) -> Float[Array, "q"]:
     distances = jnp.sqrt(squares + 1 - others)
 
     def bumps(number: int) -> Float[Array, "n n k"]:
-        centres = jnp.linspace(0, _farthest(space), number, dtype=protons.dtype)
+        centres = jnp.linspace(0, space.farthest, number, dtype=protons.dtype)
         apart = (distances[..., None] - centres) / (centres[1] - centres[0])
         return jnp.exp(-0.5 * apart**2) * others[..., None]
 
@@ -105,9 +105,3 @@ def _described(space: Space, protons: Float[Array, "n 3"]) -> Float[Array, "q"]:
             jnp.sum(rho[:, third[0]] * rho[:, third[1]] * rho[:, third[2]], axis=0),
         ]
     )
-
-
-def _farthest(space: Space) -> float:
-    """The largest smooth distance (bohr), at a corner of the cell."""
-    corners = np.array(list(product((0, 1), repeat=3))) @ np.array(space.vectors) / np.pi
-    return float(np.linalg.norm(corners, axis=1).max())

@@ -102,7 +102,7 @@ class HydrogenRecipe:
 
     def flow(self) -> Flow:
         """Protons before training: anywhere in the cell."""
-        form = {"n_times": self.times, "n_radial": self.radial, "n_channels": self.channels}
+        form = {"n_times": self.times, "n_radial": self.radial, "n_channels": self.channels, "torus": True}
         return fluid_flow(self.cell, self.n, form, self.integration_steps, self.seed)
 
     def wave_function(self) -> WaveFunction:

@@ -223,14 +223,21 @@ def with_parameters_of(model: Model, other: Model, name: str) -> Model:
     arrays, rest = eqx.partition(model, eqx.is_inexact_array)
     leaves, form = jax.tree.flatten(arrays)
     others = jax.tree.leaves(eqx.filter(other, eqx.is_inexact_array))
-    if [leaf.shape for leaf in leaves] != [leaf.shape for leaf in others]:
+    sizes, other_sizes = ([leaf.shape for leaf in found] for found in (leaves, others))
+    if sizes != other_sizes or velocity_of(model) != velocity_of(other):
         raise InputError(
-            f"{name} holds models of other sizes",
+            f"{name} holds models of another form",
             "a run of as many atoms with the sizes of this one",
-            "train it with the same --n, --channels, --radial, --times, --determinants and --features",
+            "train it with the same --n, --channels, --radial, --times, --determinants and --features; a run of"
+            " jovium protons with --torus",
         )
     leaves = [leaf.astype(mine.dtype) for leaf, mine in zip(others, leaves, strict=True)]
     return eqx.combine(jax.tree.unflatten(form, leaves), rest)
+
+
+def velocity_of(model: Flow | WaveFunction) -> type | None:
+    """The kind of velocity that a flow has."""
+    return type(model.velocity) if isinstance(model, Flow) else None
 
 
 def initial_state(recipe: HydrogenRecipe) -> State:

@@ -14,7 +14,8 @@ LESSONS = ("matching", "likelihood", "energy", "scores")
 class Recipe:
     """How a density is trained. matching, likelihood, energy, scores: steps of each lesson, in this order. rate: of a
     step, falling to zero along a cosine within each lesson, and halved by every return to a good state. n_steps: of
-    Runge and Kutta. n_times, n_radial, n_channels: size of the velocity. n_chains, n_frames: configurations sampled to
+    Runge and Kutta. n_times, n_radial, n_channels: size of the velocity; torus: that
+    of a torus. n_chains, n_frames: configurations sampled to
     learn from, unless the file `data` (extxyz) gives them. start: a run to begin with, of the same system, with as many
     radial functions and times, and no more channels."""
 
@@ -30,6 +31,7 @@ class Recipe:
     n_times: int = 4
     n_radial: int = 14
     n_channels: int = 4
+    torus: bool = False
     n_chains: int = 128
     n_frames: int = 60
     seed: int = 0
@@ -48,8 +50,9 @@ class Recipe:
 
     @property
     def form(self) -> dict[str, int]:
-        """Sizes of the velocity."""
-        return {"n_times": self.n_times, "n_radial": self.n_radial, "n_channels": self.n_channels}
+        """Sizes of the velocity, and whether it is that of a torus."""
+        sizes = {"n_times": self.n_times, "n_radial": self.n_radial, "n_channels": self.n_channels}
+        return sizes | {"torus": self.torus}
 
     @property
     def total(self) -> int:

@@ -24,6 +24,7 @@ from jovium.protons.targets import (
     Target,
     Yukawa,
 )
+from jovium.protons.torus_velocity import TorusVelocity
 from jovium.protons.velocity import PairVelocity, PointVelocity
 from jovium.runs.born_oppenheimer import BornOppenheimer
 
@@ -96,28 +97,30 @@ def lattice_sites(lattice: str, n: int, cell: Cell) -> Float[np.ndarray, "n 3"]:
 
 
 def initial_flow(choice: SystemChoice, target: Target, form: dict[str, Any], n_steps: int, seed: int) -> Flow:
-    """A flow that is the base density: form: sizes of the velocity (n_times, n_radial, n_channels)."""
+    """A flow that is the base density: form: sizes of the velocity (n_times, n_radial, n_channels), and whether it is
+    one of a torus. Raises InputError for a torus without a cell."""
     key = jax.random.key(seed)
     base = _base(choice, target)
+    if target.cell is not None:
+        return Flow(base, _periodic_velocity(target.cell, target.n_particles, form, key), n_steps)
+    sizes = dict(form)
+    if sizes.pop("torus", False):
+        raise InputError(f"a torus for {choice.name}", "a system in a cell", "leave --torus out")
     if choice.name == "double-well":
         return Flow(base, PointVelocity.of(2, scale=1.5, key=key), n_steps)
-    if target.cell is None:
-        dimensions = 2 if choice.name == "dw4" else 3
-        return Flow(
-            base,
-            PairVelocity.of(Space.open(dimensions, {"dw4": 9.0, "lj13": 5.0}[choice.name]), key=key, **form),
-            n_steps,
-        )
-    return Flow(base, _velocity(target.cell, target.n_particles, form, key), n_steps)
+    space = Space.open(*{"dw4": (2, 9.0), "lj13": (3, 5.0)}[choice.name])
+    return Flow(base, PairVelocity.of(space, key=key, **sizes), n_steps)
 
 
 def fluid_flow(cell: Cell, n: int, form: dict[str, Any], n_steps: int, seed: int) -> Flow:
     """A flow that is n particles anywhere in a cell, with a velocity of that form."""
-    return Flow(UniformTorus.of(cell, n), _velocity(cell, n, form, jax.random.key(seed)), n_steps)
+    return Flow(UniformTorus.of(cell, n), _periodic_velocity(cell, n, form, jax.random.key(seed)), n_steps)
 
 
-def _velocity(cell: Cell, n: int, form: dict[str, Any], key: PRNGKeyArray) -> PairVelocity:
-    return PairVelocity.of(Space.periodic(cell, _largest_wave(cell, n)), key=key, **form)
+def _periodic_velocity(cell: Cell, n: int, form: dict[str, Any], key: PRNGKeyArray) -> PairVelocity:
+    sizes = dict(form)
+    kind = TorusVelocity if sizes.pop("torus", False) else PairVelocity
+    return kind.of(Space.periodic(cell, _largest_wave(cell, n)), key=key, **sizes)
 
 
 def form_of(choice: SystemChoice, target: Target, form: dict[str, Any], n_steps: int) -> Flow:
