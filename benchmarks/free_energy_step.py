@@ -4,11 +4,11 @@
 
 Untrained models at rs 1.25, two electron configurations among each of B configurations of protons; one core when
 started with OMP_NUM_THREADS=1 and XLA_FLAGS=--xla_cpu_multi_thread_eigen=false. Every figure is in seconds per 1000
-electron configurations. Parts: protons (moved, with ln p), electrons (moved, 15 times), local energies, scores of both
-models, both solves; and the whole step. --published adds what the published code does in their place with the same
-models: 500 moves of the electrons (counted from ours), a Laplacian by 3N derivatives in a loop, the potential of every
-pair by a sum over 14,146 reciprocal vectors, and dense solves in the space of parameters. The Markov chain of its
-protons is left out.
+electron configurations. Parts: protons (moved, with ln p), electrons (moved, 15 times), local energies, scores and
+solve of the wave function, the lesson of the flow (from as many configurations); and the whole step. --published adds
+what the published code does in their place with the same models: 500 moves of the electrons (counted from ours), a
+Laplacian by 3N derivatives in a loop, the potential of every pair by a sum over 14,146 reciprocal vectors, and dense
+solves in the space of parameters. The Markov chain of its protons is left out.
 """
 
 import argparse
@@ -25,10 +25,10 @@ from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.energy.kinetic import kinetic_energy
 from jovium.hydrogen.estimate import local_energies, wave_scores
 from jovium.hydrogen.walkers import electrons_moved, protons_moved
-from jovium.optimise.natural_gradient import natural_direction, sample_space_direction
+from jovium.optimise.natural_gradient import sample_space_direction
 from jovium.protons.learning import score_table
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
-from jovium.runs.hydrogen_training import State, initial_state, learned, twists_of
+from jovium.runs.hydrogen_training import State, flow_learned, initial_state, learned, twists_of
 
 PUBLISHED_MOVES = 500
 FEW = 4
@@ -37,7 +37,7 @@ FEW = 4
 
 def parts(recipe: HydrogenRecipe, state: State) -> dict[str, float]:
     """Seconds of each part of our step."""
-    flow, psi, walkers = state.flow, state.psi, state.walkers
+    psi, walkers = state.psi, state.walkers
     twists, key = twists_of(recipe, recipe.configurations), jax.random.key(0)
     potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
     found = {
@@ -45,14 +45,15 @@ def parts(recipe: HydrogenRecipe, state: State) -> dict[str, float]:
         "electrons": seconds(lambda s: electrons_moved(s.psi, s.walkers, twists, recipe.sweeps, key, True), state),
         "local energies": seconds(lambda s: local_energies(s.psi, potential, s.walkers, twists), state),
         "scores of psi": seconds(lambda s: wave_scores(s.psi, s.walkers, twists), state),
-        "scores of the flow": seconds(lambda s: score_table(s.flow, s.walkers.protons), state),
     }
     table = wave_scores(psi, walkers, twists).reshape(-1, len(state.psi_last)).real
     residuals = jax.random.normal(key, (len(table),))
     found["solve of psi"] = seconds(lambda t, e: sample_space_direction(t, e, 1e-3, state.psi_last), table, residuals)
-    table = score_table(flow, walkers.protons)
-    found["solve of the flow"] = seconds(lambda t: natural_direction(t, state.flow_last, 0.1), table)
     local = eqx.filter_jit(lambda s: local_energies(s.psi, potential, s.walkers, twists))(state)
+    energies = local.total.real.mean(axis=1)
+    found["lesson of the flow"] = seconds(
+        lambda s, e: flow_learned(recipe, s, s.walkers, e, jnp.ones(()))[0], state, energies
+    )
     lesson = seconds(functools.partial(learned, recipe), state, walkers, local)
     found["whole step"] = found["protons"] + found["electrons"] + found["local energies"] + lesson
     return found
@@ -93,7 +94,8 @@ def main() -> None:
     parser.add_argument("--published", action="store_true")
     options = parser.parse_args()
     for n in options.numbers:
-        recipe = HydrogenRecipe(n=n, configurations=options.configurations)
+        b = options.configurations
+        recipe = HydrogenRecipe(n=n, configurations=b, lessons=b)
         thousands = recipe.configurations * recipe.electrons / 1000
         with jax.enable_x64(recipe.in_double_precision):
             state = initial_state(recipe)

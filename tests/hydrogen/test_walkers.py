@@ -1,4 +1,4 @@
-"""Walkers: protons that stay samples of the flow, electrons that ride along, twists, and the two gradients."""
+"""Walkers: protons that stay samples of the flow, electrons that ride along, twists, and what electrons learn from."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import pytest
 from jovium.base.cell import Cell
 from jovium.base.space import Space
 from jovium.electrons.wave_function import WaveFunction
-from jovium.hydrogen.estimate import electron_residuals, proton_weights
+from jovium.hydrogen.estimate import electron_residuals
 from jovium.hydrogen.walkers import carried, drawn, grid_of_twists, protons_moved
 from jovium.runs.proton_systems import fluid_flow
 
@@ -78,10 +78,3 @@ def test_electrons_learn_from_what_differs_among_the_same_protons():
     other = electron_residuals(energies + shift[:, None], scores + shift[:, None, None])
     for found, expected in zip(other, one, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_protons_learn_from_what_differs_at_the_same_twist():
-    works = jnp.asarray(np.random.default_rng(0).normal(size=12))
-    shifted = works + jnp.tile(jnp.arange(4.0), 3)
-    np.testing.assert_allclose(proton_weights(shifted, 4), proton_weights(works, 4), atol=1e-5)
-    assert float(jnp.abs(proton_weights(works, 4).reshape(3, 4).mean(axis=0)).max()) < 1e-6

@@ -30,6 +30,7 @@ NUMBERS = (
     ("sampling", "electrons", int, 2, "configurations of electrons for each of protons"),
     ("sampling", "sweeps", int, 15, "moves of electrons after their protons have moved"),
     ("sampling", "stride", float, 0.3, "of the walk that protons are drawn from, bohr"),
+    ("sampling", "lessons", int, 256, "configurations of protons that the flow learns from in a step"),
     ("sampling", "seed", int, 0, "of random numbers"),
     ("models", "channels", int, 4, "of the flow"),
     ("models", "radial", int, 8, "functions of a distance in the flow"),

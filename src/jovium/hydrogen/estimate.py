@@ -1,8 +1,8 @@
-"""Energies of protons and electrons together, and the two gradients that lower one number.
+"""Energies of protons and electrons together, and what the wave function learns from them.
 
 F = E_p[kT ln p(R) + E(R)], E(R) the mean local energy of psi among protons R. The wave function follows the covariance
-of local energy and score among the electrons of each R, whose mean is taken off R by R; the flow that of kT ln p + E(R)
-and d ln p / d theta among the R of one twist."""
+of local energy and score among the electrons of each R, whose mean is taken off R by R; the flow follows E(R) as fitted
+in `jovium.hydrogen.surface`."""
 
 from typing import Any
 
@@ -48,14 +48,6 @@ def electron_residuals(
     kept = clipped((energies - energies.mean(axis=1, keepdims=True)).reshape(-1)).reshape(energies.shape)
     kept, scores = (values - values.mean(axis=1, keepdims=True) for values in (kept, scores))
     return rows(kept.reshape(-1)), rows(scores.reshape(-1, scores.shape[-1]))
-
-
-def proton_weights(works: Float[Array, "b"], n_twists: int) -> Float[Array, "b"]:
-    """Clipped works less the mean of those of the same twist; configuration i has the twist i modulo n_twists."""
-    groups = works.reshape(-1, n_twists)
-    groups = groups - groups.mean(axis=0)
-    kept = clipped(groups.reshape(-1)).reshape(groups.shape)
-    return (kept - kept.mean(axis=0)).reshape(-1)
 
 
 def _over_protons(function: Any, walkers: Walkers, twists: Float[Array, "b 3"]) -> Any:

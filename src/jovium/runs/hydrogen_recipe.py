@@ -23,7 +23,8 @@ MASSES = {"H": PROTON_MASS, "D": DEUTERON_MASS}
 class HydrogenRecipe:
     """How F of n atoms at rs (bohr) and a temperature is lowered. twists: per reciprocal vector. steps, of which the
     first `waiting` change the wave function alone. configurations of protons per step, each with `electrons`
-    configurations of electrons that make `sweeps` moves; stride: of the starts of the flow (bohr). rate, damping, keep:
+    configurations of electrons that make `sweeps` moves; stride: of the starts of the flow (bohr).
+    lessons: configurations that the flow draws in a step to learn from. rate, damping, keep:
     of the wave function; proton_rate: of the flow; both fall as 1 / (1 + step / slowing). channels, radial, times,
     integration_steps: sizes of the flow; determinants, features: of the wave function. protons: a run of
     `jovium protons` with these sizes to begin with; start: a run of this kind, at any rs and temperature."""
@@ -39,6 +40,7 @@ class HydrogenRecipe:
     electrons: int = 2
     sweeps: int = 15
     stride: float = 0.3
+    lessons: int = 256
     rate: float = 0.1
     proton_rate: float = 0.2
     slowing: float = 200.0
@@ -73,7 +75,15 @@ class HydrogenRecipe:
                 f"a multiple of {n_twists}, twice or more",
                 f"take --configurations {max(2, 128 // n_twists) * n_twists}",
             )
-        sizes = self.sweeps, self.electrons - 1, self.channels, self.determinants, self.features, self.integration_steps
+        sizes = (
+            self.sweeps,
+            self.electrons - 1,
+            self.lessons - 1,
+            self.channels,
+            self.determinants,
+            self.features,
+            self.integration_steps,
+        )
         rates = self.stride, self.rate, self.proton_rate, self.slowing, self.damping
         if min(sizes) < 1 or min(rates) <= 0 or min(self.steps, self.waiting) < 0 or not 0 <= self.keep < 1:
             raise InputError(

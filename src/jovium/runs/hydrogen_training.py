@@ -39,9 +39,8 @@ FIRST_SWEEPS = 200
 LARGEST_STEP = 0.05
 """Change of psi in a step (square root of twice the Kullback-Leibler divergence) at most."""
 
-FLOW_SAMPLES, FLOW_DAMPING, FLOW_LARGEST_STEP = 128, 0.1, 0.05
-"""Configurations that the flow learns from in a step, the damping of its natural gradient, and its change in a step at
-most: electrons must follow a flow that moves."""
+FLOW_DAMPING, FLOW_LARGEST_STEP = 0.03, 0.15
+"""Damping of the flow's natural gradient, and its change in a step at most: electrons must follow a flow that moves."""
 
 
 Model = TypeVar("Model", Flow, WaveFunction)
@@ -291,7 +290,7 @@ def flow_learned(
     """The flow and its direction after a step down kT ln p + surface, the surface with the energies E - V_pp (hartree)
     of the walkers, and the scores of the configurations that the flow learned from."""
     surface = state.surface.fitted(walkers.protons, electronic, state.step.astype(electronic.dtype))
-    lesson = FromHamiltonian(lambda protons: surface(protons) / recipe.state.temperature, FLOW_SAMPLES)
+    lesson = FromHamiltonian(lambda protons: surface(protons) / recipe.state.temperature, recipe.lessons)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(recipe.seed + 4), state.step), state.rollbacks)
     gradient, _, table = lesson(state.flow, key, scores=True)
     assert table is not None
