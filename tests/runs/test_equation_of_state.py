@@ -19,8 +19,8 @@ from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_training import trained, with_parameters_of
 
 TINY = HydrogenRecipe(
-    steps=2, waiting=0, configurations=4, electrons=2, sweeps=1, lessons=8, channels=1, radial=4, times=2, integration_steps=1,
-    features=4,
+    steps=2, waiting=0, configurations=4, electrons=2, sweeps=1, lessons=8, channels=1, radial=4, times=2,
+    integration_steps=1, features=4,
 )  # fmt: skip
 
 MEASURED = {

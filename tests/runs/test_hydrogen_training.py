@@ -22,8 +22,8 @@ from jovium.runs.proton_systems import SystemChoice
 from jovium.runs.run_folder import read_metrics
 
 TINY = HydrogenRecipe(
-    steps=8, waiting=4, configurations=16, electrons=2, sweeps=2, lessons=16, channels=1, radial=4, times=2, integration_steps=2,
-    features=8,
+    steps=8, waiting=4, configurations=16, electrons=2, sweeps=2, lessons=16, channels=1, radial=4, times=2,
+    integration_steps=2, features=8,
 )  # fmt: skip
 
 
