@@ -101,7 +101,7 @@ def test_parameters_know_nothing_of_the_cell_but_of_their_sizes():
     assert moved.space == large.space
     for one, other in zip(jax.tree.leaves(moved), jax.tree.leaves(shaken), strict=True):
         np.testing.assert_array_equal(one, other)
-    with pytest.raises(InputError, match="other sizes"):
+    with pytest.raises(InputError, match="of another form"):
         with_parameters_of(replace(TINY, features=8).wave_function(), small, "another run")
 
 
