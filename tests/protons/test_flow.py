@@ -36,7 +36,6 @@ FLOWS = {
     "fluid, triclinic": Flow(UniformTorus.of(ODD, 5), pairs(Space.periodic(ODD, 2.0)), 12),
     "fluid, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Space.periodic(SKEW, 3.0)), 12),
     "torus, cube": Flow(UniformTorus.of(CUBE, 5), pairs(Space.periodic(CUBE, 3.0), form=TorusVelocity), 12),
-    "torus, triclinic": Flow(UniformTorus.of(ODD, 5), pairs(Space.periodic(ODD, 2.0), form=TorusVelocity), 12),
     "torus, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Space.periodic(SKEW, 3.0), form=TorusVelocity), 12),
     "crystal": Flow(Lattice.of(CUBE, BCC, 0.3), pairs(Space.periodic(CUBE, 3.0)), 12),
     "cluster": Flow(GaussianCloud.of(5, 3, 1.2), pairs(Space.open(3, 5.0)), 12),

@@ -22,8 +22,8 @@ from jovium.runs.proton_systems import SystemChoice
 from jovium.runs.run_folder import read_metrics
 
 TINY = HydrogenRecipe(
-    steps=8, waiting=4, configurations=16, electrons=2, sweeps=2, lessons=16, channels=1, radial=4, times=2,
-    integration_steps=2, features=8,
+    steps=8, waiting=4, proton_rate=0.01, configurations=16, electrons=2, sweeps=2, lessons=16, channels=1,
+    radial=4, times=2, integration_steps=2, features=8,
 )  # fmt: skip
 
 
@@ -183,6 +183,37 @@ def test_protons_of_another_run_come_along_when_they_live_on_a_torus(tmp_path):
         expected = proton_training.trained_flow(folder)[1]
         for leaf, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
             np.testing.assert_array_equal(leaf, other)
+
+
+def test_a_flow_that_is_integrated_badly_takes_more_steps(run, tmp_path, monkeypatch):
+    """The error is told, the steps are doubled at the same rate, kept with the run, and the run goes on with them."""
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    monkeypatch.setattr(hydrogen_training, "INTEGRATION_TOLERANCE", 0.0)
+    monkeypatch.setattr(hydrogen_training, "MOST_INTEGRATION_STEPS", 4)
+    longer = HydrogenRecipe(**{**TINY.__dict__, "steps": 12})
+    reports = list(train(folder, longer, 4))
+    assert [report.note.partition(";")[2] for report in reports] == [" back to step 8 with 4 steps of integration", ""]
+    state = trained(folder)[1]
+    assert state.flow.n_steps == 4
+    assert int(state.rollbacks) == 0
+    assert hydrogen_training._Run(folder, longer).state.flow.n_steps == 4
+
+
+def test_the_error_of_integration_is_what_better_integration_gains():
+    """A flow that was shaken, in one step and in eight: ln p changes by as much as the reverse way says."""
+    leaves, form = jax.tree.flatten(TINY.flow())
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+    moved = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    flow = jax.tree.unflatten(form, moved)
+    starts = flow.base.sample(jax.random.key(1))[None]
+    errors = [
+        float(hydrogen_training.integration_errors(flow.with_steps(n), flow.with_steps(32), starts)[0])
+        for n in (1, 2, 16)
+    ]
+    assert abs(errors[0]) > 10 * abs(errors[2])
+    assert abs(errors[0]) > abs(errors[1]) > abs(errors[2])
+    assert abs(errors[2]) < 1e-3
 
 
 def test_another_system_in_the_same_folder_is_refused(run):

@@ -95,6 +95,7 @@ def line_of(report: Any) -> str:
         f"step {report.step:5d}  F {report.free_energy:.5f} +- {report.free_energy_error:.5f}  "
         f"E {report.energy:.5f} +- {report.energy_error:.5f} Ha/atom  S {report.entropy:.3f} kB  "
         f"P {PRESSURE_GPA * report.pressure:.0f} GPa  variance {report.variance:.4f}  "
-        f"lag {report.lag:.4f} +- {report.lag_error:.4f}  acceptance {report.acceptance:.2f}  {report.seconds:.0f} s"
+        f"lag {report.lag:.4f} +- {report.lag_error:.4f}  integration {report.integration_error:.0e}  "
+        f"acceptance {report.acceptance:.2f}  {report.seconds:.0f} s"
     )
     return f"{line}  [{report.note}]" if report.note else line

@@ -24,11 +24,11 @@ from jovium.electrons.wave_function import WaveFunction
 from jovium.energy.local import LocalEnergy
 from jovium.hydrogen.estimate import electron_residuals, local_energies, wave_scores
 from jovium.hydrogen.surface import Surface
-from jovium.hydrogen.walkers import Walkers, drawn, electrons_moved, grid_of_twists, protons_moved
+from jovium.hydrogen.walkers import Walkers, carried, drawn, electrons_moved, grid_of_twists, protons_moved
 from jovium.optimise.natural_gradient import flattened
 from jovium.optimise.step_rules import Natural, NaturalEnergy
 from jovium.protons.flow import Flow
-from jovium.protons.learning import FromHamiltonian
+from jovium.protons.learning import CHUNK, FromHamiltonian
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.run_folder import METRICS, STATE, keep_config, read_config
 from jovium.runs.watched_training import WatchedTraining
@@ -42,6 +42,11 @@ LARGEST_STEP = 0.05
 FLOW_DAMPING, FLOW_LARGEST_STEP = 0.03, 0.15
 """Damping of the flow's natural gradient, and its change in a step at most: electrons must follow a flow that moves."""
 
+INTEGRATION_TOLERANCE, MOST_INTEGRATION_STEPS, STEPS_KEPT = 2e-4, 64, "integration_steps"
+"""Integration error of F (hartree per atom) at which the steps of the flow are doubled; where they are kept."""
+
+LARGEST_GAIN = 10.0
+"""Of ln p by better integration: one configuration does not decide."""
 
 Model = TypeVar("Model", Flow, WaveFunction)
 
@@ -64,7 +69,8 @@ class Progress:
     """Where training is, over the steps of a report. Per atom: F, E (hartree), S (k_B), the nuclei's momenta included;
     P in hartree / bohr^3. variance: of the local energy among the electrons of one configuration of protons (Ha^2 per
     atom); lag: by how much E (hartree per atom) would change if the electrons had moved three times as long after the
-    protons, with its error."""
+    protons, with its error; integration_error: by how much F (hartree per atom) would change with twice the steps of
+    the flow."""
 
     step: int
     free_energy: float
@@ -76,6 +82,7 @@ class Progress:
     variance: float
     lag: float
     lag_error: float
+    integration_error: float
     acceptance: float
     moved_protons: float
     moved_electrons: float
@@ -99,12 +106,18 @@ def trained(folder: Path) -> tuple[HydrogenRecipe, State]:
     """The recipe and the state of a run directory. Raises InputError when there is none."""
     recipe = read_recipe(folder)
     with jax.enable_x64(recipe.in_double_precision):
-        return recipe, checkpoint.load(folder / STATE, eqx.filter_eval_shape(initial_state, recipe))
+        return recipe, checkpoint.load(folder / STATE, _form(folder, recipe))
 
 
 def read_recipe(folder: Path) -> HydrogenRecipe:
     """What a run directory trains. Raises InputError when it is none."""
     return read_config(folder, HydrogenRecipe.of_dict, "free-energy run")
+
+
+def _form(folder: Path, recipe: HydrogenRecipe) -> State:
+    form = eqx.filter_eval_shape(initial_state, recipe)
+    steps = checkpoint.read_facts(folder / STATE).get(STEPS_KEPT, recipe.integration_steps)
+    return form._replace(flow=form.flow.with_steps(steps))
 
 
 def twists_of(recipe: HydrogenRecipe, n: int) -> Float[Array, "b 3"]:
@@ -130,12 +143,17 @@ class _Run(WatchedTraining):
             lambda psi, walkers, key: electrons_moved(psi, walkers, twists, recipe.sweeps, key, True)
         )
         self._energies = eqx.filter_jit(lambda psi, walkers: local_energies(psi, potential, walkers, twists))
+        self._integration = eqx.filter_jit(integration_errors)
         self._lesson = eqx.filter_jit(functools.partial(learned, recipe))
         self.state = self.state or self._begun()
 
     def form(self) -> State:
         """The form of a state."""
-        return eqx.filter_eval_shape(initial_state, self.recipe)
+        return _form(self.folder, self.recipe)
+
+    def facts(self) -> dict[str, Any]:
+        """The steps the flow is integrated in by now."""
+        return {STEPS_KEPT: self.state.flow.n_steps}
 
     def _begun(self) -> State:
         recipe = self.recipe
@@ -177,9 +195,30 @@ class _Run(WatchedTraining):
         """Without the last directions."""
         return state._replace(flow_last=0 * state.flow_last, psi_last=0 * state.psi_last)
 
+    def objection(self, report: Progress) -> str:
+        """A flow learns to be integrated badly where that seems to lower F."""
+        if abs(report.integration_error) < INTEGRATION_TOLERANCE or self.state.flow.n_steps >= MOST_INTEGRATION_STEPS:
+            return ""
+        return f"integration error {report.integration_error:.1e} Ha per atom"
+
+    def mended(self, good: State, note: str) -> tuple[State, str]:
+        """As always; after an integration error the same rate and twice the steps of integration."""
+        if not note.startswith("integration"):
+            return super().mended(good, note)
+        steps = 2 * good.flow.n_steps
+        return self.forgetful(good)._replace(flow=good.flow.with_steps(steps)), f"{steps} steps of integration"
+
     def minimised(self, report: Progress) -> tuple[float, float]:
         """F per atom."""
         return report.free_energy, report.free_energy_error
+
+    def _integration_error(self) -> float:
+        """What F per atom (hartree) of the walkers would gain with twice as many steps of integration."""
+        flow = self.state.flow
+        better = flow.with_steps(2 * flow.n_steps)
+        gained = np.asarray(self._integration(flow, better, self.state.walkers.starts), float)
+        gained = np.clip(gained, -LARGEST_GAIN, LARGEST_GAIN).mean()
+        return float(gained) * self.recipe.state.temperature / self.recipe.n
 
     def report(self, found: list[dict[str, np.ndarray]], note: str = "") -> Progress:
         """Over the steps since the last report."""
@@ -208,6 +247,7 @@ class _Run(WatchedTraining):
             variance=float(gathered["variance"].mean()) / n,
             lag=float(lag.mean()),
             lag_error=float(lag.std(ddof=1) / np.sqrt(len(lag))),
+            integration_error=self._integration_error(),
             acceptance=float(gathered["acceptance"].mean()),
             moved_protons=float(found[-1]["moved_protons"]),
             moved_electrons=float(found[-1]["moved_electrons"]),
@@ -278,6 +318,12 @@ def learned(
         "moved_electrons": jnp.sqrt(jnp.sum((centred @ moved[1]) ** 2) / walkers.electrons[..., 0, 0].size),
     }
     return State(flow, psi, walkers, surface, flow_last, psi_last, state.step + 1, state.rollbacks), told
+
+
+def integration_errors(flow: Flow, better: Flow, starts: Float[Array, "b n 3"]) -> Float[Array, "b"]:
+    """ln p by a better integration, back from where the flow ends, less ln p as the flow says."""
+    protons, log_density = carried(flow, starts)
+    return jax.lax.map(better.log_density, protons, batch_size=min(CHUNK, len(protons))) - log_density
 
 
 def flow_learned(

@@ -60,6 +60,20 @@ class WatchedTraining(ABC):
     def minimised(self, report: Any) -> tuple[float, float]:
         """The value that training lowers and its error."""
 
+    def objection(self, report: Any) -> str:
+        """What else is wrong with a report, or nothing."""
+        del report
+        return ""
+
+    def mended(self, good: Any, note: str) -> tuple[Any, str]:
+        """The state to go on with after a good one that led to `note`, and what is different about it."""
+        del note
+        return self.forgetful(good)._replace(rollbacks=good.rollbacks + 1), "half the rate"
+
+    def facts(self) -> dict[str, Any]:
+        """What the form of a state depends on, kept beside it."""
+        return {}
+
     def until_done(self, every: int) -> Iterator[Any]:
         """Steps and reports until the recipe is at its end."""
         seed = jax.random.key(self.recipe.seed)
@@ -75,6 +89,7 @@ class WatchedTraining(ABC):
         report = self.report(found)
         note = "" if _finite(found[-1]) else "not a number"
         note = note or verdict(self.minimised(report), self.good, self.jump, self.spread, self.unit)
+        note = note or self.objection(report)
         if note:
             if int(good.rollbacks) >= MOST_ROLLBACKS:
                 raise JoviumError(
@@ -82,11 +97,11 @@ class WatchedTraining(ABC):
                     "training that stays finite",
                     "the last good state is kept; train with lower rates or more samples per step in another folder",
                 )
-            self.state = self.forgetful(good)._replace(rollbacks=good.rollbacks + 1)
-            report = self.report(found, f"{note}; back to step {int(good.step)} with half the rate")
+            self.state, change = self.mended(good, note)
+            report = self.report(found, f"{note}; back to step {int(good.step)} with {change}")
         else:
             self.good = self.minimised(report)
-        checkpoint.save(self.folder / STATE, self.state, {"good": self.good})
+        checkpoint.save(self.folder / STATE, self.state, {"good": self.good, **self.facts()})
         keep_report(self.folder, report)
         return report
 
