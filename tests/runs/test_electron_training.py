@@ -85,7 +85,7 @@ def test_measuring_gives_parts_that_add_up(run):
     assert (run / "g_of_r.csv").read_text().startswith("r_bohr,g_up_down")
 
 
-@pytest.mark.parametrize("settings", [{"optimiser": "adam", "rate": 0.002}, {"mover": "langevin"}, {"blocks": 2}])
+@pytest.mark.parametrize("settings", [{"optimiser": "adam", "rate": 0.002, "mover": "langevin"}, {"blocks": 2}])
 def test_other_ways_to_step_and_to_move(tmp_path, settings):
     reports = finished(tmp_path, every=4, steps=4, **settings)
     assert np.isfinite(reports[-1].energy)
