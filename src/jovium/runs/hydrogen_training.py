@@ -42,7 +42,7 @@ LARGEST_STEP = 0.05
 FLOW_DAMPING, FLOW_LARGEST_STEP = 0.03, 0.15
 """Damping of the flow's natural gradient, and its change in a step at most: electrons must follow a flow that moves."""
 
-INTEGRATION_TOLERANCE, MOST_INTEGRATION_STEPS, STEPS_KEPT = 2e-4, 64, "integration_steps"
+INTEGRATION_TOLERANCE, MOST_INTEGRATION_STEPS, STEPS_KEPT = 5e-4, 64, "integration_steps"
 """Integration error of F (hartree per atom) at which the steps of the flow are doubled; where they are kept."""
 
 LARGEST_GAIN = 10.0
