@@ -189,7 +189,7 @@ def test_a_flow_that_is_integrated_badly_takes_more_steps(run, tmp_path, monkeyp
     """The error is told, the steps are doubled at the same rate, kept with the run, and the run goes on with them."""
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
-    monkeypatch.setattr(hydrogen_training, "INTEGRATION_TOLERANCE", 0.0)
+    monkeypatch.setattr(hydrogen_training, "INTEGRATION_TOLERANCE", -1.0)
     monkeypatch.setattr(hydrogen_training, "MOST_INTEGRATION_STEPS", 4)
     longer = HydrogenRecipe(**{**TINY.__dict__, "steps": 12})
     reports = list(train(folder, longer, 4))

@@ -196,8 +196,8 @@ class _Run(WatchedTraining):
         return state._replace(flow_last=0 * state.flow_last, psi_last=0 * state.psi_last)
 
     def objection(self, report: Progress) -> str:
-        """A flow learns to be integrated badly where that seems to lower F."""
-        if abs(report.integration_error) < INTEGRATION_TOLERANCE or self.state.flow.n_steps >= MOST_INTEGRATION_STEPS:
+        """A flow learns to be integrated badly where that seems to lower F; errors that raise it are unlearnt."""
+        if report.integration_error < INTEGRATION_TOLERANCE or self.state.flow.n_steps >= MOST_INTEGRATION_STEPS:
             return ""
         return f"integration error {report.integration_error:.1e} Ha per atom"
 
