@@ -39,7 +39,7 @@ FIRST_SWEEPS = 200
 LARGEST_STEP = 0.05
 """Change of psi in a step (square root of twice the Kullback-Leibler divergence) at most."""
 
-FLOW_DAMPING, FLOW_LARGEST_STEP = 0.03, 0.15
+FLOW_DAMPING, FLOW_LARGEST_STEP = 0.1, 0.05
 """Damping of the flow's natural gradient, and its change in a step at most: electrons must follow a flow that moves."""
 
 INTEGRATION_TOLERANCE, MOST_INTEGRATION_STEPS, STEPS_KEPT = 5e-4, 64, "integration_steps"
