@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from electron_energies import CASES
 
 from jovium.report.data_figures import save
@@ -18,6 +19,12 @@ from jovium.runs.run_folder import read_metrics
 
 DEFAULT = [f"data/electrons/{name}" for name in ("chain10_1.4", "chain10_1.8", "chain10_2.4", "bcc16_1.31")]
 SHOWN = "seconds", "energy", "error"
+
+
+def on_end(seconds: Float[np.ndarray, "s"]) -> Float[np.ndarray, "s"]:
+    """The seconds of a training that was continued, where every start counts from zero, one after the other."""
+    restarts = np.flatnonzero(np.diff(seconds) < 0)
+    return seconds + sum((np.arange(len(seconds)) > restart) * seconds[restart] for restart in restarts)
 
 
 def main() -> None:
@@ -38,6 +45,7 @@ def main() -> None:
     for run in options.runs:
         reports, n = read_metrics(run), len(read_recipe(run).system.protons)
         seconds, energy, error = (np.array([report[name] for report in reports]) for name in SHOWN)
+        seconds = on_end(seconds)
         above = 1000 * (energy - CASES[run.name].exact) / n
         axes.errorbar(seconds, above, 1000 * error / n, fmt="o-", ms=3, capsize=1.5, label=run.name)
     axes.set_yscale("symlog", linthresh=1.0)
