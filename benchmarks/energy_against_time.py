@@ -10,8 +10,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 from electron_energies import CASES
+from jaxtyping import Float
 
 from jovium.report.data_figures import save
 from jovium.runs.electron_training import read_recipe
