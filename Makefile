@@ -9,7 +9,7 @@ demo: $(VENV)/installed
 	$(BIN)/jovium crystal cs-iv --rs 1.30 --out demo/cs-iv.vasp
 	$(BIN)/jovium analyse demo/cs-iv.vasp --compare --out demo/cs-iv
 	$(BIN)/jovium analyse examples/fluid_54_rs1.40_3000K.extxyz --out demo/fluid
-	$(BIN)/jovium free-energy demo/pair --n 2 --steps 80 --waiting 20 --configurations 64 --every 10
+	$(BIN)/jovium free-energy demo/pair --n 2 --steps 80 --waiting 20 --configurations 64 --lessons 64 --every 10
 	$(BIN)/jovium measure demo/pair --batches 8 --looks 16
 	$(BIN)/jovium report demo/pair
 

@@ -201,17 +201,17 @@ def test_a_flow_that_is_integrated_badly_takes_more_steps(run, tmp_path, monkeyp
 
 
 def test_the_error_of_integration_is_what_better_integration_gains():
-    """A flow that was shaken, in one step and in eight: ln p changes by as much as the reverse way says."""
+    """A flow that was shaken, in one step, in two and in eight: ln p changes by as much as the reverse way says."""
     leaves, form = jax.tree.flatten(TINY.flow())
     keys = jax.random.split(jax.random.key(0), len(leaves))
-    moved = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    moved = [leaf + 0.01 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
     flow = jax.tree.unflatten(form, moved)
     starts = flow.base.sample(jax.random.key(1))[None]
     errors = [
         float(hydrogen_training.integration_errors(flow.with_steps(n), flow.with_steps(32), starts)[0])
-        for n in (1, 2, 16)
+        for n in (1, 2, 8)
     ]
-    assert abs(errors[0]) > 10 * abs(errors[2])
+    assert abs(errors[0]) > 1
     assert abs(errors[0]) > abs(errors[1]) > abs(errors[2])
     assert abs(errors[2]) < 1e-3
 
