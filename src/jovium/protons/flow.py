@@ -33,8 +33,8 @@ the error of the classical method, for the flows of docs/protons.md."""
 
 
 FEW = 4
-"""Particles up to which the stages are a loop: six copies of a velocity and its derivatives take the compiler three times
-as long, and a loop takes fourteen particles twice as long in every step."""
+"""Particles up to which the stages are a loop: six copies of a velocity and its derivatives take the compiler three
+times as long, and a loop takes fourteen particles twice as long in every step."""
 
 
 class Carried(NamedTuple):
