@@ -225,7 +225,7 @@ def test_another_system_in_the_same_folder_is_refused(run):
     "wrong",
     [
         {"n": 3}, {"n": 0}, {"rs": 0.0}, {"rs": float("nan")}, {"kelvin": -1.0}, {"twists": 3}, {"twists": 0},
-        {"isotope": "T"}, {"electrons": 1}, {"keep": 1.0}, {"rate": 0.0},
+        {"isotope": "T"}, {"electrons": 1}, {"keep": 1.0}, {"rate": 0.0}, {"lessons": 100},
     ],
     ids=str,
 )  # fmt: skip

@@ -13,6 +13,7 @@ from jovium.base.units import DEUTERON_MASS, PROTON_MASS, kelvin_to_hartree
 from jovium.electrons.wave_function import WaveFunction, needs_double_precision
 from jovium.hydrogen.thermodynamics import HydrogenState
 from jovium.protons.flow import Flow
+from jovium.protons.learning import CHUNK
 from jovium.runs.proton_systems import fluid_flow
 
 MASSES = {"H": PROTON_MASS, "D": DEUTERON_MASS}
@@ -84,6 +85,10 @@ class HydrogenRecipe:
             self.features,
             self.integration_steps,
         )
+        if self.lessons > CHUNK and self.lessons % CHUNK:
+            raise InputError(
+                f"{self.lessons} lessons", f"at most {CHUNK}, or a multiple of {CHUNK}", "take --lessons 256"
+            )
         rates = self.stride, self.rate, self.proton_rate, self.slowing, self.damping
         if min(sizes) < 1 or min(rates) <= 0 or min(self.steps, self.waiting) < 0 or not 0 <= self.keep < 1:
             raise InputError(

@@ -14,9 +14,9 @@ LESSONS = ("matching", "likelihood", "energy", "scores")
 class Recipe:
     """How a density is trained. matching, likelihood, energy, scores: steps of each lesson, in this order. rate: of a
     step, falling to zero along a cosine within each lesson, and halved by every return to a good state. n_steps: of
-    Runge and Kutta. n_times, n_radial, n_channels: size of the velocity; torus: that
-    of a torus. n_chains, n_frames: configurations sampled to
-    learn from, unless the file `data` (extxyz) gives them. start: a run to begin with, of the same system, with as many
+    Runge and Kutta. n_times, n_radial, n_channels: size of the velocity; torus: that of a torus. n_chains,
+    n_frames: configurations sampled to learn from,
+    unless the file `data` (extxyz) gives them. start: a run to begin with, of the same system, with as many
     radial functions and times, and no more channels."""
 
     system: SystemChoice = field(default_factory=SystemChoice)
