@@ -71,6 +71,14 @@ def add_recipe_options(parser: argparse.ArgumentParser, leave_out: tuple[str, ..
     )
 
 
+    groups["models"].add_argument(
+        "--psi",
+        default="",
+        metavar="RUN0",
+        help="begin with the wave function of this run, of any number of atoms; of jovium electrons too",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import fields

@@ -39,6 +39,12 @@ def grid_of_twists(vectors: tuple[tuple[float, ...], ...], n: int) -> Float[np.n
     return fractional @ (2 * np.pi * np.linalg.inv(np.array(vectors)).T)
 
 
+def kinds_of_twists(twists: Float[np.ndarray, "b 3"]) -> Float[np.ndarray, "b k"]:
+    """1 for the length that a twist has, 0 for all others: in a cube twists of one length are mostly alike."""
+    lengths = np.round(np.linalg.norm(twists, axis=1), 6)
+    return (lengths[:, None] == np.unique(lengths)).astype(float)
+
+
 def drawn(flow: Flow, key: PRNGKeyArray, b: int, m: int) -> Walkers:
     """Independent protons, electrons of both spins in turn near protons of their own."""
     starts, kick = jax.random.split(key)

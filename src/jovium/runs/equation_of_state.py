@@ -55,7 +55,7 @@ class Scan:
         first = replace(self.recipe, rs=self.states[0][0], kelvin=self.states[0][1])
         found = [(places[0], first)]
         for (before, place), (rs, kelvin) in zip(pairwise(places), self.states[1:], strict=True):
-            later = replace(self.recipe, rs=rs, kelvin=kelvin, steps=self.later, protons="", start=str(before))
+            later = replace(self.recipe, rs=rs, kelvin=kelvin, steps=self.later, protons="", psi="", start=str(before))
             found.append((place, later))
         return found
 

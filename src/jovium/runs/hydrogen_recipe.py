@@ -28,7 +28,8 @@ class HydrogenRecipe:
     lessons: configurations that the flow draws in a step to learn from. rate, damping, keep:
     of the wave function; proton_rate: of the flow; both fall as 1 / (1 + step / slowing). channels, radial, times,
     integration_steps: sizes of the flow; determinants, features: of the wave function. protons: a run of
-    `jovium protons` with these sizes to begin with; start: a run of this kind, at any rs and temperature."""
+    `jovium protons` with these sizes to begin with; psi: a run of this kind or of `jovium electrons`, of any number of
+    atoms, whose wave function to begin with; start: a run of this kind, at any rs and temperature."""
 
     n: int = 2
     rs: float = 1.25
@@ -54,6 +55,7 @@ class HydrogenRecipe:
     determinants: int = 1
     features: int = 32
     protons: str = ""
+    psi: str = ""
     start: str = ""
     seed: int = 0
 

@@ -24,7 +24,15 @@ from jovium.electrons.wave_function import WaveFunction
 from jovium.energy.local import LocalEnergy
 from jovium.hydrogen.estimate import electron_residuals, local_energies, wave_scores
 from jovium.hydrogen.surface import Surface
-from jovium.hydrogen.walkers import Walkers, carried, drawn, electrons_moved, grid_of_twists, protons_moved
+from jovium.hydrogen.walkers import (
+    Walkers,
+    carried,
+    drawn,
+    electrons_moved,
+    grid_of_twists,
+    kinds_of_twists,
+    protons_moved,
+)
 from jovium.optimise.natural_gradient import flattened
 from jovium.optimise.step_rules import Natural, NaturalEnergy
 from jovium.protons.flow import Flow
@@ -122,8 +130,12 @@ def _form(folder: Path, recipe: HydrogenRecipe) -> State:
 
 def twists_of(recipe: HydrogenRecipe, n: int) -> Float[Array, "b 3"]:
     """The grid of twists, configuration i with the twist i modulo their number."""
+    return jnp.asarray(_grid(recipe, n), float)
+
+
+def _grid(recipe: HydrogenRecipe, n: int) -> Float[np.ndarray, "b 3"]:
     grid = grid_of_twists(recipe.space.vectors or (), recipe.twists)
-    return jnp.asarray(np.tile(grid, (n // len(grid), 1)), float)
+    return np.tile(grid, (n // len(grid), 1))
 
 
 class _Run(WatchedTraining):
@@ -166,6 +178,8 @@ class _Run(WatchedTraining):
             from jovium.runs.proton_training import trained_flow
 
             flow = with_parameters_of(flow, trained_flow(Path(recipe.protons))[1], recipe.protons)
+        if recipe.psi:
+            psi = with_parameters_of(psi, wave_function_of(Path(recipe.psi)), recipe.psi)
         place, move = jax.random.split(jax.random.key(recipe.seed + 1))
         program = eqx.filter_jit(lambda flow, key: drawn(flow, key, recipe.configurations, recipe.electrons))
         walkers = program(flow, place)
@@ -267,11 +281,20 @@ def with_parameters_of(model: Model, other: Model, name: str) -> Model:
         raise InputError(
             f"{name} holds models of another form",
             "a run of as many atoms with the sizes of this one",
-            "train it with the same --n, --channels, --radial, --times, --determinants and --features; a run of"
-            " jovium protons with --torus",
+            "train it with the same --channels, --radial, --times, --determinants and --features, a flow with the same"
+            " --n too; a run of jovium protons with --torus",
         )
     leaves = [leaf.astype(mine.dtype) for leaf, mine in zip(others, leaves, strict=True)]
     return eqx.combine(jax.tree.unflatten(form, leaves), rest)
+
+
+def wave_function_of(folder: Path) -> WaveFunction:
+    """The wave function of a free-energy run, or of one of `jovium electrons`. Raises InputError for another folder."""
+    from jovium.runs import electron_training
+    from jovium.runs.run_folder import CONFIG
+
+    of_electrons = '"structure"' in (folder / CONFIG).read_text() if (folder / CONFIG).exists() else False
+    return electron_training.trained(folder)[1].psi if of_electrons else trained(folder)[1].psi
 
 
 def velocity_of(model: Flow | WaveFunction) -> type | None:
@@ -286,7 +309,8 @@ def initial_state(recipe: HydrogenRecipe) -> State:
 
 
 def _first_state(recipe: HydrogenRecipe, flow: Flow, psi: WaveFunction, walkers: Walkers) -> State:
-    surface = Surface.of(recipe.space, flow.base, jax.random.key(recipe.seed + 3))
+    n_kinds = kinds_of_twists(_grid(recipe, recipe.configurations)).shape[1]
+    surface = Surface.of(recipe.space, flow.base, n_kinds, jax.random.key(recipe.seed + 3))
     flow_last, psi_last = (0 * flattened(eqx.filter(model, eqx.is_inexact_array)) for model in (flow, psi))
     return State(flow, psi, walkers, surface, flow_last, psi_last, jnp.int32(0), jnp.int32(0))
 
@@ -335,7 +359,8 @@ def flow_learned(
 ) -> tuple[Flow, Float[Array, "p"], Surface, Float[Array, "m p"]]:
     """The flow and its direction after a step down kT ln p + surface, the surface with the energies E - V_pp (hartree)
     of the walkers, and the scores of the configurations that the flow learned from."""
-    surface = state.surface.fitted(walkers.protons, electronic, state.step.astype(electronic.dtype))
+    kinds = kinds_of_twists(_grid(recipe, recipe.configurations))
+    surface = state.surface.fitted(walkers.protons, electronic, kinds, state.step.astype(electronic.dtype))
     lesson = FromHamiltonian(lambda protons: surface(protons) / recipe.state.temperature, recipe.lessons)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(recipe.seed + 4), state.step), state.rollbacks)
     gradient, _, table = lesson(state.flow, key, scores=True)
