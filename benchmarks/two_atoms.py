@@ -7,7 +7,7 @@ grid of that vector (corners that the cube's symmetry makes alike only once), an
 
     F = -kT ln [ V / (2 Lambda^6) int exp(-beta E(r)) dr ]
 
-is summed. The same in cells whose edges are longer and shorter by a share `strain` gives P = -dF/dV beside the virial,
+is summed. P is the virial with what the wave function adds that is no eigenstate. The same in cells whose edges are longer and shorter by a share `strain` gives P = -dF/dV beside the virial,
 and at temperatures 2 % above and below S = -dF/dT. RUN/measure.json, from `jovium measure RUN`, is printed beside.
 """
 
@@ -26,8 +26,9 @@ from jaxtyping import Array, Float
 from jovium.base.units import KELVIN_HARTREE, PRESSURE_GPA
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
-from jovium.hydrogen.estimate import local_energies
+from jovium.hydrogen.estimate import dilation_force, dilation_scores, local_energies
 from jovium.hydrogen.walkers import Walkers, electrons_moved, grid_of_twists
+from jovium.runs.hydrogen_measure import STRAIN, strained
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_training import trained, with_parameters_of
 
@@ -37,12 +38,13 @@ AT_ONCE, ELECTRONS, SWEEPS, APART = 8, 8, 300, 10
 
 @dataclass(frozen=True)
 class Surface:
-    """E and K of a wave function (hartree) of two atoms at vectors of a grid, errors of E, and how many vectors each
-    stands for."""
+    """E, K and the force of a strained wave function (`dilation_force`, hartree) of two atoms at vectors of a grid,
+    errors of E, and how many vectors each stands for."""
 
     recipe: HydrogenRecipe
     energies: Float[np.ndarray, "g"]
     kinetic: Float[np.ndarray, "g"]
+    forces: Float[np.ndarray, "g"]
     errors: Float[np.ndarray, "g"]
     weights: Float[np.ndarray, "g"]
 
@@ -55,19 +57,23 @@ class Surface:
         # ln p of the two protons is that of one vector, anywhere in the cell.
         free = self.energies.min() - kT * (np.log(whole) + 2 * np.log(state.volume))
         works = np.full(2, free)
-        energies, kinetic = np.full(2, shares @ self.energies), np.full(2, shares @ self.kinetic)
+        energies, kinetic, forces = (
+            np.full(2, shares @ rows) for rows in (self.energies, self.kinetic, self.forces)
+        )
         log_densities = (works - energies) / kT
         slope = shares * (1 - (self.energies - energies[0]) / kT)
         values = {
             "F": state.free_energy(works).value,
             "E": state.energy(energies).value,
             "S": state.entropy(log_densities).value,
-            "P": state.pressure(kinetic, energies).value * PRESSURE_GPA,
+            "P": state.pressure(kinetic, energies, forces).value * PRESSURE_GPA,
+            "virial": state.pressure(kinetic, energies).value * PRESSURE_GPA,
         }
         of_free, of_energy = (np.sqrt(np.sum((row * self.errors) ** 2)) / 2 for row in (shares, slope))
         # K and E of one sample differ by what the virial theorem leaves; twice the error of E is a safe one of 2 K + V.
         errors = {"F": of_free, "E": of_energy, "S": float(np.hypot(of_free, of_energy) / kT)}
-        return values, {**errors, "P": 2 * 2 * of_energy / (3 * state.volume) * PRESSURE_GPA}
+        of_pressure = 2 * 2 * of_energy / (3 * state.volume) * PRESSURE_GPA
+        return values, {**errors, "P": of_pressure, "virial": of_pressure}
 
 
 def surface(recipe: HydrogenRecipe, psi: WaveFunction, n_grid: int, n_looks: int) -> Surface:
@@ -81,17 +87,18 @@ def surface(recipe: HydrogenRecipe, psi: WaveFunction, n_grid: int, n_looks: int
     padded = np.concatenate([vectors, np.repeat(vectors[:1], -len(vectors) % AT_ONCE, axis=0)])
     keys = jax.random.split(jax.random.key(5), len(padded) // AT_ONCE)
     groups = zip(padded.reshape(-1, AT_ONCE, 3), keys, strict=True)
-    energies, kinetic, errors = (
+    energies, kinetic, forces, errors = (
         np.concatenate(found)[: len(vectors)]
         for found in zip(*(map(np.asarray, program(jnp.asarray(group), key)) for group, key in groups), strict=True)
     )
-    return Surface(recipe, energies.astype(float), kinetic.astype(float), errors.astype(float), weights)
+    found = (rows.astype(float) for rows in (energies, kinetic, forces, errors))
+    return Surface(recipe, *found, weights)
 
 
 def looks(
     recipe: HydrogenRecipe, psi: WaveFunction, potential: HydrogenPotential, vectors: Array, n_looks: int, key: Array
-) -> tuple[Array, Array, Array]:
-    """E, K and the error of E of every vector, averaged over twists, electrons and looks."""
+) -> tuple[Array, Array, Array, Array]:
+    """E, K, the force and the error of E of every vector, averaged over twists, electrons and looks."""
     grid = jnp.asarray(grid_of_twists(recipe.space.vectors or (), recipe.twists), vectors.dtype)
     n = len(vectors) * len(grid)
     protons = jnp.repeat(jnp.stack([0 * vectors, vectors], axis=1), len(grid), axis=0)
@@ -100,16 +107,19 @@ def looks(
     electrons = protons[:, None] + 0.7 * jax.random.normal(kick, (n, ELECTRONS, 2, 3))
     walkers = Walkers(protons, protons, jnp.zeros(n), electrons, jnp.asarray(0.5), jnp.asarray(0.0))
     walkers = electrons_moved(psi, walkers, twists, SWEEPS, first, True)
+    cells = strained(recipe, psi, STRAIN)
 
-    def look(walkers: Walkers, key: Array) -> tuple[Walkers, tuple[Array, Array]]:
+    def look(walkers: Walkers, key: Array) -> tuple[Walkers, tuple[Array, Array, Array]]:
         walkers = electrons_moved(psi, walkers, twists, APART, key, False)
         local = local_energies(psi, potential, walkers, twists)
-        return walkers, (local.total.real, local.kinetic.real)
+        force = dilation_force(local.total, dilation_scores(*cells, STRAIN, walkers, twists))
+        return walkers, (local.total.real, local.kinetic.real, force)
 
-    _, (energies, kinetic) = jax.lax.scan(look, walkers, jax.random.split(later, n_looks))
+    _, (energies, kinetic, forces) = jax.lax.scan(look, walkers, jax.random.split(later, n_looks))
     chains = jnp.swapaxes(energies.mean(axis=0).reshape(len(vectors), -1), 0, 1)
     error = chains.std(axis=0, ddof=1) / np.sqrt(len(chains))
-    return chains.mean(axis=0), kinetic.mean(axis=0).reshape(len(vectors), -1).mean(axis=1), error
+    means = [rows.mean(axis=0).reshape(len(vectors), -1).mean(axis=1) for rows in (kinetic, forces)]
+    return chains.mean(axis=0), *means, error
 
 
 def main() -> None:
@@ -125,7 +135,7 @@ def main() -> None:
         raise SystemExit(f"{options.run_folder} has {recipe.n} atoms; this is quadrature for two")
     here = surface(recipe, state.psi, options.grid, options.looks)
     found, errors = here.figures(recipe.kelvin)
-    for name, unit in (("F", "Ha per atom"), ("E", "Ha per atom"), ("S", "k_B per atom"), ("P", "GPa, virial")):
+    for name, unit in (("F", "Ha per atom"), ("E", "Ha per atom"), ("S", "k_B per atom"), ("P", "GPa"), ("virial", "GPa")):
         print(f"{name} {found[name]:.5f} +- {errors[name]:.5f} {unit}", flush=True)
     step = 0.02 * recipe.kelvin
     slope = (here.figures(recipe.kelvin + step)[0]["F"] - here.figures(recipe.kelvin - step)[0]["F"]) / (2 * step)

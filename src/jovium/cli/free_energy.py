@@ -65,6 +65,11 @@ def add_recipe_options(parser: argparse.ArgumentParser, leave_out: tuple[str, ..
             groups[group].add_argument(
                 option, type=kind, default=default, metavar="X", help=f"{meaning} (default {default})"
             )
+            # The same by its full name, as in configuration files of this field.
+            parser.add_argument(
+                f"--{group}.{'n_protons' if name == 'n' else name}",
+                dest=name, type=kind, default=argparse.SUPPRESS, help=argparse.SUPPRESS,
+            )  # fmt: skip
     groups["system"].add_argument("--isotope", default="H", choices=["H", "D"], help="nuclei (default H)")
     groups["models"].add_argument(
         "--protons", default="", metavar="RUN0", help="begin with this run of jovium protons, of the same sizes"

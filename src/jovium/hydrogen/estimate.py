@@ -7,8 +7,10 @@ in `jovium.hydrogen.surface`."""
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
+from jovium.base.devices import mapped
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
 from jovium.energy import local
@@ -41,6 +43,37 @@ def wave_scores(psi: WaveFunction, walkers: Walkers, twists: Float[Array, "b 3"]
     return _over_protons(one, walkers, twists)
 
 
+def dilation_scores(
+    smaller: WaveFunction, larger: WaveFunction, strain: float, walkers: Walkers, twists: Float[Array, "b 3"]
+) -> Num[Array, "b m"]:
+    """D = d ln psi / d ln edge when cell, protons, electrons and 1 / twist grow by the same share, parameters fixed,
+    by the difference of psi in cells whose edges are shorter and longer by `strain`."""
+
+    def one(group: tuple[Array, ...]) -> Num[Array, "m"]:
+        electrons, protons, twist = group
+
+        def value(psi: WaveFunction, share: float) -> Num[Array, "m"]:
+            place, wave = share * protons, twist / share
+            field = psi.field(place, wave)
+            return jax.vmap(lambda x: psi.log_psi(share * x, place, wave, field))(electrons)
+
+        change = value(larger, 1 + strain) - value(smaller, 1 - strain)
+        if jnp.iscomplexobj(change):
+            # A phase is known up to a multiple of 2 pi.
+            turns = jnp.round(change.imag / (2 * jnp.pi))
+            change = change - 2j * jnp.pi * turns
+        return change / (2 * strain)
+
+    return _over_protons(one, walkers, twists)
+
+
+def dilation_force(energies: Num[Array, "b m"], dilations: Num[Array, "b m"]) -> Float[Array, "b"]:
+    """2 Re Cov(E_loc, D) among the electrons of each configuration of protons (hartree): what dE / d ln edge of the
+    variational energy has beside -(2 K + V), and 0 for an eigenstate (Pulay, Mol. Phys. 17, 197 (1969))."""
+    energies, dilations = (values - values.mean(axis=1, keepdims=True) for values in (energies, dilations))
+    return 2 * jnp.sum(jnp.real(jnp.conj(energies) * dilations), axis=1) / (energies.shape[1] - 1)
+
+
 def electron_residuals(
     energies: Num[Array, "b m"], scores: Num[Array, "b m p"]
 ) -> tuple[Float[Array, "r"], Float[Array, "r p"]]:
@@ -52,4 +85,4 @@ def electron_residuals(
 
 def _over_protons(function: Any, walkers: Walkers, twists: Float[Array, "b 3"]) -> Any:
     size = max(1, CHUNK // walkers.electrons.shape[1])
-    return jax.lax.map(function, (walkers.electrons, walkers.protons, twists), batch_size=size)
+    return mapped(function, (walkers.electrons, walkers.protons, twists), size)

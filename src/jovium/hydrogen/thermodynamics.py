@@ -36,9 +36,16 @@ class HydrogenState:
         """S = (E - F) / T per atom (k_B): -E_p[ln p] and what momenta and labels add."""
         return _mean((-log_densities - self.momentum_and_labels) / self.n + 1.5)
 
-    def pressure(self, kinetic: Float[np.ndarray, "s"], energies: Float[np.ndarray, "s"]) -> Estimate:
-        """P (hartree / bohr^3): the virial of electrons and potential, and n kT / volume of the nuclei."""
-        virial = virial_pressure(_mean(energies + kinetic), self.volume)
+    def pressure(
+        self,
+        kinetic: Float[np.ndarray, "s"],
+        energies: Float[np.ndarray, "s"],
+        forces: Float[np.ndarray, "s"] | float = 0.0,
+    ) -> Estimate:
+        """P (hartree / bohr^3): the virial of electrons and potential, and n kT / volume of the nuclei. With the
+        `forces` of a wave function that is no eigenstate (`dilation_force`, hartree) it is -dF/dV of the F that this
+        wave function has; without, it errs by the square root of what F errs by."""
+        virial = virial_pressure(_mean(energies + kinetic - forces), self.volume)
         return replace(virial, value=virial.value + self.n * self.temperature / self.volume)
 
 

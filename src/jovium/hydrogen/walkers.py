@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jovium.base.devices import mapped
 from jovium.electrons.wave_function import WaveFunction
 from jovium.protons.flow import Flow
 from jovium.sampling.metropolis import Chains, swept
@@ -63,7 +64,7 @@ def carried(flow: Flow, starts: Float[Array, "b n 3"]) -> tuple[Float[Array, "b 
         end = flow.forward(start)
         return end.positions, flow.base.log_density(start) - end.log_volume
 
-    return jax.lax.map(one, starts, batch_size=min(64, len(starts)))
+    return mapped(one, starts, 64)
 
 
 def protons_moved(flow: Flow, psi: WaveFunction, walkers: Walkers, stride: float, key: PRNGKeyArray) -> Walkers:
@@ -86,7 +87,7 @@ def electrons_moved(
 ) -> Walkers:
     """Electrons after so many moves of all of them at once, protons where they are."""
     shape = walkers.electrons.shape
-    fields = jax.lax.map(lambda pair: psi.field(*pair), (walkers.protons, twists))
+    fields = mapped(lambda pair: psi.field(*pair), (walkers.protons, twists), None)
 
     def one(group: tuple[Array, ...]) -> Float[Array, "m"]:
         electrons, protons, twist, field = group
@@ -94,7 +95,7 @@ def electrons_moved(
 
     def energies(positions: Float[Array, "c k 3"]) -> Float[Array, "c"]:
         groups = positions.reshape(shape), walkers.protons, twists, fields
-        values = jax.lax.map(one, groups, batch_size=min(AT_ONCE, shape[0])).reshape(-1)
+        values = mapped(one, groups, AT_ONCE).reshape(-1)
         return jnp.where(jnp.isnan(values), jnp.inf, values)
 
     flat = walkers.electrons.reshape(-1, *shape[2:])

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jovium.base.devices import mapped
 from jovium.base.errors import InputError
 from jovium.optimise.natural_gradient import flattened, unflattened
 from jovium.protons.flow import Flow, Sample, samples
@@ -66,11 +67,11 @@ class FromHamiltonian:
         keys = jax.random.split(key, self.batch)
         smooth = self.beta_energy if self.pathwise else self.reference
         found, gradient = self._followed(flow, keys, smooth)
-        energies = softened(_mapped(self.beta_energy, found.positions))
+        energies = softened(mapped(self.beta_energy, found.positions, CHUNK))
         work = found.log_density + energies
         table = score_table(flow, found.positions) if scores or not self.pathwise else None
         if table is not None and not self.pathwise:
-            rest = energies - (softened(_mapped(smooth, found.positions)) if smooth else -found.log_density)
+            rest = energies - (softened(mapped(smooth, found.positions, CHUNK)) if smooth else -found.log_density)
             weights = (rest - rest.mean()) / (self.batch - 1)
             gradient = jax.tree.map(jnp.add, gradient, unflattened(gradient, weights @ table))
         return Learnt(gradient, work.mean(), table)
@@ -156,7 +157,7 @@ def score_table(flow: Flow, positions: Float[Array, "b n d"]) -> Float[Array, "b
         gradient = eqx.filter_grad(lambda flow: flow.log_density(x))(flow)
         return flattened(gradient)
 
-    return _mapped(score, positions)
+    return mapped(score, positions, CHUNK)
 
 
 def integration_error(flow: Flow, key: PRNGKeyArray, batch: int) -> Float[Array, ""]:
@@ -164,11 +165,6 @@ def integration_error(flow: Flow, key: PRNGKeyArray, batch: int) -> Float[Array,
     one that all samples share."""
     one, other = (samples(chosen, key, batch).log_density for chosen in (flow, flow.with_steps(2 * flow.n_steps)))
     return jnp.median(one - other)
-
-
-def _mapped(function: Callable[[Array], Array], rows: Float[Array, "b *s"]) -> Array:
-    """The function of every row, CHUNK rows at a time."""
-    return jax.lax.map(function, rows, batch_size=min(CHUNK, len(rows)))
 
 
 def _summed_gradient(loss: Callable[..., Any], flow: Flow, rows: Any, batch: int) -> tuple[Any, Any]:
@@ -182,13 +178,8 @@ def _summed_gradient(loss: Callable[..., Any], flow: Flow, rows: Any, batch: int
             f"a batch of {batch}", f"at most {CHUNK} or a multiple of it", f"take {CHUNK * (batch // CHUNK + 1)}"
         )
     chunks = jax.tree.map(lambda row: row.reshape(-1, CHUNK, *row.shape[1:]), rows)
-    zero = jax.tree.map(jnp.zeros_like, eqx.filter(flow, eqx.is_inexact_array))
-
-    def add(total: Any, chunk: Any) -> tuple[Any, Any]:
-        part, values = gradient(flow, chunk)
-        return jax.tree.map(jnp.add, total, part), values
-
-    total, values = jax.lax.scan(add, zero, chunks)
+    parts, values = mapped(lambda chunk: gradient(flow, chunk), chunks, None)
+    total = jax.tree.map(lambda part: part.sum(axis=0), parts)
     values = jax.tree.map(lambda row: row.reshape(batch, *row.shape[2:]), values)
     return values, jax.tree.map(lambda leaf: leaf / batch, total)
 

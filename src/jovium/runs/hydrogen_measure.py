@@ -1,7 +1,7 @@
 """What a trained model of dense hydrogen says: F, E, S and P per atom, from protons drawn afresh."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +17,27 @@ from jovium.base.statistics import Estimate
 from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA
 from jovium.coulomb.hydrogen import HydrogenPotential
-from jovium.hydrogen.estimate import local_energies
+from jovium.electrons.wave_function import WaveFunction
+from jovium.hydrogen.estimate import dilation_force, dilation_scores, local_energies
 from jovium.hydrogen.walkers import Walkers, drawn, electrons_moved
 from jovium.observe.reweighting import effective_samples, normalised_weights
 from jovium.protons.flow import samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
-from jovium.runs.hydrogen_training import State, trained, twists_of
+from jovium.runs.hydrogen_training import State, trained, twists_of, with_parameters_of
 
 MEASURED = "measure.json"
 
 SWEEPS, APART = 200, 10
 """Moves of the electrons after their protons are drawn, and between two looks at them."""
 
+STRAIN = 0.005
+"""Of the cells that a wave function is compared in, to see how it follows the cell."""
+
 
 @dataclass(frozen=True)
 class MeasuredHydrogen:
     """Per atom: F, the same without what the flow is wrong by (reweighted), E (hartree), S (k_B); P (hartree / bohr^3);
+    virial: P without what a wave function that is no eigenstate adds;
     parts of E (hartree): K and V_pp, V_ep, V_ee of the electrons. effective_samples: of the weights, of
     n_samples independent configurations of protons; noise: standard deviation of kT ln p + E of one configuration that
     its electrons leave (hartree)."""
@@ -42,6 +47,7 @@ class MeasuredHydrogen:
     energy: Estimate
     entropy: Estimate
     pressure: Estimate
+    virial: Estimate
     parts: dict[str, Estimate]
     acceptance: float
     effective_samples: float
@@ -61,6 +67,7 @@ class MeasuredHydrogen:
             "E_Ha_per_atom": pair(self.energy),
             "S_kB_per_atom": pair(self.entropy),
             "P_GPa": pair(self.pressure, PRESSURE_GPA),
+            "P_virial_GPa": pair(self.virial, PRESSURE_GPA),
         }
         found |= {f"{name}_Ha_per_atom": pair(part) for name, part in self.parts.items()}
         return found | {
@@ -136,6 +143,7 @@ def summary(recipe: HydrogenRecipe, found: dict[str, np.ndarray]) -> MeasuredHyd
         Estimate((reweighted.value + constant) / n, reweighted.error / n, reweighted.n_independent),
         state.energy(found["energy"]),
         state.entropy(found["log_density"]),
+        state.pressure(found["kinetic"], found["energy"], found["force"]),
         state.pressure(found["kinetic"], found["energy"]),
         {
             label: Estimate(float(found[name].mean()) / n, _error(found[name]) / n, len(works))
@@ -160,6 +168,13 @@ def _reweighted(works: Float[np.ndarray, "s"], noise: Float[np.ndarray, "s"], kT
     return Estimate(value, float(np.hypot(of_weights, _error(noise) / (2 * kT))), effective), effective
 
 
+def strained(recipe: HydrogenRecipe, psi: WaveFunction, strain: float) -> tuple[WaveFunction, WaveFunction]:
+    """The wave function, with the same parameters, in cells whose edges are shorter and longer by a share."""
+    cells = [replace(recipe, rs=recipe.rs * (1 + sign * strain)) for sign in (-1, 1)]
+    one, other = (with_parameters_of(cell.wave_function(), psi, "the run") for cell in cells)
+    return one, other
+
+
 def _error(values: Float[np.ndarray, "s"]) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
@@ -172,6 +187,7 @@ def _looks(
     place, first, later = jax.random.split(key, 3)
     n_twists = recipe.twists**3
     twists = twists_of(recipe, recipe.configurations)
+    smaller, larger = strained(recipe, state.psi, STRAIN)
     walkers = drawn(state.flow, place, recipe.configurations // n_twists, recipe.electrons)
     alike = "starts", "protons", "log_density", "electrons"
     walkers = walkers._replace(
@@ -182,9 +198,11 @@ def _looks(
     def look(walkers: Walkers, key: jax.Array) -> tuple[Walkers, Any]:
         walkers = electrons_moved(state.psi, walkers, twists, APART, key, False)
         local = local_energies(state.psi, potential, walkers, twists)
-        return walkers, jax.tree.map(lambda part: part.real, local)
+        dilations = dilation_scores(smaller, larger, STRAIN, walkers, twists)
+        force = dilation_force(local.total, dilations)
+        return walkers, (jax.tree.map(lambda part: part.real, local), force)
 
-    walkers, local = jax.lax.scan(look, walkers, jax.random.split(later, n_looks))
+    walkers, (local, forces) = jax.lax.scan(look, walkers, jax.random.split(later, n_looks))
 
     def of_protons(values: jax.Array) -> jax.Array:
         return values.reshape(-1, n_twists).mean(axis=1)
@@ -194,5 +212,6 @@ def _looks(
     variance = total.var(axis=1, ddof=1) / total.shape[1]
     parts = {"energy": local.total, "kinetic": local.kinetic, "pp": local.pp, "ep": local.ep, "ee": local.ee}
     found = {name: of_protons(part.mean(axis=(0, 2))) for name, part in parts.items()}
+    found |= {"force": of_protons(forces.mean(axis=0))}
     found |= {"noise": of_protons(variance) / n_twists, "log_density": of_protons(walkers.log_density)}
     return found | {"acceptance": jnp.full_like(found["energy"], walkers.acceptance)}

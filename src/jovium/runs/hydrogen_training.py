@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.base import checkpoint
+from jovium.base.devices import all_devices, everywhere, mapped
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, sole_writer
 from jovium.base.statistics import Estimate, autocorrelation_time
@@ -105,7 +106,7 @@ def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Pro
     if every < 2:
         raise InputError(f"a report every {every} steps", "two or more", "take 20")
     existing_folder(folder)
-    with sole_writer(folder / METRICS), jax.enable_x64(recipe.in_double_precision):
+    with sole_writer(folder / METRICS), jax.enable_x64(recipe.in_double_precision), all_devices():
         keep_config(folder, recipe, growing=("steps",))
         yield from _Run(folder, recipe).until_done(every)
 
@@ -157,7 +158,7 @@ class _Run(WatchedTraining):
         self._energies = eqx.filter_jit(lambda psi, walkers: local_energies(psi, potential, walkers, twists))
         self._integration = eqx.filter_jit(integration_errors)
         self._lesson = eqx.filter_jit(functools.partial(learned, recipe))
-        self.state = self.state or self._begun()
+        self.state = everywhere(self.state or self._begun())
 
     def form(self) -> State:
         """The form of a state."""
@@ -347,7 +348,7 @@ def learned(
 def integration_errors(flow: Flow, better: Flow, starts: Float[Array, "b n 3"]) -> Float[Array, "b"]:
     """ln p by a better integration, back from where the flow ends, less ln p as the flow says."""
     protons, log_density = carried(flow, starts)
-    return jax.lax.map(better.log_density, protons, batch_size=min(CHUNK, len(protons))) - log_density
+    return mapped(better.log_density, protons, CHUNK) - log_density
 
 
 def flow_learned(
