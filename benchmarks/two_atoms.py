@@ -57,9 +57,7 @@ class Surface:
         # ln p of the two protons is that of one vector, anywhere in the cell.
         free = self.energies.min() - kT * (np.log(whole) + 2 * np.log(state.volume))
         works = np.full(2, free)
-        energies, kinetic, forces = (
-            np.full(2, shares @ rows) for rows in (self.energies, self.kinetic, self.forces)
-        )
+        energies, kinetic, forces = (np.full(2, shares @ rows) for rows in (self.energies, self.kinetic, self.forces))
         log_densities = (works - energies) / kT
         slope = shares * (1 - (self.energies - energies[0]) / kT)
         values = {
@@ -135,7 +133,13 @@ def main() -> None:
         raise SystemExit(f"{options.run_folder} has {recipe.n} atoms; this is quadrature for two")
     here = surface(recipe, state.psi, options.grid, options.looks)
     found, errors = here.figures(recipe.kelvin)
-    for name, unit in (("F", "Ha per atom"), ("E", "Ha per atom"), ("S", "k_B per atom"), ("P", "GPa"), ("virial", "GPa")):
+    for name, unit in (
+        ("F", "Ha per atom"),
+        ("E", "Ha per atom"),
+        ("S", "k_B per atom"),
+        ("P", "GPa"),
+        ("virial", "GPa"),
+    ):
         print(f"{name} {found[name]:.5f} +- {errors[name]:.5f} {unit}", flush=True)
     step = 0.02 * recipe.kelvin
     slope = (here.figures(recipe.kelvin + step)[0]["F"] - here.figures(recipe.kelvin - step)[0]["F"]) / (2 * step)

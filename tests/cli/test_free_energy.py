@@ -22,6 +22,13 @@ def test_options_left_out_are_those_of_the_recipe(command, recipe):
         assert options[field.name] == (list(expected) if isinstance(expected, tuple) else expected), field.name
 
 
+def test_options_have_full_names_too():
+    """As in the configuration files of this field."""
+    names = ["--system.n_protons", "16", "--system.rs", "1.3", "--system.kelvin", "5000", "--sampling.sweeps", "7"]
+    options = parser().parse_args(["free-energy", "RUN", *names])
+    assert (options.n, options.rs, options.kelvin, options.sweeps, options.twists) == (16, 1.3, 5000.0, 7, 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

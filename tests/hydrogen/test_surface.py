@@ -92,7 +92,9 @@ def test_what_a_twist_adds_is_not_of_the_protons(cell):
     learn = jax.jit(lambda surface, *more: surface.fitted(*more))
     kinds = np.eye(2)[np.arange(64) % 2]
     for step in range(10):
-        surface = learn(surface, some(cell, 64, seed=step), jnp.asarray(0.5 + 2 * kinds[:, 0]), kinds, jnp.float32(step))
+        surface = learn(
+            surface, some(cell, 64, seed=step), jnp.asarray(0.5 + 2 * kinds[:, 0]), kinds, jnp.float32(step)
+        )
     found = jax.vmap(surface.electronic)(some(cell, 64, seed=99))
     np.testing.assert_allclose(found, 1.5, atol=0.02)
 

@@ -1,7 +1,10 @@
 """Free-energy runs: training, continuing, measuring and sampling two atoms; what goes wrong is told."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -53,6 +56,35 @@ def test_a_run_that_was_stopped_and_repeated_is_the_run_that_was_not(run, whole)
     assert len(one) > 20
     for found, expected in zip(one, other, strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_four_devices_give_the_numbers_of_one(whole, tmp_path):
+    """Configurations shared among devices, and a run that one device began and four end."""
+    begun = tmp_path / "begun"
+    script = (
+        "import sys, jax; from pathlib import Path; from jovium.runs.hydrogen_training import train;"
+        "from jovium.runs.hydrogen_recipe import HydrogenRecipe; assert jax.device_count() == 4;"
+        "list(train(Path(sys.argv[1]), HydrogenRecipe(**eval(sys.argv[2])), 4))"
+    )
+    reports = train(begun, TINY, 4)
+    next(reports)
+    reports.close()
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    for folder in (tmp_path / "new", begun):
+        subprocess.run(
+            [sys.executable, "-c", script, str(folder), repr(TINY.__dict__)], env=environment, check=True, timeout=500
+        )
+        for found, expected in zip(read_metrics(folder), read_metrics(whole), strict=True):
+            for name in ("free_energy", "energy", "entropy", "pressure", "variance", "lag", "acceptance"):
+                assert found[name] == pytest.approx(expected[name], abs=1e-4), name
+
+
+def test_a_wave_function_of_another_number_of_atoms_comes_along(run, tmp_path):
+    """Its parameters know nothing of the cell; a flow's do."""
+    recipe = HydrogenRecipe(**{**TINY.__dict__, "n": 4, "psi": str(run)})
+    found = hydrogen_training._Run(tmp_path / "four", recipe).state.psi
+    for leaf, other in zip(jax.tree.leaves(found), jax.tree.leaves(trained(run)[1].psi), strict=True):
+        np.testing.assert_array_equal(leaf, other)
 
 
 def test_a_step_is_compiled_once():

@@ -5,6 +5,7 @@
 import functools
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.base import checkpoint
-from jovium.base.devices import all_devices, everywhere, mapped
+from jovium.base.devices import all_devices, everywhere, mapped, writes
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, sole_writer
 from jovium.base.statistics import Estimate, autocorrelation_time
@@ -106,8 +107,10 @@ def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Pro
     if every < 2:
         raise InputError(f"a report every {every} steps", "two or more", "take 20")
     existing_folder(folder)
-    with sole_writer(folder / METRICS), jax.enable_x64(recipe.in_double_precision), all_devices():
-        keep_config(folder, recipe, growing=("steps",))
+    mine = sole_writer(folder / METRICS) if writes() else nullcontext()
+    with mine, jax.enable_x64(recipe.in_double_precision), all_devices():
+        if writes():
+            keep_config(folder, recipe, growing=("steps",))
         yield from _Run(folder, recipe).until_done(every)
 
 
