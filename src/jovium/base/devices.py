@@ -12,6 +12,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
+from jax import core
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 AXIS = "configurations"
@@ -74,7 +75,7 @@ def mapped(function: Callable[[Any], Any], rows: Any, at_once: int | None) -> An
     # What the function closes over is handed in: a program for one device may not look at arrays of all.
     program, form = jax.make_jaxpr(part, return_shape=True)(share)
     shared = jax.shard_map(
-        lambda closed, rows: jax.core.eval_jaxpr(program.jaxpr, closed, *jax.tree.leaves(rows)),
+        lambda closed, rows: core.eval_jaxpr(program.jaxpr, closed, *jax.tree.leaves(rows)),
         mesh=_meshes[-1],
         in_specs=(PartitionSpec(), PartitionSpec(AXIS)),
         out_specs=PartitionSpec(AXIS),
