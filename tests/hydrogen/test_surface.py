@@ -87,7 +87,7 @@ def test_what_was_learnt_first_is_forgotten(cell):
 
 
 def test_what_a_twist_adds_is_not_of_the_protons(cell):
-    """Energies of the twists that differ by two hartree, and by what the protons do not know: the fit has their mean."""
+    """Energies of two twists that differ by two hartree: the fit has their mean."""
     surface = Surface.of(Space.periodic(cell, 0.0), base_of(cell), 2, jax.random.key(0))
     learn = jax.jit(lambda surface, *more: surface.fitted(*more))
     kinds = np.eye(2)[np.arange(64) % 2]

@@ -8,8 +8,9 @@ from typing import Any
 HELP = "dense hydrogen: free energy, entropy, pressure at rs and T"
 DESCRIPTION = """Train a flow of protons and a wave function of electrons together in the folder RUN, to lower one
 number, F = E[kT ln p + E], an upper bound of the free energy. Repeat the command to continue after a kill, with more
---steps to go on. All devices of this machine share the configurations of a step; `srun jovium free-energy ...` uses those
-of all tasks. The numbers do not depend on how many there are. RUN gets config.json, state.safetensors, metrics.jsonl and training.png, redrawn while it runs. Then:
+--steps to go on. All devices of this machine share the configurations of a step, under srun those of all tasks; the
+numbers do not depend on how many there are. RUN gets config.json, state.safetensors, metrics.jsonl and training.png,
+redrawn while it runs. Then:
 
   jovium measure RUN                F, E, S, P with errors, from protons drawn afresh
   jovium sample RUN OUT.extxyz      configurations, for jovium analyse and jovium screen

@@ -35,7 +35,9 @@ MEMORY = 3.0
 class Surface(eqx.Module):
     """E(R) = V_pp(R) + c . f(R), with f_k of pairs and of three and four protons, invariant and periodic:
 
-    |S(G)|^2 summed over the waves G of one length, S(G) = sum_j exp(i G.R_j), and sum_i of rho_ia, rho_ia rho_ib, rho_ia rho_ib rho_ic, v_ia . v_ib and Q_ia : Q_ib, where rho, v, Q are the sums over
+    |S(G)|^2 summed over the waves G of one length, S(G) = sum_j exp(i G.R_j), and
+
+    sum_i of rho_ia, rho_ia rho_ib, rho_ia rho_ib rho_ic, v_ia . v_ib and Q_ia : Q_ib, where rho, v, Q are the sums over
     neighbours j of g_a(r_ij) times 1, r_ij and r_ij r_ij^T (the first terms of Drautz, Phys. Rev. B 99, 014104 (2019)),
     differences and distances smooth on the torus. gram, moment: means of f f^T and f E, f with one more column for
     every kind of twist: what it adds to the energies of all protons is not theirs."""
