@@ -8,7 +8,8 @@ grid of that vector (corners that the cube's symmetry makes alike only once), an
     F = -kT ln [ V / (2 Lambda^6) int exp(-beta E(r)) dr ]
 
 is summed. P is the virial with what a wave function adds that is no eigenstate. The same in cells whose edges are
-longer and shorter by a share `strain` gives P = -dF/dV beside it, and at temperatures 2 % above and below S = -dF/dT. RUN/measure.json, from `jovium measure RUN`, is printed beside.
+longer and shorter by a share `strain` gives P = -dF/dV beside it, and at temperatures 2 % above and below S =
+-dF/dT. RUN/measure.json, from `jovium measure RUN`, is printed beside.
 """
 
 import argparse

@@ -4,7 +4,6 @@ Every device holds the whole state and computes its part of a map over configura
 computed does not depend on the number of devices: random numbers belong to configurations, batches are as large as they
 are told to be, and a checkpoint knows nothing of the devices that made it."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +21,7 @@ _meshes: list[Mesh] = []
 
 @contextmanager
 def all_devices() -> Iterator[None]:
-    """Maps inside are shared among all devices there are, of all processes."""
+    """Maps inside are shared among all devices there are."""
     devices = np.array(jax.devices())
     if len(devices) == 1:
         yield
@@ -32,16 +31,6 @@ def all_devices() -> Iterator[None]:
         yield
     finally:
         _meshes.pop()
-
-
-def joined() -> None:
-    """Join the other processes of a job: tasks of SLURM, or those that JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and
-    JAX_PROCESS_ID name. Nothing where there is one process. To be called before anything is computed."""
-    if os.environ.get("JAX_COORDINATOR_ADDRESS"):
-        count, mine = (int(os.environ[f"JAX_{name}"]) for name in ("NUM_PROCESSES", "PROCESS_ID"))
-        jax.distributed.initialize(os.environ["JAX_COORDINATOR_ADDRESS"], count, mine)
-    elif int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
-        jax.distributed.initialize()
 
 
 def writes() -> bool:
