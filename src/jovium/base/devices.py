@@ -33,13 +33,8 @@ def all_devices() -> Iterator[None]:
         _meshes.pop()
 
 
-def writes() -> bool:
-    """Whether this process is the one that writes files."""
-    return jax.process_index() == 0
-
-
 def everywhere(tree: Any) -> Any:
-    """Arrays that every process has alike, as arrays of all devices."""
+    """Arrays of one device, copied to all."""
     if not _meshes:
         return tree
     whole = NamedSharding(_meshes[-1], PartitionSpec())

@@ -89,7 +89,6 @@ def run(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import fields
 
-    from jovium.base.devices import writes
     from jovium.report.hydrogen_figures import draw_training
     from jovium.runs.hydrogen_recipe import HydrogenRecipe
     from jovium.runs.hydrogen_training import train
@@ -97,8 +96,6 @@ def run(options: argparse.Namespace) -> int:
 
     recipe = HydrogenRecipe(**{field.name: getattr(options, field.name) for field in fields(HydrogenRecipe)})
     for report in train(options.run_folder, recipe, options.every):
-        if not writes():
-            continue
         print(json.dumps(record(report)) if options.json else line_of(report), flush=True)
         draw_training(options.run_folder / "training.png", read_metrics(options.run_folder))
     return 0

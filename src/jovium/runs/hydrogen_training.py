@@ -3,9 +3,9 @@
 `state.safetensors` holds the flow, the wave function, the walkers, the last directions and the step."""
 
 import functools
+import json
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.base import checkpoint
-from jovium.base.devices import all_devices, everywhere, mapped, writes
+from jovium.base.devices import all_devices, everywhere, mapped
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, sole_writer
 from jovium.base.statistics import Estimate, autocorrelation_time
@@ -107,10 +107,8 @@ def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Pro
     if every < 2:
         raise InputError(f"a report every {every} steps", "two or more", "take 20")
     existing_folder(folder)
-    mine = sole_writer(folder / METRICS) if writes() else nullcontext()
-    with mine, jax.enable_x64(recipe.in_double_precision), all_devices():
-        if writes():
-            keep_config(folder, recipe, growing=("steps",))
+    with sole_writer(folder / METRICS), jax.enable_x64(recipe.in_double_precision), all_devices():
+        keep_config(folder, recipe, growing=("steps",))
         yield from _Run(folder, recipe).until_done(every)
 
 
@@ -297,7 +295,8 @@ def wave_function_of(folder: Path) -> WaveFunction:
     from jovium.runs import electron_training
     from jovium.runs.run_folder import CONFIG
 
-    of_electrons = '"structure"' in (folder / CONFIG).read_text() if (folder / CONFIG).exists() else False
+    path = folder / CONFIG
+    of_electrons = path.exists() and "structure" in json.loads(path.read_text())
     return electron_training.trained(folder)[1].psi if of_electrons else trained(folder)[1].psi
 
 
