@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from ase.io import read
 
+from jovium.base.devices import joined
 from jovium.base.errors import InputError, JoviumError
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
@@ -75,6 +77,33 @@ def test_four_devices_give_the_numbers_of_one(whole, tmp_path):
     for found, expected in zip(read_metrics(begun), read_metrics(whole), strict=True):
         for name in ("free_energy", "energy", "entropy", "pressure", "variance", "lag", "acceptance"):
             assert found[name] == pytest.approx(expected[name], abs=1e-4), name
+
+
+@pytest.mark.slow
+def test_two_processes_write_the_run_of_one(whole, tmp_path):
+    """As two machines would: joined by an address, one of them writes."""
+    folder, parts = tmp_path / "shared", []
+    shapes = {name: value for name, value in TINY.__dict__.items() if not isinstance(value, str)}
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in shapes.items()]
+    command = [sys.executable, "-m", "jovium.cli.main", "free-energy", str(folder), "--every=4", *options]
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    for rank in range(2):
+        told = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": str(rank)}
+        parts.append(subprocess.Popen(command, env={**os.environ, **told}, stdout=subprocess.PIPE, text=True))
+    written = [part.communicate(timeout=500)[0] for part in parts]
+    assert [part.returncode for part in parts] == [0, 0]
+    assert [len([line for line in lines.splitlines() if "step" in line]) for lines in written] == [2, 0]
+    for found, expected in zip(read_metrics(folder), read_metrics(whole), strict=True):
+        for name in ("free_energy", "energy", "entropy", "pressure", "variance", "lag", "acceptance"):
+            assert found[name] == pytest.approx(expected[name], abs=1e-4), name
+
+
+def test_half_an_address_is_refused(monkeypatch):
+    monkeypatch.setenv("JAX_NUM_PROCESSES", "2")
+    with pytest.raises(InputError, match="all three"):
+        joined()
 
 
 def test_a_wave_function_of_another_number_of_atoms_comes_along(run, tmp_path):

@@ -2,8 +2,10 @@
 
 Every device holds the whole state and computes its part of a map over configurations; results are gathered. What is
 computed does not depend on the number of devices: random numbers belong to configurations, batches are as large as they
-are told to be, and a checkpoint knows nothing of the devices that made it."""
+are told to be, and a checkpoint knows nothing of the devices that made it. Devices may belong to several processes, on several
+machines: all of them do the same, and the first one writes."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +16,30 @@ import numpy as np
 from jax import core
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jovium.base.errors import InputError
+
 AXIS = "configurations"
 
 _meshes: list[Mesh] = []
+
+
+def joined() -> None:
+    """Take part in a run of several processes: the tasks that `srun` started, or processes that each have
+    JAX_COORDINATOR_ADDRESS (host:port of the first), JAX_NUM_PROCESSES and JAX_PROCESS_ID (0, 1, ...) in their
+    environment. One process alone is left alone. Raises InputError where one of the three is missing."""
+    names = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
+    told = [os.environ[name] for name in names if name in os.environ]
+    if told and len(told) < len(names):
+        raise InputError(f"{len(told)} of {', '.join(names)}", "all three, or none", "set the others, or unset them")
+    if told:
+        jax.distributed.initialize(told[0], int(told[1]), int(told[2]))
+    elif int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
+        jax.distributed.initialize()
+
+
+def writes() -> bool:
+    """Whether this process is the one that writes files."""
+    return jax.process_index() == 0
 
 
 @contextmanager
@@ -37,8 +60,17 @@ def everywhere(tree: Any) -> Any:
     """Arrays of one device, copied to all."""
     if not _meshes:
         return tree
-    whole = NamedSharding(_meshes[-1], PartitionSpec())
-    return jax.tree.map(lambda leaf: jax.device_put(leaf, whole) if eqx.is_array(leaf) else leaf, tree)
+    return jax.tree.map(lambda leaf: jax.device_put(leaf, _whole()) if eqx.is_array(leaf) else leaf, tree)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as one program, whose results every device holds as a whole."""
+
+    def program(*given: Any) -> Any:
+        arrays, rest = eqx.partition(function(*given), eqx.is_array)
+        return eqx.combine(jax.lax.with_sharding_constraint(arrays, _whole()) if _meshes else arrays, rest)
+
+    return eqx.filter_jit(program)
 
 
 def mapped(function: Callable[[Any], Any], rows: Any, at_once: int | None) -> Any:
@@ -65,6 +97,9 @@ def mapped(function: Callable[[Any], Any], rows: Any, at_once: int | None) -> An
         out_specs=PartitionSpec(AXIS),
         check_vma=False,
     )
-    whole = NamedSharding(_meshes[-1], PartitionSpec())
-    found = jax.lax.with_sharding_constraint(shared(program.consts, rows), whole)
+    found = jax.lax.with_sharding_constraint(shared(program.consts, rows), _whole())
     return jax.tree.unflatten(jax.tree.structure(form), found)
+
+
+def _whole() -> NamedSharding:
+    return NamedSharding(_meshes[-1], PartitionSpec())

@@ -8,9 +8,9 @@ from typing import Any
 HELP = "dense hydrogen: free energy, entropy, pressure at rs and T"
 DESCRIPTION = """Train a flow of protons and a wave function of electrons together in the folder RUN, to lower one
 number, F = E[kT ln p + E], an upper bound of the free energy. Repeat the command to continue after a kill, with more
---steps to go on. All devices of this machine share the configurations of a step; the
-numbers do not depend on how many there are. RUN gets config.json, state.safetensors, metrics.jsonl and training.png,
-redrawn while it runs. Then:
+--steps to go on. All devices share the configurations of a step, those of all tasks after `srun jovium
+free-energy ...`; the numbers do not depend on how many there are. RUN gets config.json, state.safetensors,
+metrics.jsonl and training.png, redrawn while it runs. Then:
 
   jovium measure RUN                F, E, S, P with errors, from protons drawn afresh
   jovium sample RUN OUT.extxyz      configurations, for jovium analyse and jovium screen
@@ -89,13 +89,17 @@ def run(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import fields
 
+    from jovium.base.devices import joined, writes
     from jovium.report.hydrogen_figures import draw_training
     from jovium.runs.hydrogen_recipe import HydrogenRecipe
     from jovium.runs.hydrogen_training import train
     from jovium.runs.run_folder import read_metrics, record
 
     recipe = HydrogenRecipe(**{field.name: getattr(options, field.name) for field in fields(HydrogenRecipe)})
+    joined()
     for report in train(options.run_folder, recipe, options.every):
+        if not writes():
+            continue
         print(json.dumps(record(report)) if options.json else line_of(report), flush=True)
         draw_training(options.run_folder / "training.png", read_metrics(options.run_folder))
     return 0

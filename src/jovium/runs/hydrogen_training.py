@@ -6,6 +6,7 @@ import functools
 import json
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.base import checkpoint
-from jovium.base.devices import all_devices, everywhere, mapped
+from jovium.base.devices import all_devices, compiled, everywhere, mapped, writes
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, sole_writer
 from jovium.base.statistics import Estimate, autocorrelation_time
@@ -107,8 +108,10 @@ def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Pro
     if every < 2:
         raise InputError(f"a report every {every} steps", "two or more", "take 20")
     existing_folder(folder)
-    with sole_writer(folder / METRICS), jax.enable_x64(recipe.in_double_precision), all_devices():
-        keep_config(folder, recipe, growing=("steps",))
+    alone = sole_writer(folder / METRICS) if writes() else nullcontext()
+    with alone, jax.enable_x64(recipe.in_double_precision), all_devices():
+        if writes():
+            keep_config(folder, recipe, growing=("steps",))
         yield from _Run(folder, recipe).until_done(every)
 
 
@@ -150,15 +153,15 @@ class _Run(WatchedTraining):
         potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
         twists = twists_of(recipe, recipe.configurations)
         # The parts of a step, compiled one by one: the first state and the lag are made of the same ones.
-        self._protons = eqx.filter_jit(
+        self._protons = compiled(
             lambda state, key: protons_moved(state.flow, state.psi, state.walkers, recipe.stride, key)
         )
-        self._electrons = eqx.filter_jit(
+        self._electrons = compiled(
             lambda psi, walkers, key: electrons_moved(psi, walkers, twists, recipe.sweeps, key, True)
         )
-        self._energies = eqx.filter_jit(lambda psi, walkers: local_energies(psi, potential, walkers, twists))
-        self._integration = eqx.filter_jit(integration_errors)
-        self._lesson = eqx.filter_jit(functools.partial(learned, recipe))
+        self._energies = compiled(lambda psi, walkers: local_energies(psi, potential, walkers, twists))
+        self._integration = compiled(integration_errors)
+        self._lesson = compiled(functools.partial(learned, recipe))
         self.state = everywhere(self.state or self._begun())
 
     def form(self) -> State:
@@ -171,7 +174,7 @@ class _Run(WatchedTraining):
 
     def _begun(self) -> State:
         recipe = self.recipe
-        flow, psi = eqx.filter_jit(lambda: (recipe.flow(), recipe.wave_function()))()
+        flow, psi = everywhere(eqx.filter_jit(lambda: (recipe.flow(), recipe.wave_function()))())
         if recipe.start:
             other = trained(Path(recipe.start))[1]
             flow = with_parameters_of(flow, other.flow, recipe.start)
@@ -183,7 +186,7 @@ class _Run(WatchedTraining):
         if recipe.psi:
             psi = with_parameters_of(psi, wave_function_of(Path(recipe.psi)), recipe.psi)
         place, move = jax.random.split(jax.random.key(recipe.seed + 1))
-        program = eqx.filter_jit(lambda flow, key: drawn(flow, key, recipe.configurations, recipe.electrons))
+        program = compiled(lambda flow, key: drawn(flow, key, recipe.configurations, recipe.electrons))
         walkers = program(flow, place)
         for key in jax.random.split(move, -(-FIRST_SWEEPS // recipe.sweeps)):
             walkers = self._electrons(psi, walkers, key)

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from jovium.base import checkpoint
+from jovium.base.devices import writes
 from jovium.base.errors import JoviumError
 from jovium.runs.run_folder import STATE, keep_report
 
@@ -101,8 +102,9 @@ class WatchedTraining(ABC):
             report = self.report(found, f"{note}; back to step {int(good.step)} with {change}")
         else:
             self.good = self.minimised(report)
-        checkpoint.save(self.folder / STATE, self.state, {"good": self.good, **self.facts()})
-        keep_report(self.folder, report)
+        if writes():
+            checkpoint.save(self.folder / STATE, self.state, {"good": self.good, **self.facts()})
+            keep_report(self.folder, report)
         return report
 
 
