@@ -2,8 +2,8 @@
 
 Every device holds the whole state and computes its part of a map over configurations; results are gathered. What is
 computed does not depend on the number of devices: random numbers belong to configurations, batches are as large as they
-are told to be, and a checkpoint knows nothing of the devices that made it. Devices may belong to several processes, on several
-machines: all of them do the same, and the first one writes."""
+are told to be, and a checkpoint knows nothing of the devices that made it. Devices may belong to several processes,
+on several machines: all of them do the same, and the first one writes."""
 
 import os
 from collections.abc import Callable, Iterator
