@@ -88,6 +88,7 @@ def test_errors_say_what_to_do(arguments, said, tmp_path, capsys):
     assert "do: " in error
 
 
+@pytest.mark.slow
 def test_the_tutorial_learns_the_swiss_roll(tmp_path):
     """A minute of it is enough to beat the Gaussian it begins with (-E[ln p] = 2.6)."""
     tutorial = runpy.run_path(str(ROOT / "examples" / "swiss_roll.py"))

@@ -15,6 +15,8 @@ from jovium.electrons.pairing import MISSING
 from jovium.electrons.wave_function import WaveFunction, log_sum_of_determinants
 from jovium.runs.electron_systems import electron_system
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 
 def swapped(electrons, i, j):
     order = np.arange(len(electrons))
@@ -141,6 +143,7 @@ def test_cusp_of_equal_spins(scene):
     assert float(values[1] - values[0]) / 1e-5 == pytest.approx(0.25, abs=5e-3)
 
 
+@pytest.mark.slow
 def test_far_molecules_do_not_notice_each_other():
     """Two molecules 40 bohr apart: psi of both is the product of each alone."""
     space = Space.open(3, 10.0)

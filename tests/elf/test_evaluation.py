@@ -55,6 +55,7 @@ def test_perfect_and_shifted_predictions(labelled):
     assert shifted["structures"] == 8
 
 
+@pytest.mark.slow
 def test_commands_train_and_judge(labelled, tmp_path, capsys):
     folder, run = tmp_path / "packed", str(tmp_path / "run")
     folder.mkdir()

@@ -102,6 +102,7 @@ def test_points_of_the_grid_have_the_values_of_the_grid(network, odd_structure):
     np.testing.assert_allclose(found, grid(network, a, SHAPE).elf[tuple(indices.T)], atol=1e-9)
 
 
+@pytest.mark.parametrize("network", ["local", pytest.param("long waves", marks=pytest.mark.slow)], indirect=True)
 def test_gradient_at_a_point_is_the_slope_of_the_field(network, odd_structure):
     a = atoms(odd_structure)
     series = network.series(a, SHAPE)

@@ -70,6 +70,7 @@ def test_points_and_planes_at_a_time_make_no_difference(network, odd_structure, 
     np.testing.assert_allclose(predicted_fields(network, odd_structure, shape)[0].values, whole, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_no_kink_at_a_saddle_of_the_smoothed_atoms():
     """The midpoint of a bond of the body-centred cube, where the gradient has no direction: the ELF comes from all
     sides to one value, with slope 0."""

@@ -14,6 +14,8 @@ from jovium.electrons.wave_function import WaveFunction
 from jovium.energy.kinetic import kinetic_energy
 from jovium.energy.local import clipped, local_energies, rows, scores
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 
 @pytest.fixture(autouse=True)
 def double_precision():
@@ -21,7 +23,9 @@ def double_precision():
         yield
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "open" else ()) for name in CASES]
+)
 def test_forward_laplacian_is_the_loop(name):
     scene = Scene(name)
     forward, loop = (

@@ -1,5 +1,6 @@
 """Walkers: protons that stay samples of the flow, electrons that ride along, twists, and what electrons learn from."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,13 +9,18 @@ import pytest
 from jovium.base.cell import Cell
 from jovium.base.space import Space
 from jovium.electrons.wave_function import WaveFunction
+from jovium.hydrogen import walkers as of_hydrogen
 from jovium.hydrogen.estimate import electron_residuals
-from jovium.hydrogen.walkers import carried, drawn, grid_of_twists, protons_moved
+from jovium.hydrogen.walkers import grid_of_twists
 from jovium.runs.proton_systems import fluid_flow
 
 TRICLINIC = Cell(np.array([[5.0, 0.0, 0.0], [1.5, 4.6, 0.0], [0.7, 0.9, 5.2]]))
 SPACE = Space.periodic(TRICLINIC, 0.0)
 VECTORS = SPACE.vectors
+
+carried, drawn, protons_moved = (
+    eqx.filter_jit(function) for function in (of_hydrogen.carried, of_hydrogen.drawn, of_hydrogen.protons_moved)
+)
 
 
 def models(n=4):

@@ -45,6 +45,7 @@ def test_impossible_plasmas_are_refused(wrong):
         OneComponentPlasma(*wrong)
 
 
+@pytest.mark.slow
 def test_free_energy_difference_of_sixteen_charges_by_thermodynamic_integration():
     """F(10) - F(1) = int u / Gamma dGamma, published: -7.2523(6) + 0.5134(2); u by Metropolis at four couplings."""
     nodes, weights = np.polynomial.legendre.leggauss(4)

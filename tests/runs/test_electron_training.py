@@ -2,6 +2,7 @@
 
 import json
 
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def test_a_run_that_was_stopped_and_repeated_is_the_run_that_was_not(run, tmp_pa
 @pytest.mark.parametrize("structure", [CELL, "h2:1.4"])
 def test_a_step_is_compiled_once(structure):
     """The numbers a run begins with have the types of those it goes on with: a weak type would compile it again."""
-    state = electron_training._initial(ElectronRecipe(structure, **SMALL))
+    state = eqx.filter_eval_shape(electron_training._initial, ElectronRecipe(structure, **SMALL))
     assert not any(leaf.weak_type for leaf in jax.tree.leaves(state))
 
 
@@ -85,7 +86,13 @@ def test_measuring_gives_parts_that_add_up(run):
     assert (run / "g_of_r.csv").read_text().startswith("r_bohr,g_up_down")
 
 
-@pytest.mark.parametrize("settings", [{"optimiser": "adam", "rate": 0.002, "mover": "langevin"}, {"blocks": 2}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"optimiser": "adam", "rate": 0.002, "mover": "langevin"}, marks=pytest.mark.slow),
+        {"blocks": 2},
+    ],
+)
 def test_other_ways_to_step_and_to_move(tmp_path, settings):
     reports = finished(tmp_path, every=4, steps=4, **settings)
     assert np.isfinite(reports[-1].energy)

@@ -18,7 +18,7 @@ EXACT = {"ocp_n16_gamma10": (-7.2523, 0.0006, 0.03), "ocp_n16_gamma20": (-15.466
 """F_ex / NkT, its error, and how far above it the bound may be: what docs/protons.md reports, and a margin."""
 
 
-@pytest.fixture(scope="module", params=EXACT)
+@pytest.fixture(scope="module", params=[pytest.param("ocp_n16_gamma10", marks=pytest.mark.slow), "ocp_n16_gamma20"])
 def density(request):
     """A density, its target and some thousand samples."""
     recipe, flow = trained_flow(DENSITIES / request.param)
