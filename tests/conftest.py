@@ -35,10 +35,9 @@ def quickly_compiled():
     """For modules whose programs run once: what the compiler leaves out takes a third off its time."""
     import jax
 
-    before = jax.config.jax_disable_most_optimizations
     jax.config.update("jax_disable_most_optimizations", True)
     yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture

@@ -187,6 +187,15 @@ def test_the_commands_do_the_same(run, tmp_path, capsys):
     assert (folder / "training.png").stat().st_size > 1000
 
 
+def test_a_dry_run_tells_what_training_takes_and_trains_nothing(kept_programs, tmp_path, capsys):
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.__dict__.items() if value != ""]
+    assert main(["free-energy", str(tmp_path / "dry"), "--dry-run", *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["rs"] == TINY.rs
+    assert min(found[name] for name in ("parameters_of_flow", "seconds_per_step", "minutes")) > 0
+    assert not (tmp_path / "dry").exists()
+
+
 def test_one_page_answers_both_questions(run, tmp_path, capsys):
     folder = tmp_path / "run"
     shutil.copytree(run, folder)

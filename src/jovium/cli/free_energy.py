@@ -53,6 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--every", type=int, default=20, help="steps per report and save (default 20)")
     parser.add_argument("--json", action="store_true", help="one JSON line per report")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print settings, parameters, memory and time; train nothing"
+    )
     parser.set_defaults(run=run)
 
 
@@ -87,15 +90,18 @@ def add_recipe_options(parser: argparse.ArgumentParser, leave_out: tuple[str, ..
 
 def run(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
-    from dataclasses import fields
+    from dataclasses import asdict, fields
 
     from jovium.base.devices import joined, writes
     from jovium.report.hydrogen_figures import draw_training
     from jovium.runs.hydrogen_recipe import HydrogenRecipe
-    from jovium.runs.hydrogen_training import train
+    from jovium.runs.hydrogen_training import cost, train
     from jovium.runs.run_folder import read_metrics, record
 
     recipe = HydrogenRecipe(**{field.name: getattr(options, field.name) for field in fields(HydrogenRecipe)})
+    if options.dry_run:
+        print(json.dumps({**asdict(recipe), **cost(recipe)}, indent=2))
+        return 0
     joined()
     for report in train(options.run_folder, recipe, options.every):
         if not writes():

@@ -7,8 +7,9 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
@@ -113,6 +114,31 @@ def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Pro
         if writes():
             keep_config(folder, recipe, growing=("steps",))
         yield from _Run(folder, recipe).until_done(every)
+
+
+def cost(recipe: HydrogenRecipe) -> dict[str, Any]:
+    """What training will take: parameters of both models, memory of the scores of the wave function (MB), and seconds of
+    a step and of all of them, measured on a step of few configurations."""
+    n_twists = recipe.twists**3
+    share = min(1.0, max(2, -(-16 // n_twists)) * n_twists / recipe.configurations)
+    lessons = max(2, min(CHUNK, round(share * recipe.lessons)))
+    few = replace(recipe, configurations=round(share * recipe.configurations), lessons=lessons)
+    with TemporaryDirectory() as folder, jax.enable_x64(recipe.in_double_precision), all_devices():
+        run, seed = _Run(Path(folder), few), jax.random.key(0)
+        jax.block_until_ready(run.advanced(seed)[0].step)
+        begin = time.monotonic()
+        jax.block_until_ready(run.advanced(seed)[0].step)
+        seconds = (time.monotonic() - begin) / share
+        of_flow, of_psi = len(run.state.flow_last), len(run.state.psi_last)
+    digits = (8 if recipe.in_double_precision else 4) * (2 if recipe.twists > 1 else 1)
+    return {
+        "atoms": recipe.n,
+        "parameters_of_flow": of_flow,
+        "parameters_of_wave_function": of_psi,
+        "memory_mb": round(3 * recipe.configurations * recipe.electrons * of_psi * digits / 1e6),
+        "seconds_per_step": round(seconds, 3),
+        "minutes": round(seconds * recipe.steps / 60, 1),
+    }
 
 
 def trained(folder: Path) -> tuple[HydrogenRecipe, State]:
