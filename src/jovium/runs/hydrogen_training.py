@@ -117,8 +117,8 @@ def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Pro
 
 
 def cost(recipe: HydrogenRecipe) -> dict[str, Any]:
-    """What training will take: parameters of both models, memory of the scores of the wave function (MB), and seconds of
-    a step and of all of them, measured on a step of few configurations."""
+    """What training will take: parameters of both models, memory of the scores of the wave function (MB), and seconds
+    of a step and of all of them, measured on a step of few configurations."""
     n_twists = recipe.twists**3
     share = min(1.0, max(2, -(-16 // n_twists)) * n_twists / recipe.configurations)
     lessons = max(2, min(CHUNK, round(share * recipe.lessons)))
