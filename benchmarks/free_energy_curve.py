@@ -1,0 +1,77 @@
+"""F of training runs against time, and against electron samples beside the published training.
+
+    python benchmarks/free_energy_curve.py RUN [RUN ...] [--out FILE.png]
+
+Left: F per atom with its error as each line of a run reports it, against the seconds of the run. Right: for 16 atoms at
+rs 1.25 and 6000 K, F above where the published training ended, with 4^3 twists or without a twist, against electron
+samples (steps times configurations times --electrons); black: the published training, of 8192 samples an epoch with
+4^3 twists (Xie, Li, Wang, Zhang and Wang, Phys. Rev. Lett. 131, 126501 (2023)). Prints the last ten reports of every
+run as one mean.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from jovium.report.data_figures import save
+from jovium.runs.hydrogen_training import read_recipe
+from jovium.runs.run_folder import read_metrics
+
+PUBLISHED_END = {1: -0.54335, 4: -0.58478}
+"""F (Ha per atom) of 16 atoms by twists per reciprocal vector."""
+
+PUBLISHED_TRAINING = np.array([[300, 5e-3], [1000, 1.8e-3], [3000, 0.8e-3]])
+"""Epochs, and F above its end (Ha per atom)."""
+
+EPOCH = 8192
+
+
+def curve(folder: Path) -> dict[str, np.ndarray]:
+    """Steps, seconds, F and its error of the good reports; a run that was continued counts its seconds anew."""
+    good = [report for report in read_metrics(folder) if report["free_energy"] is not None and not report["note"]]
+    names = "step", "seconds", "free_energy", "free_energy_error"
+    found = {name: np.array([report[name] for report in good], float) for name in names}
+    for place in np.flatnonzero(np.diff(found["seconds"]) < 0):
+        found["seconds"][place + 1 :] += found["seconds"][place]
+    return found
+
+
+def main() -> None:
+    """Draw and print."""
+    from matplotlib.figure import Figure
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("curve.png"))
+    options = parser.parse_args()
+    figure = Figure(figsize=(9.2, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for number, folder in enumerate(options.runs):
+        recipe, found = read_recipe(folder), curve(folder)
+        twist = f"{recipe.twists}$^3$ twists" if recipe.twists > 1 else "no twist"
+        label, colour = f"N = {recipe.n}, {twist}", f"C{number}"
+        free, error = found["free_energy"], found["free_energy_error"]
+        left.errorbar(found["seconds"] / 60, free, error, fmt="o-", ms=3, color=colour, label=label)
+        last = slice(-10, None)
+        print(
+            f"{folder}: N = {recipe.n}, rs {recipe.rs}, {recipe.kelvin:g} K, {recipe.twists}^3 twists, step "
+            f"{found['step'][-1]:.0f}, {found['seconds'][-1]:.0f} s: F {free[last].mean():.5f} +- "
+            f"{np.sqrt(np.sum(error[last] ** 2)) / len(error[last]):.5f} Ha per atom over the last ten reports"
+        )
+        end = PUBLISHED_END.get(recipe.twists)
+        if recipe.n == 16 and end is not None and (recipe.rs, recipe.kelvin) == (1.25, 6000.0):
+            samples = found["step"] * recipe.configurations * recipe.electrons
+            right.errorbar(samples, 1e3 * (free - end), 1e3 * error, fmt="o-", ms=3, color=colour, label=label)
+            print(f"  {1e3 * (free[-1] - end):.1f} mHa above the published end after {samples[-1]:.0f} samples")
+    epochs, above = PUBLISHED_TRAINING.T
+    right.plot(EPOCH * epochs, 1e3 * above, "k*", label="published, N = 16, 4$^3$ twists")
+    left.set(xlabel="minutes", ylabel="F (Ha per atom)")
+    right.set(xscale="log", yscale="log", xlabel="electron samples", ylabel="F above the published end (mHa per atom)")
+    for axes in (left, right):
+        axes.legend(frameon=False, fontsize=8)
+    save(figure, options.out)
+
+
+if __name__ == "__main__":
+    main()
