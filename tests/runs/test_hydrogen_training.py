@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from ase.io import read
 
-from jovium.base.devices import joined
+from jovium.base.devices import idle_devices, joined
 from jovium.base.errors import InputError, JoviumError
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
@@ -99,6 +99,12 @@ def test_two_processes_write_the_run_of_one(whole, tmp_path):
     for found, expected in zip(read_metrics(folder), read_metrics(whole), strict=True):
         for name in ("free_energy", "energy", "entropy", "pressure", "variance", "lag", "acceptance"):
             assert found[name] == pytest.approx(expected[name], abs=1e-4), name
+
+
+def test_devices_that_cannot_share_a_step_are_told(monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: 3)
+    assert not idle_devices(96)
+    assert "multiple of 3" in idle_devices(128)
 
 
 def test_half_an_address_is_refused(monkeypatch):

@@ -42,6 +42,17 @@ def writes() -> bool:
     return jax.process_index() == 0
 
 
+def idle_devices(n_rows: int) -> str:
+    """A warning where all devices there are cannot share so many configurations, or nothing."""
+    n = jax.device_count()
+    if n_rows % n == 0:
+        return ""
+    return (
+        f"{n_rows} configurations cannot be shared among {n} devices: every one computes all of them; "
+        f"take a multiple of {n}"
+    )
+
+
 @contextmanager
 def all_devices() -> Iterator[None]:
     """Maps inside are shared among all devices there are."""

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import asdict, fields
 
-    from jovium.base.devices import joined, writes
+    from jovium.base.devices import idle_devices, joined, writes
     from jovium.report.hydrogen_figures import draw_training
     from jovium.runs.hydrogen_recipe import HydrogenRecipe
     from jovium.runs.hydrogen_training import cost, train
@@ -103,6 +104,9 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({**asdict(recipe), **cost(recipe)}, indent=2))
         return 0
     joined()
+    warning = idle_devices(recipe.configurations)
+    if warning and writes():
+        print(warning, file=sys.stderr)
     for report in train(options.run_folder, recipe, options.every):
         if not writes():
             continue
