@@ -198,7 +198,8 @@ def test_a_dry_run_tells_what_training_takes_and_trains_nothing(kept_programs, t
     assert main(["free-energy", str(tmp_path / "dry"), "--dry-run", *options]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["rs"] == TINY.rs
-    assert min(found[name] for name in ("parameters_of_flow", "seconds_per_step", "minutes")) > 0
+    assert min(found[name] for name in ("parameters_of_flow", "parameters_of_wave_function", "seconds_per_step")) > 0
+    assert found["minutes"] == pytest.approx(found["seconds_per_step"] * TINY.steps / 60, abs=0.1)
     assert not (tmp_path / "dry").exists()
 
 
