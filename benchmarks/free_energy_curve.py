@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from jovium.report.data_figures import save
+from jovium.report.hydrogen_figures import curves
 from jovium.runs.hydrogen_training import read_recipe
 from jovium.runs.run_folder import read_metrics
 
@@ -26,15 +27,7 @@ PUBLISHED_TRAINING = np.array([[300, 5e-3], [1000, 1.8e-3], [3000, 0.8e-3]])
 
 EPOCH = 8192
 
-
-def curve(folder: Path) -> dict[str, np.ndarray]:
-    """Steps, seconds, F and its error of the good reports; a run that was continued counts its seconds anew."""
-    good = [report for report in read_metrics(folder) if report["free_energy"] is not None and not report["note"]]
-    names = "step", "seconds", "free_energy", "free_energy_error"
-    found = {name: np.array([report[name] for report in good], float) for name in names}
-    for place in np.flatnonzero(np.diff(found["seconds"]) < 0):
-        found["seconds"][place + 1 :] += found["seconds"][place]
-    return found
+NAMES = "step", "seconds", "free_energy", "free_energy_error"
 
 
 def main() -> None:
@@ -48,20 +41,20 @@ def main() -> None:
     figure = Figure(figsize=(9.2, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     for number, folder in enumerate(options.runs):
-        recipe, found = read_recipe(folder), curve(folder)
+        recipe = read_recipe(folder)
+        step, seconds, free, error = curves(read_metrics(folder), NAMES)
         twist = f"{recipe.twists}$^3$ twists" if recipe.twists > 1 else "no twist"
         label, colour = f"N = {recipe.n}, {twist}", f"C{number}"
-        free, error = found["free_energy"], found["free_energy_error"]
-        left.errorbar(found["seconds"] / 60, free, error, fmt="o-", ms=3, color=colour, label=label)
+        left.errorbar(seconds / 60, free, error, fmt="o-", ms=3, color=colour, label=label)
         last = slice(-10, None)
         print(
             f"{folder}: N = {recipe.n}, rs {recipe.rs}, {recipe.kelvin:g} K, {recipe.twists}^3 twists, step "
-            f"{found['step'][-1]:.0f}, {found['seconds'][-1]:.0f} s: F {free[last].mean():.5f} +- "
+            f"{step[-1]:.0f}, {seconds[-1]:.0f} s: F {free[last].mean():.5f} +- "
             f"{np.sqrt(np.sum(error[last] ** 2)) / len(error[last]):.5f} Ha per atom over the last ten reports"
         )
         end = PUBLISHED_END.get(recipe.twists)
         if recipe.n == 16 and end is not None and (recipe.rs, recipe.kelvin) == (1.25, 6000.0):
-            samples = found["step"] * recipe.configurations * recipe.electrons
+            samples = step * recipe.configurations * recipe.electrons
             right.errorbar(samples, free, error, fmt="o-", ms=3, color=colour, label=label)
             print(f"  {1e3 * (free[-1] - end):+.1f} mHa from the published end after {samples[-1]:.0f} samples")
     epochs, above = PUBLISHED_TRAINING.T

@@ -28,7 +28,7 @@ from jovium.hydrogen.walkers import electrons_moved, protons_moved
 from jovium.optimise.natural_gradient import sample_space_direction
 from jovium.protons.learning import score_table
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
-from jovium.runs.hydrogen_training import State, flow_learned, initial_state, learned, twists_of
+from jovium.runs.hydrogen_step import State, flow_learned, initial_state, learned, twists_of
 
 PUBLISHED_MOVES = 500
 FEW = 4

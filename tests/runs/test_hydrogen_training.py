@@ -18,7 +18,7 @@ from jovium.base.errors import InputError, JoviumError
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
 from jovium.report.hydrogen_figures import draw_training
-from jovium.runs import hydrogen_training, proton_training, watched_training
+from jovium.runs import hydrogen_step, hydrogen_training, proton_training, watched_training
 from jovium.runs.fluid_report import report_run
 from jovium.runs.hydrogen_measure import _reweighted, measure_run, write_samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
@@ -123,7 +123,7 @@ def test_a_wave_function_of_another_number_of_atoms_comes_along(run, tmp_path):
 
 def test_a_step_is_compiled_once():
     """The numbers a run begins with have the types of those it goes on with: a weak type would compile it again."""
-    state = eqx.filter_eval_shape(hydrogen_training.initial_state, TINY)
+    state = eqx.filter_eval_shape(hydrogen_step.initial_state, TINY)
     assert not any(leaf.weak_type for leaf in jax.tree.leaves(state))
 
 
@@ -286,8 +286,7 @@ def test_the_error_of_integration_is_what_better_integration_gains():
     flow = jax.tree.unflatten(form, moved)
     starts = flow.base.sample(jax.random.key(1))[None]
     errors = [
-        float(hydrogen_training.integration_errors(flow.with_steps(n), flow.with_steps(32), starts)[0])
-        for n in (1, 2, 8)
+        float(hydrogen_step.integration_errors(flow.with_steps(n), flow.with_steps(32), starts)[0]) for n in (1, 2, 8)
     ]
     assert abs(errors[0]) > 1
     assert abs(errors[0]) > abs(errors[1]) > abs(errors[2])

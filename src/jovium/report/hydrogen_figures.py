@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from jovium.report.data_figures import save
 
@@ -16,21 +17,25 @@ def draw_training(path: Path, reports: Sequence[dict[str, Any]]) -> None:
         save(figure, path)
 
 
+def curves(reports: Sequence[dict[str, Any]], names: Sequence[str]) -> list[Float[np.ndarray, "r"]]:
+    """What the good reports say under these names; the seconds go on where a run was continued."""
+    good = [report for report in reports if report["free_energy"] is not None and not report["note"]]
+    found = [np.array([report[name] for report in good], float) for name in names]
+    for name, values in zip(names, found, strict=True):
+        if name == "seconds":
+            for place in np.flatnonzero(np.diff(values) < 0):
+                values[place + 1 :] += values[place]
+    return found
+
+
 def training_figure(reports: Sequence[dict[str, Any]]) -> Any:
     """The figure of `draw_training`, None without a good report."""
     from matplotlib.figure import Figure
 
-    good = [report for report in reports if report["free_energy"] is not None and not report["note"]]
-    if not good:
-        return None
     names = "seconds", "free_energy", "free_energy_error", "energy", "energy_error", "entropy"
-    seconds, free, free_error, energy, energy_error, entropy = (
-        np.array([report[name] for report in good]) for name in names
-    )
-    # A run that was continued counts its seconds anew.
-    restarts = np.flatnonzero(np.diff(seconds) < 0)
-    for place in restarts:
-        seconds[place + 1 :] += seconds[place]
+    seconds, free, free_error, energy, energy_error, entropy = curves(reports, names)
+    if not len(seconds):
+        return None
     figure = Figure(figsize=(6.4, 5.4), layout="constrained")
     above, middle, below = figure.subplots(3, 1, sharex=True, height_ratios=[2, 2, 1])
     for axes, values, errors, label, colour in (

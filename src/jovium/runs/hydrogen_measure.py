@@ -23,7 +23,8 @@ from jovium.hydrogen.walkers import Walkers, drawn, electrons_moved
 from jovium.observe.reweighting import effective_samples, normalised_weights
 from jovium.protons.flow import samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
-from jovium.runs.hydrogen_training import State, trained, twists_of, with_parameters_of
+from jovium.runs.hydrogen_step import State, twists_of
+from jovium.runs.hydrogen_training import trained, with_parameters_of
 
 MEASURED = "measure.json"
 
