@@ -18,7 +18,8 @@ from jovium.base.errors import InputError, JoviumError
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
 from jovium.report.hydrogen_figures import draw_training
-from jovium.runs import hydrogen_step, hydrogen_training, proton_training, watched_training
+from jovium.runs import hydrogen_measure, hydrogen_step, hydrogen_training, proton_training, watched_training
+from jovium.runs.equation_of_state import flat
 from jovium.runs.fluid_report import report_run
 from jovium.runs.hydrogen_measure import _reweighted, measure_run, write_samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
@@ -149,18 +150,37 @@ def test_measuring_gives_parts_that_add_up(run):
     assert 0 < found.effective_samples <= 32
 
 
-def test_reweighting_works_with_a_known_noise_gives_the_exact_free_energy():
-    """Works a + s x of a Gaussian x: F = a - s^2 / 2 kT, whatever Gaussian noise their electrons add."""
+@pytest.mark.parametrize("known", [0.0, 0.9])
+def test_reweighting_works_with_a_known_noise_gives_the_exact_free_energy(known):
+    """Works a + s x of a Gaussian x: F = a - s^2 / 2 kT, whatever Gaussian noise their electrons add; guesses of the
+    works that know a share of x make it surer, and guesses that know nothing do not spoil it."""
     random, kT = np.random.default_rng(0), 0.02
-    works = -1.0 + 0.02 * random.normal(size=20000)
+    x, more = random.normal(size=(2, 20000))
+    works = -1.0 + 0.02 * x
     noisy = works + 0.015 * random.normal(size=20000)
+    guesses = -0.7 + 0.02 * (known * x + np.sqrt(1 - known**2) * random.normal(size=20000))
     exact = -1.0 - 0.02**2 / (2 * kT)
     for found, noise in ((works, 0.0), (noisy, 0.015**2)):
         variances = noise * random.chisquare(15, size=20000) / 15
-        estimate, effective = _reweighted(found, variances, kT)
+        estimate, effective = _reweighted(found, variances, kT, guesses, -0.7 + 0.02 * more)
         assert abs(estimate.value - exact) < 4 * estimate.error
         assert estimate.error < 1e-3
         assert 1000 < effective < 20000
+    sure, _ = _reweighted(works, np.zeros(20000), kT, works, np.tile(works, 100))
+    assert sure.error < 0.2 * kT * np.sqrt((np.e - 1) / 20000)
+
+
+def test_a_reweighted_free_energy_of_a_few_samples_is_not_told(run, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(hydrogen_measure, "FEW", 33)
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    record = measure_run(folder, 2, 4, 1).record()
+    assert record["F_reweighted_Ha_per_atom"] == {"value": None, "error": None}
+    assert np.isnan(flat(record)["F_reweighted_Ha_per_atom"])
+    assert main(["measure", str(folder), "--batches", "2", "--looks", "4"]) == 0
+    assert "too few effective samples" in capsys.readouterr().out
+    report_run(folder, 2, 1)
+    assert "too few effective samples" in (folder / "page.html").read_text()
 
 
 def test_more_than_four_electrons_are_computed_in_double_precision():

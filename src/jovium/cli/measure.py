@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 HELP = "F, E, S, P with errors of a free-energy run"
 DESCRIPTION = """Draw fresh independent protons from the run in RUN, equilibrate electrons among them, and print F, E, S
@@ -31,6 +32,13 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(record))
         return 0
     for name, value in record.items():
-        shown = f"{value['value']:.5f} +- {value['error']:.5f}" if isinstance(value, dict) else str(value)
-        print(f"{name:28s} {shown}")
+        print(f"{name:28s} {_shown(value)}")
     return 0
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    if value["value"] is None:
+        return "not known, too few effective samples"
+    return f"{value['value']:.5f} +- {value['error']:.5f}"

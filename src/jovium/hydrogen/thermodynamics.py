@@ -1,5 +1,6 @@
 """F, E, S and P of dense hydrogen per atom, from independent configurations of protons."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,14 +11,21 @@ from jovium.observe.virial import virial_pressure
 from jovium.protons.thermodynamics import labelling_term, momentum_term, thermal_wavelength
 
 
+def plain_mean(values: Float[np.ndarray, "s"]) -> Estimate:
+    """Of independent configurations of protons."""
+    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values))
+
+
 @dataclass(frozen=True)
 class HydrogenState:
-    """n atoms in a volume (bohr^3) at a temperature (kT, hartree), nuclei of a mass (electron masses)."""
+    """n atoms in a volume (bohr^3) at a temperature (kT, hartree), nuclei of a mass (electron masses); mean: how the
+    mean of one figure per configuration of protons is found, and its error."""
 
     n: int
     volume: float
     temperature: float
     mass: float
+    mean: Callable[[Float[np.ndarray, "s"]], Estimate] = plain_mean
 
     @property
     def momentum_and_labels(self) -> float:
@@ -26,15 +34,15 @@ class HydrogenState:
 
     def free_energy(self, works: Float[np.ndarray, "s"]) -> Estimate:
         """F per atom (hartree) from kT ln p + E_el of independent configurations: an upper bound for exact E_el."""
-        return _mean((works + self.temperature * self.momentum_and_labels) / self.n)
+        return self.mean((works + self.temperature * self.momentum_and_labels) / self.n)
 
     def energy(self, energies: Float[np.ndarray, "s"]) -> Estimate:
         """E per atom (hartree), the nuclei's 3/2 kT included, from E_el."""
-        return _mean(energies / self.n + 1.5 * self.temperature)
+        return self.mean(energies / self.n + 1.5 * self.temperature)
 
     def entropy(self, log_densities: Float[np.ndarray, "s"]) -> Estimate:
         """S = (E - F) / T per atom (k_B): -E_p[ln p] and what momenta and labels add."""
-        return _mean((-log_densities - self.momentum_and_labels) / self.n + 1.5)
+        return self.mean((-log_densities - self.momentum_and_labels) / self.n + 1.5)
 
     def pressure(
         self,
@@ -45,9 +53,5 @@ class HydrogenState:
         """P (hartree / bohr^3): the virial of electrons and potential, and n kT / volume of the nuclei. With the
         `forces` of a wave function that is no eigenstate (`dilation_force`, hartree) it is -dF/dV of the F that this
         wave function has; without, it errs by the square root of what F errs by."""
-        virial = virial_pressure(_mean(energies + kinetic - forces), self.volume)
+        virial = virial_pressure(self.mean(energies + kinetic - forces), self.volume)
         return replace(virial, value=virial.value + self.n * self.temperature / self.volume)
-
-
-def _mean(values: Float[np.ndarray, "s"]) -> Estimate:
-    return Estimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values))

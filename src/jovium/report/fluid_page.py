@@ -93,7 +93,9 @@ the network</p>{_image(_thresholds(bonding), "distributions of phi and phi*")}</
 """
 
 
-def _shown(value: dict[str, float], digits: int) -> str:
+def _shown(value: dict[str, float | None], digits: int) -> str:
+    if value["value"] is None:
+        return "not known: too few effective samples,"
     return f"{value['value']:.{digits}f} &plusmn; {value['error']:.{digits}f}"
 
 

@@ -80,7 +80,9 @@ def flat(measured: dict[str, Any]) -> Row:
     row: Row = {name: measured[name] for name in ("rs_bohr", "T_K", "n_protons", "twists", "isotope", "samples")}
     for name, value in measured.items():
         if isinstance(value, dict):
-            row |= {name: value["value"], f"{name}_error": value["error"]}
+            # What could not be measured has no number.
+            here, error = (np.nan if value[part] is None else value[part] for part in ("value", "error"))
+            row |= {name: here, f"{name}_error": error}
     return row | {"effective_samples": measured["effective_samples"], "acceptance": measured["acceptance"]}
 
 

@@ -1,7 +1,11 @@
-"""What a trained model of dense hydrogen says: F, E, S and P per atom, from protons drawn afresh."""
+"""What a trained model of dense hydrogen says: F, E, S and P per atom, from protons drawn afresh.
+
+Energies of electrons are dear, ln p and the fitted surface cheap: MANY times as many protons have these alone, and
+every mean is controlled by them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from jovium.base.devices import mapped
 from jovium.base.errors import InputError
 from jovium.base.files import write_json
 from jovium.base.statistics import Estimate
@@ -20,8 +25,10 @@ from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
 from jovium.hydrogen.estimate import dilation_force, dilation_scores, local_energies
 from jovium.hydrogen.walkers import Walkers, drawn, electrons_moved
+from jovium.observe.control_variates import controlled_mean
 from jovium.observe.reweighting import effective_samples, normalised_weights
 from jovium.protons.flow import samples
+from jovium.protons.learning import CHUNK
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_step import State, twists_of
 from jovium.runs.hydrogen_training import trained, with_parameters_of
@@ -31,20 +38,26 @@ MEASURED = "measure.json"
 SWEEPS, APART = 200, 10
 """Moves of the electrons after their protons are drawn, and between two looks at them."""
 
+MANY = 16
+"""Protons without electrons for each configuration that has some."""
+
+FEW = 20
+"""Effective samples under which a reweighted F means nothing."""
+
 STRAIN = 0.005
 """Of the cells that a wave function is compared in, to see how it follows the cell."""
 
 
 @dataclass(frozen=True)
 class MeasuredHydrogen:
-    """Per atom: F, the same without what the flow is wrong by (reweighted), E (hartree), S (k_B); P (hartree / bohr^3);
-    virial: P without what a wave function that is no eigenstate adds;
+    """Per atom: F, the same without what the flow is wrong by (reweighted, None where few samples carry its weight), E
+    (hartree), S (k_B); P (hartree / bohr^3); virial: P without what a wave function that is no eigenstate adds;
     parts of E (hartree): K and V_pp, V_ep, V_ee of the electrons. effective_samples: of the weights, of
     n_samples independent configurations of protons; noise: standard deviation of kT ln p + E of one configuration that
     its electrons leave (hartree)."""
 
     free_energy: Estimate
-    reweighted: Estimate
+    reweighted: Estimate | None
     energy: Estimate
     entropy: Estimate
     pressure: Estimate
@@ -59,7 +72,9 @@ class MeasuredHydrogen:
     def record(self) -> dict[str, Any]:
         """Figures with their units in the names."""
 
-        def pair(estimate: Estimate, unit: float = 1.0) -> dict[str, float]:
+        def pair(estimate: Estimate | None, unit: float = 1.0) -> dict[str, float | None]:
+            if estimate is None:
+                return {"value": None, "error": None}
             return {"value": estimate.value * unit, "error": estimate.error * unit}
 
         found = {
@@ -134,20 +149,24 @@ def write_samples(folder: Path, path: Path, n: int, seed: int) -> None:
 
 
 def summary(recipe: HydrogenRecipe, found: dict[str, np.ndarray]) -> MeasuredHydrogen:
-    """Figures from what every independent configuration of protons gave."""
-    state, n = recipe.state, recipe.n
+    """Figures from what every independent configuration of protons gave, and from the many without electrons."""
+    controls = np.column_stack([found["log_density"], found["surface"]])
+    many = np.column_stack([found["many_log_density"], found["many_surface"]])
+    mean = partial(controlled_mean, controls=controls, many=many)
+    state, n = replace(recipe.state, mean=mean), recipe.n
     works = state.temperature * found["log_density"] + found["energy"]
-    reweighted, effective = _reweighted(works, found["noise"], state.temperature)
+    guesses = (state.temperature * rows[:, 0] + rows[:, 1] for rows in (controls, many))
+    reweighted, effective = _reweighted(works, found["noise"], state.temperature, *guesses)
     constant = state.temperature * state.momentum_and_labels
     return MeasuredHydrogen(
         state.free_energy(works),
-        Estimate((reweighted.value + constant) / n, reweighted.error / n, reweighted.n_independent),
+        Estimate((reweighted.value + constant) / n, reweighted.error / n, effective) if effective >= FEW else None,
         state.energy(found["energy"]),
         state.entropy(found["log_density"]),
         state.pressure(found["kinetic"], found["energy"], found["force"]),
         state.pressure(found["kinetic"], found["energy"]),
         {
-            label: Estimate(float(found[name].mean()) / n, _error(found[name]) / n, len(works))
+            label: mean(found[name] / n)
             for label, name in (("K", "kinetic"), ("V_pp", "pp"), ("V_ep", "ep"), ("V_ee", "ee"))
         },
         float(found["acceptance"].mean()),
@@ -158,15 +177,32 @@ def summary(recipe: HydrogenRecipe, found: dict[str, np.ndarray]) -> MeasuredHyd
     )
 
 
-def _reweighted(works: Float[np.ndarray, "s"], noise: Float[np.ndarray, "s"], kT: float) -> tuple[Estimate, float]:
+def _reweighted(
+    works: Float[np.ndarray, "s"],
+    noise: Float[np.ndarray, "s"],
+    kT: float,
+    guesses: Float[np.ndarray, "s"],
+    many: Float[np.ndarray, "l"],
+) -> tuple[Estimate, float]:
     """-kT ln E_p[exp(-w / kT)] (Zwanzig, J. Chem. Phys. 22, 1420 (1954)), and the effective samples. Works have a
-    Gaussian noise of that variance (Ha^2) from their electrons, which alone would lower it by its variance / 2 kT."""
+    Gaussian noise of that variance (Ha^2) from their electrons, which alone would lower it by its variance / 2 kT.
+    Guesses of the works, there and of many more configurations, control it as they control a mean: to first order it
+    is one, of weights over their mean."""
     log_weights = -(works + noise.mean() / (2 * kT)) / kT
-    m, weights = len(works), normalised_weights(log_weights)
-    value = -kT * float(np.logaddexp.reduce(log_weights) - np.log(m))
+    weights, guessed = (len(rows) * normalised_weights(rows) for rows in (log_weights, -guesses / kT))
+    many_log_weights = -many / kT
+    share = np.cov(weights, guessed)[0, 1] / max(guessed.var(ddof=1), 1e-12)
+    value = _log_mean(log_weights) + share * (_log_mean(many_log_weights) - _log_mean(-guesses / kT))
+    rest = weights - share * guessed
+    of_many = share * len(many) * normalised_weights(many_log_weights)
+    error = kT * np.sqrt(rest.var(ddof=1) / len(works) + of_many.var(ddof=1) / len(many))
+    of_noise = noise.std(ddof=1) / np.sqrt(len(noise)) / (2 * kT)
     effective = effective_samples(log_weights)
-    of_weights = kT * float(np.sqrt(max(m * np.sum(weights**2) - 1, 0) / (m - 1)))
-    return Estimate(value, float(np.hypot(of_weights, _error(noise) / (2 * kT))), effective), effective
+    return Estimate(-kT * value, float(np.hypot(error, of_noise)), effective), effective
+
+
+def _log_mean(logarithms: Float[np.ndarray, "s"]) -> float:
+    return float(np.logaddexp.reduce(logarithms) - np.log(len(logarithms)))
 
 
 def strained(recipe: HydrogenRecipe, psi: WaveFunction, strain: float) -> tuple[WaveFunction, WaveFunction]:
@@ -176,16 +212,12 @@ def strained(recipe: HydrogenRecipe, psi: WaveFunction, strain: float) -> tuple[
     return one, other
 
 
-def _error(values: Float[np.ndarray, "s"]) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
-
-
 def _looks(
     recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, n_looks: int, key: jax.Array
 ) -> dict[str, jax.Array]:
     """Means over the looks at the electrons of every configuration of protons, at all twists, and the error that these
-    have left."""
-    place, first, later = jax.random.split(key, 3)
+    have left; ln p and the surface of these protons, and of many without electrons."""
+    place, first, later, many = jax.random.split(key, 4)
     n_twists = recipe.twists**3
     twists = twists_of(recipe, recipe.configurations)
     smaller, larger = strained(recipe, state.psi, STRAIN)
@@ -215,4 +247,7 @@ def _looks(
     found = {name: of_protons(part.mean(axis=(0, 2))) for name, part in parts.items()}
     found |= {"force": of_protons(forces.mean(axis=0))}
     found |= {"noise": of_protons(variance) / n_twists, "log_density": of_protons(walkers.log_density)}
+    found |= {"surface": mapped(state.surface, walkers.protons[::n_twists], CHUNK)}
+    others = samples(state.flow, many, MANY * len(found["surface"]))
+    found |= {"many_log_density": others.log_density, "many_surface": mapped(state.surface, others.positions, CHUNK)}
     return found | {"acceptance": jnp.full_like(found["energy"], walkers.acceptance)}
