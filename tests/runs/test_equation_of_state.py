@@ -32,10 +32,10 @@ MEASURED = {
 
 
 def test_every_state_begins_where_a_neighbour_ended(tmp_path):
-    plan = Scan(TINY, (1.2, 1.3), (5000.0, 6000.0), 1, 1, 2)
+    plan = Scan(replace(TINY, start="before"), (1.2, 1.3), (5000.0, 6000.0), 1, 1, 2)
     assert plan.states == [(1.2, 5000.0), (1.3, 5000.0), (1.3, 6000.0), (1.2, 6000.0)]
     places, recipes = zip(*plan.recipes(tmp_path), strict=True)
-    assert [recipe.start for recipe in recipes] == ["", *map(str, places[:-1])]
+    assert [recipe.start for recipe in recipes] == ["before", *map(str, places[:-1])]
     assert [recipe.steps for recipe in recipes] == [2, 1, 1, 1]
     assert [(recipe.rs, recipe.kelvin) for recipe in recipes] == plan.states
 

@@ -84,22 +84,33 @@ def test_four_devices_give_the_numbers_of_one(whole, tmp_path):
 @pytest.mark.slow
 def test_two_processes_write_the_run_of_one(whole, tmp_path):
     """As two machines would: joined by an address, one of them writes."""
-    folder, parts = tmp_path / "shared", []
+    folder = tmp_path / "shared"
     shapes = {name: value for name, value in TINY.__dict__.items() if not isinstance(value, str)}
     options = [f"--{name.replace('_', '-')}={value}" for name, value in shapes.items()]
     command = [sys.executable, "-m", "jovium.cli.main", "free-energy", str(folder), "--every=4", *options]
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        address = f"localhost:{free.getsockname()[1]}"
-    for rank in range(2):
-        told = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": str(rank)}
-        parts.append(subprocess.Popen(command, env={**os.environ, **told}, stdout=subprocess.PIPE, text=True))
-    written = [part.communicate(timeout=500)[0] for part in parts]
-    assert [part.returncode for part in parts] == [0, 0]
+    codes, written, _ = as_two(command)
+    assert codes == [0, 0]
     assert [len([line for line in lines.splitlines() if "step" in line]) for lines in written] == [2, 0]
     for found, expected in zip(read_metrics(folder), read_metrics(whole), strict=True):
         for name in ("free_energy", "energy", "entropy", "pressure", "variance", "lag", "acceptance"):
             assert found[name] == pytest.approx(expected[name], abs=1e-4), name
+    codes, _, errors = as_two([*command, "--rs=1.3"])
+    assert codes == [2, 2]
+    assert all("other settings" in error for error in errors)
+
+
+def as_two(command):
+    """Exit codes, output and errors of a command as two processes that know of each other."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    parts = []
+    for rank in range(2):
+        told = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": str(rank)}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        parts.append(subprocess.Popen(command, env={**os.environ, **told}, **pipes))
+    written = [part.communicate(timeout=500) for part in parts]
+    return [part.returncode for part in parts], *zip(*written, strict=True)
 
 
 def test_devices_that_cannot_share_a_step_are_told(monkeypatch):

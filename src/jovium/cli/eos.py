@@ -6,8 +6,9 @@ from pathlib import Path
 
 HELP = "equation of state: F, E, S, P over rs and T"
 DESCRIPTION = """Train and measure a free-energy run at every rs and temperature in the folder FOLDER, each begun where
-its neighbour ended. Repeat the command to continue after a kill. FOLDER gets eos.csv and eos.h5 (columns with errors,
-units in their names), eos.png beside published points, and a run folder of every state."""
+its neighbour ended, the first with --start, --protons or --psi. Repeat the command to continue after a kill. FOLDER
+gets eos.csv and eos.h5 (columns with errors, units in their names), eos.png beside published points, and a run folder
+of every state."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

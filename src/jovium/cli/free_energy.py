@@ -49,9 +49,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("run_folder", metavar="RUN", type=Path)
     add_recipe_options(parser)
-    parser.add_argument(
-        "--start", default="", metavar="RUN0", help="begin with this run, of the same sizes, at any rs and temperature"
-    )
     parser.add_argument("--every", type=int, default=20, help="steps per report and save (default 20)")
     parser.add_argument("--json", action="store_true", help="one JSON line per report")
     parser.add_argument(
@@ -77,16 +74,12 @@ def add_recipe_options(parser: argparse.ArgumentParser, leave_out: tuple[str, ..
                 dest=name, type=kind, default=argparse.SUPPRESS, help=argparse.SUPPRESS,
             )  # fmt: skip
     groups["system"].add_argument("--isotope", default="H", choices=["H", "D"], help="nuclei (default H)")
-    groups["models"].add_argument(
-        "--protons", default="", metavar="RUN0", help="begin with this run of jovium protons, of the same sizes"
-    )
-
-    groups["models"].add_argument(
-        "--psi",
-        default="",
-        metavar="RUN0",
-        help="begin with the wave function of this run, of any number of atoms; of jovium electrons too",
-    )
+    for name, meaning in (
+        ("--start", "begin with this run, of the same sizes, at any rs and temperature"),
+        ("--protons", "begin with this run of jovium protons, of the same sizes"),
+        ("--psi", "begin with the wave function of this run, of any number of atoms; of jovium electrons too"),
+    ):
+        groups["models"].add_argument(name, default="", metavar="RUN0", help=meaning)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -24,8 +24,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Scan:
-    """States (rs in bohr, kelvin) in the order they are trained in, all like `recipe` but for the steps: those of the
-    first state are the recipe's, every other has `later`. n_batches, n_looks: of the measurement."""
+    """States (rs in bohr, kelvin) in the order they are trained in, all like `recipe` but for the steps and the start:
+    those of the first state are the recipe's, every other has `later` steps. n_batches, n_looks: of the measurement."""
 
     recipe: HydrogenRecipe
     rs: tuple[float, ...]

@@ -34,7 +34,7 @@ from jovium.protons.flow import Flow
 from jovium.protons.learning import CHUNK
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_step import State, first_state, initial_state, integration_errors, learned, twists_of
-from jovium.runs.run_folder import METRICS, STATE, keep_config, read_config
+from jovium.runs.run_folder import METRICS, STATE, check_config, keep_config, read_config
 from jovium.runs.watched_training import WatchedTraining
 
 FIRST_SWEEPS = 200
@@ -82,6 +82,7 @@ def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Pro
     if every < 2:
         raise InputError(f"a report every {every} steps", "two or more", "take 20")
     existing_folder(folder)
+    check_config(folder, recipe, growing=("steps",))  # by every process: none is left waiting for one that refuses
     alone = sole_writer(folder / METRICS) if writes() else nullcontext()
     with alone, jax.enable_x64(recipe.in_double_precision), all_devices():
         if writes():

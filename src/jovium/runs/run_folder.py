@@ -28,20 +28,26 @@ def read_config(folder: Path, of_dict: Callable[[dict[str, Any]], Recipe], what:
         ) from error
 
 
+def check_config(folder: Path, recipe: Any, *, growing: tuple[str, ...] = ()) -> None:
+    """Whether a run that was trained there has the same recipe (a dataclass), but for what may be `growing`; a command
+    that was refused before anything was trained binds nobody. Raises InputError."""
+    if not (folder / STATE).exists():
+        return
+    old, new = asdict(read_config(folder, type(recipe).of_dict, "run")), asdict(recipe)
+    changed = [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name]]
+    changed = [change for change in changed if change.split()[0] not in growing]
+    if changed:
+        but = f", but for {', '.join(growing)}" if growing else ""
+        raise InputError(
+            f"{folder} holds a run with other settings ({', '.join(changed)})",
+            f"the same settings{but}",
+            "give another folder",
+        )
+
+
 def keep_config(folder: Path, recipe: Any, *, growing: tuple[str, ...] = ()) -> None:
-    """Write the recipe (a dataclass) of a new run. One that was trained keeps its own, but for what may be `growing`; a
-    command that was refused before anything was trained binds nobody. Raises InputError."""
-    if (folder / STATE).exists():
-        old, new = asdict(read_config(folder, type(recipe).of_dict, "run")), asdict(recipe)
-        changed = [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name]]
-        changed = [change for change in changed if change.split()[0] not in growing]
-        if changed:
-            but = f", but for {', '.join(growing)}" if growing else ""
-            raise InputError(
-                f"{folder} holds a run with other settings ({', '.join(changed)})",
-                f"the same settings{but}",
-                "give another folder",
-            )
+    """Write the recipe of a new run, or of one that goes on. Raises what `check_config` raises."""
+    check_config(folder, recipe, growing=growing)
     write_json(folder / CONFIG, asdict(recipe))
 
 
