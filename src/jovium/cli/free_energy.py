@@ -26,6 +26,7 @@ NUMBERS = (
     ("optimisation", "waiting", int, 40, "first steps, that change the wave function alone"),
     ("optimisation", "rate", float, 0.1, "of the wave function"),
     ("optimisation", "proton_rate", float, 0.2, "of the flow"),
+    ("optimisation", "proton_damping", float, 0.1, "of the natural gradient of the flow"),
     ("optimisation", "slowing", float, 200.0, "steps until the rates are half"),
     ("optimisation", "damping", float, 1e-3, "of the natural gradient of the electrons"),
     ("optimisation", "keep", float, 0.9, "part of the last direction kept"),

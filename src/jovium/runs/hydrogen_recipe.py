@@ -25,8 +25,8 @@ class HydrogenRecipe:
     """How F of n atoms at rs (bohr) and a temperature is lowered. twists: per reciprocal vector. steps, of which the
     first `waiting` change the wave function alone. configurations of protons per step, each with `electrons`
     configurations of electrons that make `sweeps` moves; stride: of the starts of the flow (bohr).
-    lessons: configurations that the flow draws in a step to learn from. rate, damping, keep:
-    of the wave function; proton_rate: of the flow; both fall as 1 / (1 + step / slowing). channels, radial, times,
+    lessons: configurations that the flow draws in a step to learn from. rate, damping, keep: of the wave function;
+    proton_rate, proton_damping: of the flow; both rates fall as 1 / (1 + step / slowing). channels, radial, times,
     integration_steps: sizes of the flow; determinants, features: of the wave function. protons: a run of
     `jovium protons` with these sizes to begin with; psi: a run of this kind or of `jovium electrons`, of any number of
     atoms, whose wave function to begin with; start: a run of this kind, at any rs and temperature."""
@@ -45,6 +45,7 @@ class HydrogenRecipe:
     lessons: int = 256
     rate: float = 0.1
     proton_rate: float = 0.2
+    proton_damping: float = 0.1
     slowing: float = 200.0
     damping: float = 1e-3
     keep: float = 0.9
@@ -91,7 +92,7 @@ class HydrogenRecipe:
             raise InputError(
                 f"{self.lessons} lessons", f"at most {CHUNK}, or a multiple of {CHUNK}", "take --lessons 256"
             )
-        rates = self.stride, self.rate, self.proton_rate, self.slowing, self.damping
+        rates = self.stride, self.rate, self.proton_rate, self.slowing, self.damping, self.proton_damping
         if min(sizes) < 1 or min(rates) <= 0 or min(self.steps, self.waiting) < 0 or not 0 <= self.keep < 1:
             raise InputError(
                 f"{self}", "positive sizes and rates, keep below 1, two electron configurations", "check the options"

@@ -23,8 +23,8 @@ from jovium.runs.hydrogen_recipe import HydrogenRecipe
 LARGEST_STEP = 0.05
 """Change of psi in a step (square root of twice the Kullback-Leibler divergence) at most."""
 
-FLOW_DAMPING, FLOW_LARGEST_STEP = 0.1, 0.05
-"""Damping of the flow's natural gradient, and its change in a step at most: electrons must follow a flow that moves."""
+FLOW_LARGEST_STEP = 0.05
+"""Change of the flow in a step at most: electrons must follow a flow that moves."""
 
 
 class State(NamedTuple):
@@ -114,6 +114,6 @@ def flow_learned(
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(recipe.seed + 4), state.step), state.rollbacks)
     gradient, _, table = lesson(state.flow, key, scores=True)
     assert table is not None
-    rule = Natural(recipe.proton_rate, FLOW_DAMPING, FLOW_LARGEST_STEP)
+    rule = Natural(recipe.proton_rate, recipe.proton_damping, FLOW_LARGEST_STEP)
     flow, last = rule.step(state.flow, state.flow_last, gradient, table, strength * (state.step >= recipe.waiting))
     return flow, last, surface, table
