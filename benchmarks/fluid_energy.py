@@ -14,6 +14,7 @@ from pathlib import Path
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jovium.base.errors import InputError
@@ -68,7 +69,7 @@ def of_wave_function(
 ) -> tuple[Walkers, np.ndarray, np.ndarray]:
     """Configurations of protons, the mean local energy of each (hartree), and its error from independent electrons."""
     potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
-    twists = np.zeros((number, 3))
+    twists = jnp.zeros((number, 3))
     place, first, *later = jax.random.split(jax.random.key(5), 2 + n_looks)
     walkers = drawn(state.flow, place, number, n_electrons)._replace(width=state.walkers.width)
     moved = eqx.filter_jit(lambda w, key, n: electrons_moved(state.psi, w, twists, n, key, False))
