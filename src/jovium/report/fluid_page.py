@@ -66,7 +66,7 @@ def fluid_page(report: FluidReport) -> str:
         f"N = {measured['n_protons']} {'deuterons' if measured['isotope'] == 'D' else 'protons'}"
     )
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{_shown(measured[key], digits)} {escape(unit)}</td></tr>"
+        f"<tr><td>{escape(name)}</td><td>{_shown(measured[key], digits, unit)}</td></tr>"
         for key, (name, unit, digits) in QUANTITIES.items()
     )
     warnings = "".join(f"<p>{escape(reason)}</p>" for reason in bonding.warnings)
@@ -93,10 +93,10 @@ the network</p>{_image(_thresholds(bonding), "distributions of phi and phi*")}</
 """
 
 
-def _shown(value: dict[str, float | None], digits: int) -> str:
+def _shown(value: dict[str, float | None], digits: int, unit: str) -> str:
     if value["value"] is None:
-        return "not known: too few effective samples,"
-    return f"{value['value']:.{digits}f} &plusmn; {value['error']:.{digits}f}"
+        return "not known: too few effective samples"
+    return f"{value['value']:.{digits}f} &plusmn; {value['error']:.{digits}f} {escape(unit)}"
 
 
 def _image(figure: Any, text: str) -> str:
