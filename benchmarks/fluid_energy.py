@@ -5,7 +5,7 @@
 RUN has no twist. Draws protons from its flow and prints E per atom (hartree, protons at rest) of each: the mean local
 energy of the run's wave function, and Hartree-Fock, CCSD and CCSD(T) in periodic Gaussian bases by PySCF (density
 fitting, the same Ewald energy of all images; functions wider than --narrowest are left out, since those of many atoms
-are alike in a small cell). A basis is not complete, so that its CCSD(T) is above the exact energy; the last column is
+are alike in a small cell). A basis is not complete, so that its CCSD(T) is above the exact energy; the last line has
 the correlation energy extrapolated with X^-3 from the last two bases.
 """
 
@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, NotConverged
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.hydrogen.estimate import local_energies
 from jovium.hydrogen.walkers import Walkers, drawn, electrons_moved
@@ -35,15 +35,17 @@ def main() -> None:
     """A row of every configuration."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--number", type=int, default=2)
+    parser.add_argument("--number", type=int, default=2, help="configurations of protons")
     parser.add_argument("--bases", nargs="+", default=["cc-pvdz", "cc-pvtz"], choices=CARDINAL)
     parser.add_argument("--narrowest", type=float, default=0.15, help="exponent (1/bohr^2) of the widest function")
-    parser.add_argument("--electrons", type=int, default=32)
+    parser.add_argument("--electrons", type=int, default=32, help="configurations among each")
     parser.add_argument("--looks", type=int, default=40)
     options = parser.parse_args()
     recipe, state = trained(options.run)
     if recipe.twists > 1:
-        raise InputError("a run with twists", "one without", "train with --twists 1")
+        raise InputError(
+            f"{options.run} has {recipe.twists}^3 twists", "a run without", "take data/free_energy/n16_gamma"
+        )
     with jax.enable_x64(recipe.in_double_precision):
         walkers, energies, errors = of_wave_function(recipe, state, options.number, options.electrons, options.looks)
     for protons, energy, error in zip(np.asarray(walkers.protons, float), energies, errors, strict=True):
@@ -96,10 +98,15 @@ def of_coupled_clusters(
     field = scf.RHF(cell, exxdiv="ewald").density_fit()
     field.max_cycle = 200
     field.kernel()
-    if not field.converged:
-        print("  (Hartree-Fock did not converge)", flush=True)
     clusters = cc.CCSD(field)
-    clusters.kernel()
+    if field.converged:
+        clusters.kernel()
+    if not clusters.converged:
+        raise NotConverged(
+            f"Hartree-Fock or CCSD of {len(protons)} atoms in {basis}",
+            "amplitudes that settle",
+            "leave wide functions out: raise --narrowest",
+        )
     return field.e_tot, clusters.e_tot, clusters.e_tot + clusters.ccsd_t()
 
 

@@ -6,9 +6,11 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase.io import read
@@ -17,6 +19,7 @@ from jovium.base.devices import idle_devices, joined
 from jovium.base.errors import InputError, JoviumError
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
+from jovium.optimise.step_rules import Natural
 from jovium.report.hydrogen_figures import draw_training
 from jovium.runs import hydrogen_measure, hydrogen_step, hydrogen_training, proton_training, watched_training
 from jovium.runs.equation_of_state import flat
@@ -137,6 +140,20 @@ def test_a_step_is_compiled_once():
     """The numbers a run begins with have the types of those it goes on with: a weak type would compile it again."""
     state = eqx.filter_eval_shape(hydrogen_step.initial_state, TINY)
     assert not any(leaf.weak_type for leaf in jax.tree.leaves(state))
+
+
+def test_the_flow_is_damped_as_its_recipe_says(monkeypatch):
+    """What damping does is tested with the natural gradient."""
+    told = []
+    monkeypatch.setattr(hydrogen_step, "Natural", lambda *values: told.append(values) or Natural(*values))
+    recipe = replace(TINY, proton_rate=0.3, proton_damping=0.02)
+
+    def step():
+        state = hydrogen_step.initial_state(recipe)
+        return hydrogen_step.flow_learned(recipe, state, state.walkers, jnp.zeros(TINY.configurations), jnp.ones(()))[1]
+
+    eqx.filter_eval_shape(step)
+    assert told == [(0.3, 0.02, hydrogen_step.FLOW_LARGEST_STEP)]
 
 
 def test_every_report_has_the_figures_of_the_nested_estimate(run):
