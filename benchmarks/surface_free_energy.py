@@ -1,11 +1,12 @@
 """The free energy of protons on the surface that a run has fitted: by its flow, and without it.
 
-    python benchmarks/surface_free_energy.py RUN [--chains 64] [--stages 1000]
+    python benchmarks/surface_free_energy.py RUN [--kept 0.2] [--chains 64] [--stages 1000]
 
-F per atom of protons that feel the fitted surface alone, momenta included, in three ways: as the flow says,
-E_p[kT ln p + surface]; by weighting the flow's samples; and by annealing protons from anywhere in the cell to the
-surface, which knows nothing of the flow (`jovium.sampling.annealing`, also weighted). The flow is an upper bound of the
-last two, and how far above says what it lacks of its own surface.
+F per atom of protons that feel the fitted surface alone, momenta included, in four ways: as the flow says,
+E_p[kT ln p + surface]; of the share of its configurations that rejection keeps; by weighting the flow's samples; and by
+annealing protons from anywhere in the cell to the surface, which knows nothing of the flow
+(`jovium.sampling.annealing`, also weighted). The first two are upper bounds of the last two, and how far above says
+what they lack of the surface.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import numpy as np
 from jovium.base.statistics import Estimate
 from jovium.observe.reweighting import FreeEnergy, free_energy
 from jovium.protons.flow import samples
+from jovium.protons.rejection import kept
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_step import State
 from jovium.runs.hydrogen_training import trained
@@ -32,9 +34,10 @@ TUNING = 200
 
 
 def main() -> None:
-    """Print the three."""
+    """Print the four."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--kept", type=float, default=0.2)
     parser.add_argument("--chains", type=int, default=64)
     parser.add_argument("--stages", type=int, default=1000)
     options = parser.parse_args()
@@ -42,6 +45,7 @@ def main() -> None:
     with jax.enable_x64(recipe.in_double_precision):
         flow = of_flow(recipe, state)
         tell(recipe, "flow", flow.variational)
+        tell(recipe, f"a share of {options.kept} of the flow", of_share(recipe, state, options.kept).variational)
         tell(recipe, f"flow, weighted ({flow.effective_samples:.0f} effective)", flow.reweighted)
         free, accepted = of_annealing(recipe, state, options.chains, options.stages)
         tell(recipe, f"annealed from free protons (acceptance {accepted:.2f})", free.variational)
@@ -58,6 +62,14 @@ def of_flow(recipe: HydrogenRecipe, state: State) -> FreeEnergy:
         return found.log_density + jax.lax.map(state.surface, found.positions, batch_size=64) / kT
 
     return free_energy(np.asarray(works(jax.random.key(1)), float), recipe.state.momentum_and_labels)
+
+
+def of_share(recipe: HydrogenRecipe, state: State, share: float) -> FreeEnergy:
+    """Of the configurations that the surface keeps."""
+    kT, flow = recipe.state.temperature, state.flow.with_steps(2 * state.flow.n_steps)
+    found = kept(flow, lambda x: state.surface(x) / kT, jax.random.key(4), SAMPLES, share)
+    energies = eqx.filter_jit(lambda x: jax.lax.map(state.surface, x, batch_size=64))(found.positions)
+    return free_energy(found.log_density + np.asarray(energies, float) / kT, recipe.state.momentum_and_labels)
 
 
 def of_annealing(recipe: HydrogenRecipe, state: State, chains: int, stages: int) -> tuple[FreeEnergy, float]:

@@ -59,10 +59,10 @@ def test_a_scan_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     """Every state is trained, measured and in the table before the next one begins; what is measured stays so."""
     done = []
 
-    def measured(place, n_batches, n_looks, seed):
+    def measured(place, n_batches, n_looks, seed, share):
         done.append(place.name)
         rs = float(place.name.split("_")[0][2:])
-        found = {**MEASURED, "rs_bohr": rs, "seed": seed, "batches": n_batches, "looks": n_looks}
+        found = {**MEASURED, "rs_bohr": rs, "seed": seed, "batches": n_batches, "looks": n_looks, "kept_asked": share}
         (place / "measure.json").write_text(json.dumps(found))
 
     def at_its_end(place):
@@ -81,6 +81,8 @@ def test_a_scan_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     rows = [row for _, row in scan(tmp_path, plan, 2, 1)]
     assert done == ["rs1.2_T6000", "rs1.3_T6000"]
     assert [row["rs_bohr"] for row in rows] == [1.2, 1.3]
+    list(scan(tmp_path, replace(plan, share=0.5), 2, 1))  # other protons are another measurement
+    assert done[2:] == ["rs1.2_T6000", "rs1.3_T6000"]
 
 
 @pytest.mark.slow
@@ -105,7 +107,9 @@ def test_parameters_know_nothing_of_the_cell_but_of_their_sizes():
         with_parameters_of(replace(TINY, features=8).wave_function(), small, "another run")
 
 
-@pytest.mark.parametrize("wrong", [{"rs": ()}, {"kelvin": ()}, {"later": 0}, {"rs": (1.2, -1.0)}], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"rs": ()}, {"kelvin": ()}, {"later": 0}, {"share": 0.0}, {"rs": (1.2, -1.0)}], ids=str
+)
 def test_scans_that_cannot_be(wrong):
     plan = {"recipe": TINY, "rs": (1.25,), "kelvin": (6000.0,), "later": 1, "n_batches": 1, "n_looks": 2}
     with pytest.raises(InputError):

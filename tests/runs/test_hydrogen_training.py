@@ -21,10 +21,17 @@ from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
 from jovium.optimise.step_rules import Natural
 from jovium.report.hydrogen_figures import draw_training
-from jovium.runs import hydrogen_measure, hydrogen_step, hydrogen_training, proton_training, watched_training
+from jovium.runs import (
+    fluid_report,
+    hydrogen_measure,
+    hydrogen_step,
+    hydrogen_training,
+    proton_training,
+    watched_training,
+)
 from jovium.runs.equation_of_state import flat
 from jovium.runs.fluid_report import report_run
-from jovium.runs.hydrogen_measure import _reweighted, measure_run, write_samples
+from jovium.runs.hydrogen_measure import _reweighted, drawn_structures, measure_run, write_samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_training import train, trained
 from jovium.runs.proton_recipe import Recipe
@@ -176,6 +183,30 @@ def test_measuring_gives_parts_that_add_up(run):
     assert found.energy.value == pytest.approx(parts + 1.5 * kT, abs=1e-5)
     assert found.free_energy.value == pytest.approx(found.energy.value - kT * found.entropy.value, abs=1e-6)
     assert 0 < found.effective_samples <= 32
+
+
+def test_a_share_of_the_protons_lowers_what_its_surface_knows_of(run, tmp_path, monkeypatch, capsys):
+    """kT ln p + surface; F, E and S are of the same density, and the page shows the protons that were measured."""
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    recipe, state = trained(folder)
+    bounds = []
+    for share in (1.0, 0.1):
+        structures, log_densities = drawn_structures(folder, 64, 1, share)
+        protons = np.array([structure.positions for structure in structures], np.float32)
+        bounds.append(np.mean(recipe.state.temperature * log_densities + jax.vmap(state.surface)(protons)))
+    assert bounds[1] < bounds[0]
+    assert main(["measure", str(folder), "--batches", "2", "--looks", "4", "--kept", "0.1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    free, energy, entropy = (found[name]["value"] for name in ("F_Ha_per_atom", "E_Ha_per_atom", "S_kB_per_atom"))
+    assert free == pytest.approx(energy - recipe.state.temperature * entropy, abs=1e-6)
+    assert found["kept"] == pytest.approx(0.1, rel=0.3)
+    asked = []
+    monkeypatch.setattr(fluid_report, "drawn_structures", lambda *args: asked.append(args) or drawn_structures(*args))
+    report_run(folder, 2, 1)
+    assert asked[0][3] == 0.1
+    assert main(["measure", str(folder), "--kept", "0"]) == 2
+    assert "above 0, 1 at most" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("known", [0.0, 0.9])

@@ -14,6 +14,7 @@ of every state."""
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     from jovium.cli.free_energy import add_recipe_options
+    from jovium.cli.measure import KEPT_HELP
 
     parser.add_argument("folder", metavar="FOLDER", type=Path)
     parser.add_argument("--rs", type=float, nargs="+", required=True, metavar="RS", help="bohr")
@@ -21,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--later", type=int, default=120, help="steps of every state but the first (default 120)")
     parser.add_argument("--batches", type=int, default=8, help="of the measurement (default 8)")
     parser.add_argument("--looks", type=int, default=32, help="at electrons, of the measurement (default 32)")
+    parser.add_argument("--kept", type=float, default=1.0, metavar="SHARE", help=KEPT_HELP)
     parser.add_argument("--every", type=int, default=20, help="steps per report and save (default 20)")
     parser.add_argument("--json", action="store_true", help="one JSON line per report and per state")
     add_recipe_options(parser, leave_out=("rs", "kelvin"))
@@ -39,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
 
     chosen = {field.name: getattr(options, field.name, field.default) for field in fields(HydrogenRecipe)}
     recipe = HydrogenRecipe(**{**chosen, "rs": options.rs[0], "kelvin": options.kelvin[0]})
-    plan = Scan(recipe, tuple(options.rs), tuple(options.kelvin), options.later, options.batches, options.looks)
+    measuring = options.batches, options.looks, options.kept
+    plan = Scan(recipe, tuple(options.rs), tuple(options.kelvin), options.later, *measuring)
     rows = []
     for name, found in scan(options.folder, plan, options.every, 1):
         if isinstance(found, dict):

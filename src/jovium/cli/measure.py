@@ -9,6 +9,9 @@ HELP = "F, E, S, P with errors of a free-energy run"
 DESCRIPTION = """Draw fresh independent protons from the run in RUN, equilibrate electrons among them, and print F, E, S
 per atom and P with errors that count independent configurations of protons. Writes measure.json into RUN."""
 
+KEPT_HELP = """of the flow's configurations, kept by rejection on the fitted energy surface: below 1 the bound is lower
+and the same electrons measure better protons (default 1, all)"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -17,6 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--looks", type=int, default=32, help="at the electrons of every configuration of protons (default 32)"
     )
+    parser.add_argument("--kept", type=float, default=1.0, metavar="SHARE", help=KEPT_HELP)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -27,7 +31,8 @@ def run(options: argparse.Namespace) -> int:
     from jovium.cli.progress import progress
     from jovium.runs.hydrogen_measure import measure_run
 
-    record = measure_run(options.run_folder, options.batches, options.looks, options.seed, progress).record()
+    asked = options.run_folder, options.batches, options.looks, options.seed, progress, options.kept
+    record = measure_run(*asked).record()
     if options.json:
         print(json.dumps(record))
         return 0

@@ -10,9 +10,12 @@ that holds many structures, by its suffix). jovium analyse and jovium screen rea
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
+    from jovium.cli.measure import KEPT_HELP
+
     parser.add_argument("run_folder", metavar="RUN", type=Path)
     parser.add_argument("out", metavar="OUT", type=Path)
     parser.add_argument("--samples", type=int, default=100, help="how many (default 100)")
+    parser.add_argument("--kept", type=float, default=1.0, metavar="SHARE", help=KEPT_HELP)
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(run=run)
 
@@ -21,6 +24,6 @@ def run(options: argparse.Namespace) -> int:
     """Write the samples."""
     from jovium.runs.hydrogen_measure import write_samples
 
-    write_samples(options.run_folder, options.out, options.samples, options.seed)
+    write_samples(options.run_folder, options.out, options.samples, options.seed, options.kept)
     print(f"{options.samples} configurations in {options.out}")
     return 0

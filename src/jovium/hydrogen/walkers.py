@@ -47,14 +47,19 @@ def kinds_of_twists(twists: Float[np.ndarray, "b 3"]) -> Float[np.ndarray, "b k"
 
 
 def drawn(flow: Flow, key: PRNGKeyArray, b: int, m: int) -> Walkers:
-    """Independent protons, electrons of both spins in turn near protons of their own."""
+    """Independent protons, with electrons."""
     starts, kick = jax.random.split(key)
     starts = jax.vmap(flow.base.sample)(jax.random.split(starts, b))
     protons, log_density = carried(flow, starts)
-    order = np.argsort(np.arange(protons.shape[1]) % 2, kind="stable")
-    shape = b, m, *protons.shape[1:]
-    electrons = protons[:, None, order] + 0.7 * jax.random.normal(kick, shape)
+    electrons = electrons_near(protons, m, kick)
     return Walkers(starts, protons, log_density, electrons, jnp.asarray(0.3, float), jnp.asarray(0.0, float))
+
+
+def electrons_near(protons: Float[Array, "b n 3"], m: int, key: PRNGKeyArray) -> Float[Array, "b m n 3"]:
+    """Electrons of both spins in turn, near protons of their own."""
+    order = np.argsort(np.arange(protons.shape[1]) % 2, kind="stable")
+    shape = len(protons), m, *protons.shape[1:]
+    return protons[:, None, order] + 0.7 * jax.random.normal(key, shape)
 
 
 def carried(flow: Flow, starts: Float[Array, "b n 3"]) -> tuple[Float[Array, "b n 3"], Float[Array, "b"]]:

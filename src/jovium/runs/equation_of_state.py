@@ -13,7 +13,8 @@ import numpy as np
 
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, replacing, write_lines
-from jovium.runs.hydrogen_measure import MEASURED, measure_run
+from jovium.protons.rejection import check_share
+from jovium.runs.hydrogen_measure import ASKED, MEASURED, measure_run
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_training import Progress, train, trained
 
@@ -25,7 +26,8 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class Scan:
     """States (rs in bohr, kelvin) in the order they are trained in, all like `recipe` but for the steps and the start:
-    those of the first state are the recipe's, every other has `later` steps. n_batches, n_looks: of the measurement."""
+    those of the first state are the recipe's, every other has `later` steps. n_batches, n_looks, and the share of
+    protons that is kept: of the measurement."""
 
     recipe: HydrogenRecipe
     rs: tuple[float, ...]
@@ -33,12 +35,14 @@ class Scan:
     later: int
     n_batches: int
     n_looks: int
+    share: float = 1.0
 
     def __post_init__(self):
         if not self.rs or not self.kelvin or self.later < 1:
             raise InputError(
                 f"{self.rs} bohr, {self.kelvin} K, {self.later} steps", "a state or more", "give --rs, --kelvin"
             )
+        check_share(self.share)
         for rs, kelvin in self.states:
             replace(self.recipe, rs=rs, kelvin=kelvin)  # says what is wrong with it before anything is trained
 
@@ -69,7 +73,7 @@ def scan(folder: Path, plan: Scan, every: int, seed: int) -> Iterator[tuple[str,
         for report in train(place, recipe, every):
             yield place.name, report
         if not _is_measured(place, recipe, plan, seed):
-            measure_run(place, plan.n_batches, plan.n_looks, seed)
+            measure_run(place, plan.n_batches, plan.n_looks, seed, share=plan.share)
         rows.append(flat(json.loads((place / MEASURED).read_text())))
         write_table(folder, rows)
         yield place.name, rows[-1]
@@ -83,7 +87,8 @@ def flat(measured: dict[str, Any]) -> Row:
             # What could not be measured has no number.
             here, error = (np.nan if value[part] is None else value[part] for part in ("value", "error"))
             row |= {name: here, f"{name}_error": error}
-    return row | {"effective_samples": measured["effective_samples"], "acceptance": measured["acceptance"]}
+    rest = {name: measured[name] for name in ("effective_samples", "acceptance")}
+    return row | rest | {"kept": measured.get("kept", 1.0)}
 
 
 def write_table(folder: Path, rows: Sequence[Row]) -> None:
@@ -108,4 +113,4 @@ def _is_measured(place: Path, recipe: HydrogenRecipe, plan: Scan, seed: int) -> 
     except (OSError, ValueError):
         return False
     asked = {"step": int(trained(place)[1].step), "seed": seed, "batches": plan.n_batches, "looks": plan.n_looks}
-    return all(found.get(name) == value for name, value in asked.items())
+    return all(found.get(name) == value for name, value in asked.items()) and found.get(ASKED, 1.0) == plan.share

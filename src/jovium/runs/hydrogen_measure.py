@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from jovium.base.devices import mapped
 from jovium.base.errors import InputError
@@ -24,16 +24,16 @@ from jovium.base.units import PRESSURE_GPA
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
 from jovium.hydrogen.estimate import dilation_force, dilation_scores, local_energies
-from jovium.hydrogen.walkers import Walkers, drawn, electrons_moved
+from jovium.hydrogen.walkers import Walkers, electrons_moved, electrons_near
 from jovium.observe.control_variates import controlled_mean
 from jovium.observe.reweighting import effective_samples, normalised_weights
-from jovium.protons.flow import samples
 from jovium.protons.learning import CHUNK
+from jovium.protons.rejection import Kept, check_share, kept
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_step import State, twists_of
 from jovium.runs.hydrogen_training import trained, with_parameters_of
 
-MEASURED = "measure.json"
+MEASURED, ASKED = "measure.json", "kept_asked"
 
 SWEEPS, APART = 200, 10
 """Moves of the electrons after their protons are drawn, and between two looks at them."""
@@ -54,7 +54,7 @@ class MeasuredHydrogen:
     (hartree), S (k_B); P (hartree / bohr^3); virial: P without what a wave function that is no eigenstate adds;
     parts of E (hartree): K and V_pp, V_ep, V_ee of the electrons. effective_samples: of the weights, of
     n_samples independent configurations of protons; noise: standard deviation of kT ln p + E of one configuration that
-    its electrons leave (hartree)."""
+    its electrons leave (hartree); kept: the share of the flow's configurations that p consists of."""
 
     free_energy: Estimate
     reweighted: Estimate | None
@@ -67,6 +67,7 @@ class MeasuredHydrogen:
     effective_samples: float
     n_samples: int
     noise: float
+    kept: float
     recipe: HydrogenRecipe
 
     def record(self) -> dict[str, Any]:
@@ -91,6 +92,7 @@ class MeasuredHydrogen:
             "effective_samples": self.effective_samples,
             "samples": self.n_samples,
             "noise_Ha": self.noise,
+            "kept": self.kept,
             "n_protons": self.recipe.n,
             "rs_bohr": self.recipe.rs,
             "T_K": self.recipe.kelvin,
@@ -105,74 +107,98 @@ def measure_run(
     n_looks: int,
     seed: int,
     watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
+    share: float = 1.0,
 ) -> MeasuredHydrogen:
     """Measure a run directory with so many batches, as large as it trains with, of fresh protons, and so many looks at
     their electrons; writes measure.json. All twists have the same protons: what is weighed is E(R) averaged over them.
-    Raises InputError for no batch or one look."""
+    share: of the flow's configurations, those that the fitted surface likes best (`jovium.protons.rejection`). Raises
+    InputError for no batch, one look or a share that is none."""
     if n_batches < 1 or n_looks < 2:
         raise InputError(f"{n_batches} batches, {n_looks} looks", "one batch, two looks or more", "take 8 and 32")
+    check_share(share)
     recipe, state = trained(folder)
     # An answer is integrated better than a lesson.
     state = state._replace(flow=state.flow.with_steps(2 * state.flow.n_steps))
-    program = eqx.filter_jit(
-        lambda state, key: _looks(recipe, HydrogenPotential.of(recipe.space, 2 * recipe.n), state, n_looks, key)
-    )
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 7), n_batches)
+    per_batch = recipe.configurations // recipe.twists**3
+    n_samples = n_batches * per_batch
+    place, key = jax.random.split(jax.random.fold_in(jax.random.key(seed), 7))
+    potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
+    program = eqx.filter_jit(lambda state, protons, key: _looks(recipe, potential, state, n_looks, protons, key))
     with jax.enable_x64(recipe.in_double_precision):
-        gathered = [jax.tree.map(lambda x: np.asarray(x, float), program(state, key)) for key in watched(keys)]
-    found = summary(recipe, {name: np.concatenate([batch[name] for batch in gathered]) for name in gathered[0]})
-    write_json(
-        folder / MEASURED,
-        {"step": int(state.step), "seed": seed, "batches": n_batches, "looks": n_looks, **found.record()},
-    )
+        protons = _kept(recipe, state, (1 + MANY) * n_samples, share, place)
+        surface = eqx.filter_jit(lambda state, x: mapped(state.surface, x, CHUNK))(state, protons.positions)
+        batches = protons.positions[:n_samples].reshape(n_batches, per_batch, recipe.n, 3)
+        pairs = list(zip(batches, jax.random.split(key, n_batches), strict=True))
+        gathered = [jax.tree.map(lambda x: np.asarray(x, float), program(state, *pair)) for pair in watched(pairs)]
+    energies = {name: np.concatenate([batch[name] for batch in gathered]) for name in gathered[0]}
+    found = summary(recipe, protons, np.asarray(surface, float), energies)
+    facts = {"step": int(state.step), "seed": seed, "batches": n_batches, "looks": n_looks, ASKED: share}
+    write_json(folder / MEASURED, facts | found.record())
     return found
 
 
-def drawn_structures(folder: Path, n: int, seed: int) -> tuple[list[Structure], Float[np.ndarray, "n"]]:
-    """n independent configurations of protons of a run, and ln p of each. Raises InputError for none."""
+def _kept(recipe: HydrogenRecipe, state: State, n: int, share: float, key: jax.Array) -> Kept:
+    """n configurations of protons, a share of the flow's kept by the fitted surface."""
+    return kept(state.flow, lambda x: state.surface(x) / recipe.state.temperature, key, n, share)
+
+
+def drawn_structures(
+    folder: Path, n: int, seed: int, share: float = 1.0
+) -> tuple[list[Structure], Float[np.ndarray, "n"]]:
+    """n independent configurations of protons of a run, and ln p of each; share as in `measure_run`. Raises InputError
+    for none."""
     if n < 1:
         raise InputError(f"{n} samples", "one or more", "take 100")
     recipe, state = trained(folder)
     with jax.enable_x64(recipe.in_double_precision):
-        found = eqx.filter_jit(lambda flow, key: samples(flow, key, n))(state.flow, jax.random.key(seed))
+        found = _kept(recipe, state, n, share, jax.random.key(seed))
     cell, atoms = recipe.cell, ("H",) * recipe.n
-    structures = [Structure(cell, cell.wrap(np.asarray(x, float)), atoms) for x in found.positions]
-    return structures, np.asarray(found.log_density, float)
+    return [Structure(cell, cell.wrap(x), atoms) for x in found.positions], found.log_density
 
 
-def write_samples(folder: Path, path: Path, n: int, seed: int) -> None:
-    """Write n independent configurations of protons of a run, with ln p of each. Raises InputError for none."""
+def write_samples(folder: Path, path: Path, n: int, seed: int, share: float = 1.0) -> None:
+    """Write n independent configurations of protons of a run, with ln p of each; share as in `measure_run`. Raises
+    InputError for none."""
     from jovium.formats.structures import write_structures
 
-    structures, log_densities = drawn_structures(folder, n, seed)
+    structures, log_densities = drawn_structures(folder, n, seed, share)
     write_structures(path, structures, [{"log_density": float(value)} for value in log_densities])
 
 
-def summary(recipe: HydrogenRecipe, found: dict[str, np.ndarray]) -> MeasuredHydrogen:
-    """Figures from what every independent configuration of protons gave, and from the many without electrons."""
-    controls = np.column_stack([found["log_density"], found["surface"]])
-    many = np.column_stack([found["many_log_density"], found["many_surface"]])
-    mean = partial(controlled_mean, controls=controls, many=many)
-    state, n = replace(recipe.state, mean=mean), recipe.n
-    works = state.temperature * found["log_density"] + found["energy"]
+def summary(
+    recipe: HydrogenRecipe, protons: Kept, surface: Float[np.ndarray, "l"], found: dict[str, np.ndarray]
+) -> MeasuredHydrogen:
+    """Figures from the protons and the fitted surface (hartree) of all of them, and from what the first, which have
+    electrons, gave."""
+    state, n, n_samples = recipe.state, recipe.n, len(found["energy"])
+    controls, many = np.split(np.column_stack([protons.log_density, surface]), [n_samples])
+    state = replace(state, mean=partial(controlled_mean, controls=controls, many=many))
+    works = state.temperature * controls[:, 0] + found["energy"]
     guesses = (state.temperature * rows[:, 0] + rows[:, 1] for rows in (controls, many))
     reweighted, effective = _reweighted(works, found["noise"], state.temperature, *guesses)
-    constant = state.temperature * state.momentum_and_labels
+    exact = reweighted.value + state.temperature * state.momentum_and_labels
+    reweighted = Estimate(exact / n, reweighted.error / n, effective)
+    share = protons.log_share
+
+    def with_share(figure: Estimate, unit: float) -> Estimate:
+        return replace(figure, error=float(np.hypot(figure.error, unit * share.error / n)))
+
     return MeasuredHydrogen(
-        state.free_energy(works),
-        Estimate((reweighted.value + constant) / n, reweighted.error / n, effective) if effective >= FEW else None,
+        with_share(state.free_energy(works), state.temperature),
+        with_share(reweighted, state.temperature) if effective >= FEW else None,
         state.energy(found["energy"]),
-        state.entropy(found["log_density"]),
+        with_share(state.entropy(controls[:, 0]), 1.0),
         state.pressure(found["kinetic"], found["energy"], found["force"]),
         state.pressure(found["kinetic"], found["energy"]),
         {
-            label: mean(found[name] / n)
+            label: state.mean(found[name] / n)
             for label, name in (("K", "kinetic"), ("V_pp", "pp"), ("V_ep", "ep"), ("V_ee", "ee"))
         },
         float(found["acceptance"].mean()),
         effective,
-        len(works),
+        n_samples,
         float(np.sqrt(np.mean(found["noise"]))),
+        float(np.exp(share.value)),
         recipe,
     )
 
@@ -213,19 +239,22 @@ def strained(recipe: HydrogenRecipe, psi: WaveFunction, strain: float) -> tuple[
 
 
 def _looks(
-    recipe: HydrogenRecipe, potential: HydrogenPotential, state: State, n_looks: int, key: jax.Array
+    recipe: HydrogenRecipe,
+    potential: HydrogenPotential,
+    state: State,
+    n_looks: int,
+    protons: Float[Array, "c n 3"],
+    key: jax.Array,
 ) -> dict[str, jax.Array]:
     """Means over the looks at the electrons of every configuration of protons, at all twists, and the error that these
-    have left; ln p and the surface of these protons, and of many without electrons."""
-    place, first, later, many = jax.random.split(key, 4)
+    have left."""
+    place, first, later = jax.random.split(key, 3)
     n_twists = recipe.twists**3
     twists = twists_of(recipe, recipe.configurations)
     smaller, larger = strained(recipe, state.psi, STRAIN)
-    walkers = drawn(state.flow, place, recipe.configurations // n_twists, recipe.electrons)
-    alike = "starts", "protons", "log_density", "electrons"
-    walkers = walkers._replace(
-        **{name: jnp.repeat(getattr(walkers, name), n_twists, axis=0) for name in alike}, width=state.walkers.width
-    )
+    electrons = electrons_near(protons, recipe.electrons, place)
+    protons, electrons = (jnp.repeat(x, n_twists, axis=0) for x in (protons, electrons))
+    walkers = state.walkers._replace(protons=protons, electrons=electrons)
     walkers = electrons_moved(state.psi, walkers, twists, SWEEPS, first, False)
 
     def look(walkers: Walkers, key: jax.Array) -> tuple[Walkers, Any]:
@@ -246,8 +275,5 @@ def _looks(
     parts = {"energy": local.total, "kinetic": local.kinetic, "pp": local.pp, "ep": local.ep, "ee": local.ee}
     found = {name: of_protons(part.mean(axis=(0, 2))) for name, part in parts.items()}
     found |= {"force": of_protons(forces.mean(axis=0))}
-    found |= {"noise": of_protons(variance) / n_twists, "log_density": of_protons(walkers.log_density)}
-    found |= {"surface": mapped(state.surface, walkers.protons[::n_twists], CHUNK)}
-    others = samples(state.flow, many, MANY * len(found["surface"]))
-    found |= {"many_log_density": others.log_density, "many_surface": mapped(state.surface, others.positions, CHUNK)}
+    found |= {"noise": of_protons(variance) / n_twists}
     return found | {"acceptance": jnp.full_like(found["energy"], walkers.acceptance)}
