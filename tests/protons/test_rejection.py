@@ -12,7 +12,7 @@ from jovium.base.space import Space
 from jovium.observe.reweighting import free_energy
 from jovium.protons.base_density import UniformTorus
 from jovium.protons.flow import Flow
-from jovium.protons.rejection import kept, level_of, log_shares
+from jovium.protons.rejection import PROPOSALS, kept, level_of, log_shares
 from jovium.protons.torus_velocity import TorusVelocity
 
 CELLS = {
@@ -72,11 +72,18 @@ def test_the_level_keeps_the_share_asked_for(share):
     assert np.exp(log_shares(works, level_of(works, share))).mean() == pytest.approx(share, abs=1e-9)
 
 
-@pytest.mark.parametrize("share", [0.0, -0.1, 1.5, float("nan")])
+@pytest.mark.parametrize("share", [0.0, 0.001, -0.1, 1.5, float("nan")])
 def test_shares_that_cannot_be(share):
     flow, beta_energy, _ = two_of(CELLS["cube"])
-    with pytest.raises(InputError, match="above 0, 1 at most"):
+    with pytest.raises(InputError, match=r"0\.01 to 1"):
         kept(flow, beta_energy, jax.random.key(0), 2, share)
+
+
+def test_how_often_the_flow_is_asked_does_not_depend_on_its_luck():
+    """Z of proposals until enough are kept would be too large: their number is settled before."""
+    flow, beta_energy, _ = two_of(CELLS["cube"])
+    asked = {kept(flow, beta_energy, jax.random.key(seed), 1000, 0.4).log_share.n_independent for seed in range(4)}
+    assert asked == {2 * PROPOSALS}
 
 
 def test_a_share_of_finite_energies_that_is_not_there():

@@ -47,6 +47,7 @@ def test_a_table_has_errors_beside_values_and_units_in_names(tmp_path):
         read = list(csv.DictReader(file))
     assert [row["rs_bohr"] for row in read] == ["1.25", "1.3"]
     assert read[0]["P_GPa_error"] == "3.0"
+    assert read[0]["kept"] == "1.0"  # of a measurement by a version that had no other
     with h5py.File(tmp_path / "eos.h5") as file:
         np.testing.assert_array_equal(file["rs_bohr"], [1.25, 1.3])
         assert file["isotope"].asstr()[0] == "H"

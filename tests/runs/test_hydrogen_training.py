@@ -17,9 +17,11 @@ from ase.io import read
 
 from jovium.base.devices import idle_devices, joined
 from jovium.base.errors import InputError, JoviumError
+from jovium.base.statistics import Estimate
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
 from jovium.optimise.step_rules import Natural
+from jovium.protons.rejection import Kept
 from jovium.report.hydrogen_figures import draw_training
 from jovium.runs import (
     fluid_report,
@@ -31,7 +33,7 @@ from jovium.runs import (
 )
 from jovium.runs.equation_of_state import flat
 from jovium.runs.fluid_report import report_run
-from jovium.runs.hydrogen_measure import _reweighted, drawn_structures, measure_run, write_samples
+from jovium.runs.hydrogen_measure import _reweighted, drawn_structures, measure_run, summary, write_samples
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_training import train, trained
 from jovium.runs.proton_recipe import Recipe
@@ -205,8 +207,27 @@ def test_a_share_of_the_protons_lowers_what_its_surface_knows_of(run, tmp_path, 
     monkeypatch.setattr(fluid_report, "drawn_structures", lambda *args: asked.append(args) or drawn_structures(*args))
     report_run(folder, 2, 1)
     assert asked[0][3] == 0.1
+    assert "kept by rejection from" in (folder / "page.html").read_text()
     assert main(["measure", str(folder), "--kept", "0"]) == 2
-    assert "above 0, 1 at most" in capsys.readouterr().err
+    assert "0.01 to 1" in capsys.readouterr().err
+
+
+def test_the_error_of_the_share_that_was_kept_is_one_of_the_entropy():
+    """E and P are means and do not need the share; F and S have ln p."""
+    recipe, n = TINY, 40
+    random = np.random.default_rng(0)
+    log_densities, beta_energies = random.normal(size=(2, 17 * n))
+    energies = {"energy": random.normal(size=n), "noise": np.full(n, 1e-6), "acceptance": np.full(n, 0.5)}
+    energies |= {name: random.normal(size=n) for name in ("kinetic", "pp", "ep", "ee", "force")}
+
+    def errors(share):
+        protons = Kept(np.zeros((17 * n, 2, 3)), log_densities, beta_energies, Estimate(-1.6, share, 1000))
+        found = summary(recipe, protons, energies)
+        return np.array([found.free_energy.error, found.entropy.error, found.energy.error, found.pressure.error])
+
+    added = errors(5.0) ** 2 - errors(0.0) ** 2
+    np.testing.assert_allclose(added[:2], (np.array([recipe.state.temperature, 1.0]) * 5.0 / 2) ** 2, rtol=1e-3)
+    np.testing.assert_allclose(added[2:], 0, atol=1e-12)
 
 
 @pytest.mark.parametrize("known", [0.0, 0.9])
@@ -395,5 +416,7 @@ def test_folders_without_a_run(tmp_path):
         measure_run(tmp_path, 1, 2, 1)
     with pytest.raises(InputError, match="batches"):
         measure_run(tmp_path, 0, 2, 1)
+    with pytest.raises(InputError, match="no free-energy run"):
+        drawn_structures(tmp_path, 1, 1, 0.5)
     with pytest.raises(InputError, match="samples"):
         write_samples(tmp_path, tmp_path / "out.extxyz", 0, 1)

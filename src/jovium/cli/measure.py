@@ -9,8 +9,8 @@ HELP = "F, E, S, P with errors of a free-energy run"
 DESCRIPTION = """Draw fresh independent protons from the run in RUN, equilibrate electrons among them, and print F, E, S
 per atom and P with errors that count independent configurations of protons. Writes measure.json into RUN."""
 
-KEPT_HELP = """of the flow's configurations, kept by rejection on the fitted energy surface: below 1 the bound is lower
-and the same electrons measure better protons (default 1, all)"""
+KEPT_HELP = """share of the flow's configurations to keep, those that the fitted energy surface likes best, by
+rejection (default 1: all); F, E, S, P are of those kept, and below 1 F is mostly a lower upper bound"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

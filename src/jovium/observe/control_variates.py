@@ -5,6 +5,10 @@ from jaxtyping import Float
 
 from jovium.base.statistics import Estimate
 
+ALIKE = 1e-3
+"""Controls that differ by less than this share of their spread are one: the difference may be rounding in the m samples
+and more than that in a few of the l, and its slope would be noise."""
+
 
 def controlled_mean(
     values: Float[np.ndarray, "m"], controls: Float[np.ndarray, "m k"], many: Float[np.ndarray, "l k"]
@@ -15,11 +19,14 @@ def controlled_mean(
 
     (Glasserman, Monte Carlo Methods in Financial Engineering, 2004, 4.1, with the mean of c itself estimated). It is
     linear in y: figures that add up still do. A control that says nothing costs nothing but its degree of freedom."""
-    middle, scale = many.mean(axis=0), many.std(axis=0)
-    shares = (controls - middle) / np.where(scale > 0, scale, 1.0)
-    design = np.column_stack([np.ones(len(values)), shares])
-    fitted, _, rank, _ = np.linalg.lstsq(design, values, rcond=1e-8)
-    rest = values - design @ fitted
-    explained = (many - middle) / np.where(scale > 0, scale, 1.0) @ fitted[1:]
-    variance = np.sum(rest**2) / max(1, len(values) - rank) / len(values) + np.mean(explained**2) / len(many)
-    return Estimate(float(fitted[0]), float(np.sqrt(variance)), len(values))
+    scale = many.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    middle, centre = controls.mean(axis=0), values.mean()
+    shares, apart = (controls - middle) / scale, (many - middle) / scale
+    slopes, _, rank, _ = np.linalg.lstsq(shares, values - centre, rcond=ALIKE)
+    rest = values - centre - shares @ slopes
+    explained = apart @ slopes
+    of_rest = np.sum(rest**2) / max(1, len(values) - rank - 1) / len(values)
+    return Estimate(
+        float(centre + explained.mean()), float(np.sqrt(of_rest + explained.var() / len(many))), len(values)
+    )

@@ -8,6 +8,7 @@ those of the flow, ln p' is known, and E'[ln p' + beta U] is still a bound of be
 configurations between them; it has the largest w, and goes first. U may be any energy: a bad one costs, but p' stays
 what it is said to be."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,64 +24,73 @@ from jovium.base.statistics import Estimate
 from jovium.protons.flow import Flow, samples
 from jovium.protons.learning import CHUNK
 
-PILOTS = 2048
-"""Configurations by which c is chosen; none of them is used again."""
+PROPOSALS = 2048
+"""Configurations of the flow in one call. The first call chooses c, and none of its configurations is used again."""
 
-AT_ONCE = 4096
-"""Proposals of the flow in one call at most."""
+SPARE = 1.15
+"""Proposals that Z is the mean of, over those that are needed on average: how many is settled before any is seen. To
+stop where enough are kept would count lucky calls more often, and Z would be too large."""
+
+SMALLEST_SHARE = 0.01
+"""Below, a c from PROPOSALS configurations rests on a few of them."""
+
+BetaEnergy = Callable[[Float[Array, "n d"]], Float[Array, ""]]
 
 
 class Kept(NamedTuple):
-    """Independent configurations (bohr), ln p' of each, and ln Z."""
+    """Independent configurations (bohr), ln p' and beta U of each, and ln Z."""
 
     positions: Float[np.ndarray, "m n d"]
     log_density: Float[np.ndarray, "m"]
+    beta_energy: Float[np.ndarray, "m"]
     log_share: Estimate
 
 
-def kept(
-    flow: Flow,
-    beta_energy: Callable[[Float[Array, "n d"]], Float[Array, ""]],
-    key: PRNGKeyArray,
-    m: int,
-    share: float,
-) -> Kept:
-    """m configurations, c such that about this share of those of the flow is kept; 1 keeps all. Raises InputError for a
-    share outside (0, 1]."""
+def kept(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, m: int, share: float) -> Kept:
+    """m configurations, c such that about this share of those of the flow is kept; 1 keeps all. Every call finds its
+    own c. Raises InputError for a share that cannot be."""
     check_share(share)
     if share == 1:
-        found = eqx.filter_jit(lambda flow, key: samples(flow, key, m))(flow, key)
-        return Kept(np.asarray(found.positions, float), np.asarray(found.log_density, float), Estimate(0.0, 0.0, m))
-
-    @eqx.filter_jit
-    def proposed(flow: Flow, key: PRNGKeyArray, number: int) -> tuple[Array, Array, Array, Array]:
-        place, chance = jax.random.split(key)
-        found = samples(flow, place, number)
-        works = found.log_density + mapped(beta_energy, found.positions, CHUNK)
-        return found.positions, found.log_density, works, jax.random.uniform(chance, (number,))
-
-    pilot, key = jax.random.split(key)
-    level = level_of(np.asarray(proposed(flow, pilot, PILOTS)[2], float), share)
-    number = CHUNK * -(-min(AT_ONCE, round(m / share)) // CHUNK)
-    positions, densities, shares = [], [], []
-    while sum(map(len, positions)) < m:
-        key, now = jax.random.split(key)
-        place, log_density, works, chances = (np.asarray(x, float) for x in proposed(flow, now, number))
-        logarithms = log_shares(works, level)
-        chosen = chances < np.exp(logarithms)
-        positions.append(place[chosen])
-        densities.append((log_density + logarithms)[chosen])
+        return Kept(*_proposed(flow, beta_energy, key, m), Estimate(0.0, 0.0, m))
+    key, pilot = jax.random.split(key)
+    _, log_density, energies = _proposed(flow, beta_energy, pilot, PROPOSALS)
+    level = level_of(log_density + energies, share)
+    rounds = math.ceil(SPARE * m / (share * PROPOSALS))
+    found: list[tuple[np.ndarray, ...]] = []
+    shares: list[np.ndarray] = []
+    while sum(len(place) for place, *_ in found) < m or len(shares) < rounds:
+        if len(shares) > 10 * rounds:
+            raise InputError(f"a share of {share} that hardly keeps any", "more of the flow", "keep a larger share")
+        key, place, chance = jax.random.split(key, 3)
+        positions, log_density, energies = _proposed(flow, beta_energy, place, PROPOSALS)
+        logarithms = log_shares(log_density + energies, level)
+        chosen = np.asarray(jax.random.uniform(chance, (PROPOSALS,))) < np.exp(logarithms)
+        found.append((positions[chosen], (log_density + logarithms)[chosen], energies[chosen]))
         shares.append(np.exp(logarithms))
-    every = np.concatenate(shares)
+    every = np.concatenate(shares[:rounds])
     spread = every.std(ddof=1) / every.mean() / np.sqrt(len(every))
     log_share = Estimate(float(np.log(every.mean())), float(spread), len(every))
-    return Kept(np.concatenate(positions)[:m], np.concatenate(densities)[:m] - log_share.value, log_share)
+    positions, log_density, energies = (np.concatenate(part)[:m] for part in zip(*found, strict=True))
+    return Kept(positions, log_density - log_share.value, energies, log_share)
+
+
+def _proposed(
+    flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, number: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    positions, log_density, energies = (np.asarray(x, float) for x in _program(flow, beta_energy, key, number))
+    return positions, log_density, energies
+
+
+@eqx.filter_jit
+def _program(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, number: int) -> tuple[Array, Array, Array]:
+    found = samples(flow, key, number)
+    return found.positions, found.log_density, mapped(beta_energy, found.positions, CHUNK)
 
 
 def check_share(share: float) -> None:
-    """Raises InputError for a share outside (0, 1]."""
-    if not 0 < share <= 1:
-        raise InputError(f"a share of {share} kept", "a number above 0, 1 at most", "take 0.2")
+    """Raises InputError for a share that cannot be kept."""
+    if not SMALLEST_SHARE <= share <= 1:
+        raise InputError(f"a share of {share} kept", f"a number from {SMALLEST_SHARE} to 1", "take 0.2")
 
 
 def log_shares(works: Float[np.ndarray, "m"], level: float) -> Float[np.ndarray, "m"]:

@@ -73,6 +73,8 @@ def fluid_page(report: FluidReport) -> str:
     warned = f'<section class="warning"><h2>The ELF is less sure here</h2>{warnings}</section>' if warnings else ""
     phi, phi_star = (f"{values.mean():.3f} (spread {values.std():.3f})" for values in (bonding.phi, bonding.phi_star))
     twists = "one twist" if measured["twists"] == 1 else f"{measured['twists']} twists"
+    share = measured.get("kept", 1.0)  # runs of earlier versions kept all
+    rejection = f", kept by rejection from {1 / share:.1f} times as many of the flow" if share < 1 else ""
     training = training_figure(report.training)
     curve = _image(training, "F, E and S against time") if training else ""
     style = files("jovium.report").joinpath("web/fluid.css").read_text(encoding="utf-8")
@@ -80,7 +82,7 @@ def fluid_page(report: FluidReport) -> str:
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{escape(title)}</title><style>{style}</style></head><body>
 <h1>{escape(title)}</h1>
-<p>{measured["samples"]} independent configurations of protons at {twists};
+<p>{measured["samples"]} independent configurations of protons at {twists}{rejection};
 {measured["effective_samples"]:.0f} effective in the reweighted F.</p>
 <main>{warned}
 <section><h2>What does it weigh?</h2><table>{rows}</table></section>

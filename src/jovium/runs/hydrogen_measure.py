@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jovium.base.devices import mapped
 from jovium.base.errors import InputError
 from jovium.base.files import write_json
 from jovium.base.statistics import Estimate
@@ -24,10 +23,10 @@ from jovium.base.units import PRESSURE_GPA
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
 from jovium.hydrogen.estimate import dilation_force, dilation_scores, local_energies
+from jovium.hydrogen.surface import Surface
 from jovium.hydrogen.walkers import Walkers, electrons_moved, electrons_near
 from jovium.observe.control_variates import controlled_mean
 from jovium.observe.reweighting import effective_samples, normalised_weights
-from jovium.protons.learning import CHUNK
 from jovium.protons.rejection import Kept, check_share, kept
 from jovium.runs.hydrogen_recipe import HydrogenRecipe
 from jovium.runs.hydrogen_step import State, twists_of
@@ -43,6 +42,9 @@ MANY = 16
 
 FEW = 20
 """Effective samples under which a reweighted F means nothing."""
+
+FEWEST = 4
+"""Configurations of protons with electrons, under which two controls leave nothing to tell an error by."""
 
 STRAIN = 0.005
 """Of the cells that a wave function is compared in, to see how it follows the cell."""
@@ -116,30 +118,39 @@ def measure_run(
     if n_batches < 1 or n_looks < 2:
         raise InputError(f"{n_batches} batches, {n_looks} looks", "one batch, two looks or more", "take 8 and 32")
     check_share(share)
-    recipe, state = trained(folder)
-    # An answer is integrated better than a lesson.
-    state = state._replace(flow=state.flow.with_steps(2 * state.flow.n_steps))
+    recipe, state = _to_measure(folder)
     per_batch = recipe.configurations // recipe.twists**3
     n_samples = n_batches * per_batch
+    if n_samples < FEWEST:
+        raise InputError(f"{n_samples} configurations of protons", f"{FEWEST} or more", "take more --batches")
     place, key = jax.random.split(jax.random.fold_in(jax.random.key(seed), 7))
     potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
     program = eqx.filter_jit(lambda state, protons, key: _looks(recipe, potential, state, n_looks, protons, key))
     with jax.enable_x64(recipe.in_double_precision):
         protons = _kept(recipe, state, (1 + MANY) * n_samples, share, place)
-        surface = eqx.filter_jit(lambda state, x: mapped(state.surface, x, CHUNK))(state, protons.positions)
         batches = protons.positions[:n_samples].reshape(n_batches, per_batch, recipe.n, 3)
         pairs = list(zip(batches, jax.random.split(key, n_batches), strict=True))
         gathered = [jax.tree.map(lambda x: np.asarray(x, float), program(state, *pair)) for pair in watched(pairs)]
     energies = {name: np.concatenate([batch[name] for batch in gathered]) for name in gathered[0]}
-    found = summary(recipe, protons, np.asarray(surface, float), energies)
+    found = summary(recipe, protons, energies)
     facts = {"step": int(state.step), "seed": seed, "batches": n_batches, "looks": n_looks, ASKED: share}
     write_json(folder / MEASURED, facts | found.record())
     return found
 
 
+def _to_measure(folder: Path) -> tuple[HydrogenRecipe, State]:
+    """A run whose flow takes twice its steps: an answer is integrated better than a lesson."""
+    recipe, state = trained(folder)
+    return recipe, state._replace(flow=state.flow.with_steps(2 * state.flow.n_steps))
+
+
 def _kept(recipe: HydrogenRecipe, state: State, n: int, share: float, key: jax.Array) -> Kept:
     """n configurations of protons, a share of the flow's kept by the fitted surface."""
-    return kept(state.flow, lambda x: state.surface(x) / recipe.state.temperature, key, n, share)
+    return kept(state.flow, eqx.Partial(_beta_energy, state.surface, recipe.state.temperature), key, n, share)
+
+
+def _beta_energy(surface: Surface, kT: float, protons: Float[Array, "n 3"]) -> Float[Array, ""]:
+    return surface(protons) / kT
 
 
 def drawn_structures(
@@ -149,7 +160,7 @@ def drawn_structures(
     for none."""
     if n < 1:
         raise InputError(f"{n} samples", "one or more", "take 100")
-    recipe, state = trained(folder)
+    recipe, state = _to_measure(folder)
     with jax.enable_x64(recipe.in_double_precision):
         found = _kept(recipe, state, n, share, jax.random.key(seed))
     cell, atoms = recipe.cell, ("H",) * recipe.n
@@ -165,12 +176,10 @@ def write_samples(folder: Path, path: Path, n: int, seed: int, share: float = 1.
     write_structures(path, structures, [{"log_density": float(value)} for value in log_densities])
 
 
-def summary(
-    recipe: HydrogenRecipe, protons: Kept, surface: Float[np.ndarray, "l"], found: dict[str, np.ndarray]
-) -> MeasuredHydrogen:
-    """Figures from the protons and the fitted surface (hartree) of all of them, and from what the first, which have
-    electrons, gave."""
+def summary(recipe: HydrogenRecipe, protons: Kept, found: dict[str, np.ndarray]) -> MeasuredHydrogen:
+    """Figures from all protons, and from what the first of them, which have electrons, gave."""
     state, n, n_samples = recipe.state, recipe.n, len(found["energy"])
+    surface = state.temperature * protons.beta_energy
     controls, many = np.split(np.column_stack([protons.log_density, surface]), [n_samples])
     state = replace(state, mean=partial(controlled_mean, controls=controls, many=many))
     works = state.temperature * controls[:, 0] + found["energy"]
@@ -178,10 +187,10 @@ def summary(
     reweighted, effective = _reweighted(works, found["noise"], state.temperature, *guesses)
     exact = reweighted.value + state.temperature * state.momentum_and_labels
     reweighted = Estimate(exact / n, reweighted.error / n, effective)
-    share = protons.log_share
+    log_share = protons.log_share
 
     def with_share(figure: Estimate, unit: float) -> Estimate:
-        return replace(figure, error=float(np.hypot(figure.error, unit * share.error / n)))
+        return replace(figure, error=float(np.hypot(figure.error, unit * log_share.error / n)))
 
     return MeasuredHydrogen(
         with_share(state.free_energy(works), state.temperature),
@@ -198,7 +207,7 @@ def summary(
         effective,
         n_samples,
         float(np.sqrt(np.mean(found["noise"]))),
-        float(np.exp(share.value)),
+        float(np.exp(log_share.value)),
         recipe,
     )
 
@@ -217,7 +226,9 @@ def _reweighted(
     log_weights = -(works + noise.mean() / (2 * kT)) / kT
     weights, guessed = (len(rows) * normalised_weights(rows) for rows in (log_weights, -guesses / kT))
     many_log_weights = -many / kT
-    share = np.cov(weights, guessed)[0, 1] / max(guessed.var(ddof=1), 1e-12)
+    # Guesses that rejection has made all alike say nothing, and neither do the few that are not.
+    spread = max(guessed.var(ddof=1), 0.01 * (len(many) * normalised_weights(many_log_weights)).var(), 1e-12)
+    share = np.cov(weights, guessed)[0, 1] / spread
     value = _log_mean(log_weights) + share * (_log_mean(many_log_weights) - _log_mean(-guesses / kT))
     rest = weights - share * guessed
     of_many = share * len(many) * normalised_weights(many_log_weights)
