@@ -2,8 +2,8 @@
 
     p'(x) = p(x) a(x) / Z,    a = min(1, exp(c - w)),    w = ln p + beta U,    Z = E_p[a]
 
-(variational rejection sampling, Grover et al., arXiv:1804.01712, eq. 3). Kept configurations are as independent as
-those of the flow, ln p' is known, and E'[ln p' + beta U] is still a bound of beta F, which falls from that of the flow
+(variational rejection sampling, Grover et al., arXiv:1804.01712). Kept configurations are as independent as those of
+the flow, ln p' is known, and E'[ln p' + beta U] is still a bound of beta F, which falls from that of the flow
 (c = inf, Z = 1) to beta F itself (c = -inf, Z = 0). A flow that fills two valleys of U leaves a bridge of improbable
 configurations between them; it has the largest w, and goes first. U may be any energy: a bad one costs, but p' stays
 what it is said to be."""
@@ -53,32 +53,49 @@ def kept(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, m: int, share: 
     if share == 1:
         return Kept(*_proposed(flow, beta_energy, key, m), Estimate(0.0, 0.0, m))
     key, pilot = jax.random.split(key)
-    _, log_density, energies = _proposed(flow, beta_energy, pilot, PROPOSALS)
-    level = level_of(log_density + energies, share)
+    pilots = _proposed(flow, beta_energy, pilot, PROPOSALS)
+    level = level_of(pilots.log_density + pilots.beta_energy, share)
     rounds = math.ceil(SPARE * m / (share * PROPOSALS))
-    found: list[tuple[np.ndarray, ...]] = []
-    shares: list[np.ndarray] = []
-    while sum(len(place) for place, *_ in found) < m or len(shares) < rounds:
+    found, shares = [], []
+    while sum(len(group.positions) for group in found) < m or len(shares) < rounds:
         if len(shares) > 10 * rounds:
             raise InputError(f"a share of {share} that hardly keeps any", "more of the flow", "keep a larger share")
-        key, place, chance = jax.random.split(key, 3)
-        positions, log_density, energies = _proposed(flow, beta_energy, place, PROPOSALS)
-        logarithms = log_shares(log_density + energies, level)
-        chosen = np.asarray(jax.random.uniform(chance, (PROPOSALS,))) < np.exp(logarithms)
-        found.append((positions[chosen], (log_density + logarithms)[chosen], energies[chosen]))
-        shares.append(np.exp(logarithms))
-    every = np.concatenate(shares[:rounds])
-    spread = every.std(ddof=1) / every.mean() / np.sqrt(len(every))
-    log_share = Estimate(float(np.log(every.mean())), float(spread), len(every))
-    positions, log_density, energies = (np.concatenate(part)[:m] for part in zip(*found, strict=True))
-    return Kept(positions, log_density - log_share.value, energies, log_share)
+        key, now = jax.random.split(key)
+        group, share_of_each = _kept_of_one_call(flow, beta_energy, now, level)
+        found.append(group)
+        shares.append(share_of_each)
+    log_share = _log_mean(np.concatenate(shares[:rounds]))
+    group = _Group(*(np.concatenate(part)[:m] for part in zip(*found, strict=True)))
+    return Kept(group.positions, group.log_density - log_share.value, group.beta_energy, log_share)
 
 
-def _proposed(
-    flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, number: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    positions, log_density, energies = (np.asarray(x, float) for x in _program(flow, beta_energy, key, number))
-    return positions, log_density, energies
+class _Group(NamedTuple):
+    """Configurations, ln p or ln p' and beta U of each."""
+
+    positions: Float[np.ndarray, "m n d"]
+    log_density: Float[np.ndarray, "m"]
+    beta_energy: Float[np.ndarray, "m"]
+
+
+def _kept_of_one_call(
+    flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, level: float
+) -> tuple[_Group, Float[np.ndarray, "m"]]:
+    """What is kept, with ln p a, and a of all."""
+    place, chance = jax.random.split(key)
+    group = _proposed(flow, beta_energy, place, PROPOSALS)
+    logarithms = log_shares(group.log_density + group.beta_energy, level)
+    chosen = np.asarray(jax.random.uniform(chance, (PROPOSALS,))) < np.exp(logarithms)
+    group = group._replace(log_density=group.log_density + logarithms)
+    return _Group(*(part[chosen] for part in group)), np.exp(logarithms)
+
+
+def _log_mean(shares: Float[np.ndarray, "m"]) -> Estimate:
+    error = shares.std(ddof=1) / shares.mean() / np.sqrt(len(shares))
+    return Estimate(float(np.log(shares.mean())), float(error), len(shares))
+
+
+def _proposed(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, number: int) -> _Group:
+    return _Group(*(np.asarray(x, float) for x in _program(flow, beta_energy, key, number)))
 
 
 @eqx.filter_jit
