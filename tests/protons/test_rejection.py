@@ -42,7 +42,9 @@ def test_kept_configurations_have_the_density_they_are_said_to_have(name):
     bounds = []
     for share in (1.0, 0.5, 0.1):
         found = kept(flow, beta_energy, jax.random.key(3), 4000, share)
-        works = found.log_density + np.asarray(jax.vmap(beta_energy)(found.positions), float)
+        energies = np.asarray(jax.vmap(beta_energy)(found.positions), float)
+        np.testing.assert_allclose(found.beta_energy, energies, atol=1e-4)
+        works = found.log_density + energies
         free = free_energy(works)
         error = np.hypot(free.reweighted.error, found.log_share.error)
         assert error < 0.06
