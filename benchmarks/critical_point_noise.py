@@ -14,9 +14,9 @@ import numpy as np
 
 from jovium.base.grid import GridField
 from jovium.elf.long_waves import filtered
+from jovium.elf.run import read_samples
 from jovium.elf.samples import Sample
-from jovium.runs.elf_accuracy import CANDIDATE_PERSISTENCE, PERSISTENCE, Judgement, Topology, Truth, is_crystal
-from jovium.runs.elf_training import read_samples
+from jovium.workflows.elf_accuracy import CANDIDATE_PERSISTENCE, PERSISTENCE, Judgement, Topology, Truth, is_crystal
 
 LARGEST_WAVE = 4.0
 

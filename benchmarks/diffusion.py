@@ -23,8 +23,8 @@ from jaxtyping import Array, Float
 
 from jovium.base.statistics import Estimate, autocorrelation_time
 from jovium.coulomb.hydrogen import HydrogenPotential
-from jovium.energy.local import local_energies
-from jovium.runs.electron_training import log_psi, trained
+from jovium.electrons.local_energy import local_energies
+from jovium.electrons.training import log_psi, trained
 
 SETTLING = 5.0
 """Imaginary time (1/hartree) before energies count."""

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from jovium.runs.electron_measure import MeasuredElectrons, measure_run
+from jovium.electrons.measurement import MeasuredElectrons, measure_run
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from reference_speed import label_seconds
 from jovium.base.structure import Structure
 from jovium.elf.model import shipped_model
 from jovium.elf.prediction import predicted_fields
-from jovium.reference.label_record import DEFAULT_SPACING
+from jovium.labels.record import DEFAULT_SPACING
 from jovium.reference.protocol import PRODUCTION
 from jovium.reference.trajectory import read_fluid
 

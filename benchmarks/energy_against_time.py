@@ -13,9 +13,9 @@ import numpy as np
 from electron_energies import CASES
 from jaxtyping import Float
 
+from jovium.electrons.training import read_recipe
 from jovium.report.data_figures import save
-from jovium.runs.electron_training import read_recipe
-from jovium.runs.run_folder import read_metrics
+from jovium.training.run_folder import read_metrics
 
 DEFAULT = [f"data/electrons/{name}" for name in ("chain10_1.4", "chain10_1.8", "chain10_2.4", "bcc16_1.31")]
 SHOWN = "seconds", "energy", "error"

@@ -19,11 +19,11 @@ import numpy as np
 
 from jovium.base.errors import InputError, NotConverged
 from jovium.coulomb.hydrogen import HydrogenPotential
-from jovium.hydrogen.estimate import local_energies
-from jovium.hydrogen.walkers import Walkers, drawn, electrons_moved
-from jovium.runs.hydrogen_recipe import HydrogenRecipe
-from jovium.runs.hydrogen_step import State
-from jovium.runs.hydrogen_training import trained
+from jovium.free_energy.estimate import local_energies
+from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.step import State
+from jovium.free_energy.training import trained
+from jovium.free_energy.walkers import Walkers, drawn, electrons_moved
 
 CARDINAL = {"cc-pvdz": 2, "cc-pvtz": 3, "cc-pvqz": 4}
 

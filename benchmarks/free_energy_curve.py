@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from jovium.free_energy.training import read_recipe
 from jovium.report.data_figures import save
 from jovium.report.hydrogen_figures import curves
-from jovium.runs.hydrogen_training import read_recipe
-from jovium.runs.run_folder import read_metrics
+from jovium.training.run_folder import read_metrics
 
 PUBLISHED_END = {1: -0.54335, 4: -0.58478}
 """F (Ha per atom) of 16 atoms by twists per reciprocal vector."""

@@ -22,13 +22,13 @@ import jax.numpy as jnp
 from vmc_step import dense_direction, pairwise_potential, seconds
 
 from jovium.coulomb.hydrogen import HydrogenPotential
-from jovium.energy.kinetic import kinetic_energy
-from jovium.hydrogen.estimate import local_energies, wave_scores
-from jovium.hydrogen.walkers import electrons_moved, protons_moved
+from jovium.electrons.kinetic import kinetic_energy
+from jovium.free_energy.estimate import local_energies, wave_scores
+from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.step import State, flow_learned, initial_state, learned, twists_of
+from jovium.free_energy.walkers import electrons_moved, protons_moved
 from jovium.optimise.natural_gradient import sample_space_direction
 from jovium.protons.learning import score_table
-from jovium.runs.hydrogen_recipe import HydrogenRecipe
-from jovium.runs.hydrogen_step import State, flow_learned, initial_state, learned, twists_of
 
 PUBLISHED_MOVES = 500
 FEW = 4

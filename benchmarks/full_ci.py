@@ -11,7 +11,7 @@ import argparse
 
 from pyscf import fci, gto, scf
 
-from jovium.runs.electron_systems import electron_system
+from jovium.electrons.systems import electron_system
 
 BASES = {2: "cc-pvdz", 3: "cc-pvtz", 4: "cc-pvqz"}
 DEFAULT = "h2:1.401", "h2:2.0", "h2:3.0", "chain:4:1.8", "square:2.0"

@@ -25,9 +25,9 @@ from jovium.base.units import PRESSURE_GPA, kelvin_to_hartree
 from jovium.reference.espresso import Espresso
 from jovium.reference.protocol import PRODUCTION, Protocol
 from jovium.reference.trajectory import read_fluid
-from jovium.runs.data_card import read_label_points
-from jovium.runs.thresholds import PHI_SPACING
 from jovium.topology.network import hydrogen_network
+from jovium.workflows.data_card import read_label_points
+from jovium.workflows.thresholds import PHI_SPACING
 
 TRAJECTORIES = (
     "n16-rs1.4-3000K-1",

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from jovium.base.units import kelvin_to_hartree
-from jovium.runs.proton_measure import Measured, measure_run
-from jovium.runs.proton_systems import SystemChoice, initial_flow
-from jovium.runs.proton_training import offset_of
+from jovium.protons.measurement import Measured, measure_run
+from jovium.protons.systems import SystemChoice, initial_flow
+from jovium.protons.training import offset_of
 
 RS = 1.25
 

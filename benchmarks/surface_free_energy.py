@@ -19,12 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jovium.base.statistics import Estimate
+from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.step import State
+from jovium.free_energy.training import trained
 from jovium.observe.reweighting import FreeEnergy, free_energy
 from jovium.protons.flow import samples
 from jovium.protons.rejection import kept
-from jovium.runs.hydrogen_recipe import HydrogenRecipe
-from jovium.runs.hydrogen_step import State
-from jovium.runs.hydrogen_training import trained
 from jovium.sampling.annealing import annealed
 
 SAMPLES = 4096

@@ -27,11 +27,11 @@ from jaxtyping import Array, Float
 from jovium.base.units import KELVIN_HARTREE, PRESSURE_GPA
 from jovium.coulomb.hydrogen import HydrogenPotential
 from jovium.electrons.wave_function import WaveFunction
-from jovium.hydrogen.estimate import dilation_force, dilation_scores, local_energies
-from jovium.hydrogen.walkers import Walkers, electrons_moved, grid_of_twists
-from jovium.runs.hydrogen_measure import STRAIN, strained
-from jovium.runs.hydrogen_recipe import HydrogenRecipe
-from jovium.runs.hydrogen_training import trained, with_parameters_of
+from jovium.free_energy.estimate import dilation_force, dilation_scores, local_energies
+from jovium.free_energy.measurement import STRAIN, strained
+from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.training import trained, with_parameters_of
+from jovium.free_energy.walkers import Walkers, electrons_moved, grid_of_twists
 
 AT_ONCE, ELECTRONS, SWEEPS, APART = 8, 8, 300, 10
 """Vectors measured together; configurations of electrons of each; moves before the first look and between two."""

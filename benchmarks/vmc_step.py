@@ -21,9 +21,9 @@ import numpy as np
 from jovium.base.cell import Cell
 from jovium.base.space import Space
 from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.electrons.kinetic import kinetic_energy
+from jovium.electrons.local_energy import scores
 from jovium.electrons.wave_function import WaveFunction
-from jovium.energy.kinetic import kinetic_energy
-from jovium.energy.local import scores
 from jovium.optimise.natural_gradient import sample_space_direction
 from jovium.sampling.metropolis import Chains, swept
 

@@ -8,6 +8,8 @@ import pytest
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
 
+pytest_plugins = ["engines"]
+
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_programs_are_dropped():

@@ -7,7 +7,7 @@ from jovium.base.errors import NotConverged
 from jovium.base.grid import GridField
 from jovium.base.localization import THOMAS_FERMI
 from jovium.base.structure import Structure
-from jovium.reference.label_record import Candidate, LabelProtocol
+from jovium.labels.record import Candidate, LabelProtocol
 from jovium.reference.protocol import CHEAP, Protocol
 from jovium.reference.state import GroundState
 

@@ -1,6 +1,6 @@
 """A free-energy run so small that a test can train it."""
 
-from jovium.runs.hydrogen_recipe import HydrogenRecipe
+from jovium.free_energy.settings import HydrogenRecipe
 
 TINY = HydrogenRecipe(
     steps=8, waiting=4, proton_rate=0.01, configurations=16, electrons=2, sweeps=2, lessons=16, channels=1,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jovium.cli.main import main, parser
-from jovium.runs.electron_training import read_recipe
+from jovium.electrons.training import read_recipe
 
 TINY = ["--walkers", "32", "--sweeps", "2", "--features", "8", "--flows", "2", "--determinants", "1"]
 

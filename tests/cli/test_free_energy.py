@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from jovium.cli.main import main, parser
-from jovium.runs.electron_recipe import ElectronRecipe
-from jovium.runs.hydrogen_recipe import HydrogenRecipe
+from jovium.electrons.settings import ElectronRecipe
+from jovium.free_energy.settings import HydrogenRecipe
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from wave_scenes import TRICLINIC, TWIST, Scene
 from jovium.base.errors import InputError
 from jovium.base.space import Space
 from jovium.electrons.pairing import MISSING
+from jovium.electrons.systems import electron_system
 from jovium.electrons.wave_function import WaveFunction, log_sum_of_determinants
-from jovium.runs.electron_systems import electron_system
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 

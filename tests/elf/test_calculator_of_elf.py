@@ -6,7 +6,7 @@ import pytest
 from jovium.base.errors import StructureError
 from jovium.calculator import ELF
 from jovium.crystals import crystal
-from jovium.runs.analysis import Question, analysis_of, predicted_elf
+from jovium.workflows.analyse import Question, analysis_of, predicted_elf
 
 
 def test_properties_are_those_of_the_analysis():

@@ -7,9 +7,9 @@ import pytest
 
 from jovium.elf.metrics import accuracy
 from jovium.elf.model import WEIGHTS, shipped_local_model, shipped_model
+from jovium.elf.run import read_samples
 from jovium.elf.spectrum import Shape
-from jovium.runs.elf_accuracy import Truth, evaluation, judgements, network_predictor
-from jovium.runs.elf_training import read_samples
+from jovium.workflows.elf_accuracy import Truth, evaluation, judgements, network_predictor
 
 LABELS = Path(__file__).parents[2] / "data" / "labels"
 

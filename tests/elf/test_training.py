@@ -4,12 +4,12 @@ import jax
 import numpy as np
 import pytest
 
-from jovium.base import checkpoint
 from jovium.base.cell import Cell
 from jovium.base.errors import FormatError, InputError
 from jovium.base.structure import Structure
 from jovium.elf.samples import Sample
 from jovium.elf.training import Recipe, standardisation, train, untrained, validation_rmse
+from jovium.training import checkpoint
 
 RECIPE = Recipe(steps=60, learning_rate=1e-2, n_channels=3, n_hidden=8, n_layers=1)
 

@@ -10,7 +10,7 @@ import pytest
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.protons.base_density import GaussianCloud, GaussianPoint, Lattice, UniformTorus
-from jovium.runs.proton_systems import LATTICES, lattice_sites
+from jovium.protons.systems import LATTICES, lattice_sites
 
 ODD = Cell(np.array([[5.1, 0.3, -0.4], [1.2, 6.3, 0.7], [-0.9, 1.6, 7.2]]))
 CUBE = Cell(np.eye(3) * 6.0)
@@ -115,9 +115,9 @@ def test_wide_crystal_has_no_free_energy_below_the_exact_one():
     """Two charges at Gamma 2, beta F_ex / 2 = -1.511: without its region a wide lattice would claim -2.9 and less."""
     from jovium.observe.reweighting import free_energy
     from jovium.protons.flow import Flow
-    from jovium.runs.proton_measure import drawn
-    from jovium.runs.proton_systems import SystemChoice, initial_flow
-    from jovium.runs.proton_training import offset_of
+    from jovium.protons.measurement import drawn
+    from jovium.protons.systems import SystemChoice, initial_flow
+    from jovium.protons.training import offset_of
 
     choice = SystemChoice(n=2, coupling=2.0, crystal="bcc")
     target = choice.target()

@@ -7,6 +7,7 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
+from jovium.protons.systems import lattice_sites
 from jovium.protons.targets import (
     DoubleWell,
     FourParticleDoubleWell,
@@ -17,7 +18,6 @@ from jovium.protons.targets import (
     Yukawa,
     _image_sum,
 )
-from jovium.runs.proton_systems import lattice_sites
 from jovium.sampling.metropolis import started, sweeps
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.runs.analysis import Question, analyse
 from jovium.superconductivity.fits import TcEstimate
+from jovium.workflows.analyse import Question, analyse
 
 KEYS = {
     "name",

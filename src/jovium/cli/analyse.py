@@ -10,7 +10,7 @@ from jovium.base.errors import InputError
 
 if TYPE_CHECKING:
     from jovium.report.analysis import Analysis
-    from jovium.runs.analysis import Question
+    from jovium.workflows.analyse import Question
 
 HELP = "ELF, networking value phi, critical points and Tc of a structure or an ELF field"
 DESCRIPTION = """Analyse FILE: a structure (POSCAR, CIF, extxyz, XSF, .res, ...) whose ELF a neural network predicts in
@@ -68,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Analyse, print, write."""
     from jovium.base.files import existing_folder
-    from jovium.runs.analysis import analyse, write_analysis
+    from jovium.workflows.analyse import analyse, write_analysis
 
     if not options.file.exists():
         raise InputError(f"no file {options.file}", "a structure or an ELF field file", "check the path")
@@ -125,7 +125,7 @@ def question(options: argparse.Namespace) -> "Question":
 
     from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
     from jovium.reference.protocol import PROTOCOLS
-    from jovium.runs.analysis import Question
+    from jovium.workflows.analyse import Question
 
     protocol = PROTOCOLS[options.protocol or "production"]
     changes: dict[str, object] = {}

@@ -76,10 +76,10 @@ def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import asdict, fields
 
+    from jovium.electrons.settings import ElectronRecipe
+    from jovium.electrons.training import cost, train
     from jovium.report.electron_figures import draw_energy
-    from jovium.runs.electron_recipe import ElectronRecipe
-    from jovium.runs.electron_training import cost, train
-    from jovium.runs.run_folder import read_metrics, record
+    from jovium.training.run_folder import read_metrics, record
 
     chosen = {field.name: getattr(options, field.name) for field in fields(ElectronRecipe)}
     recipe = ElectronRecipe(**{**chosen, "twist": tuple(options.twist)})
@@ -105,8 +105,8 @@ def line_of(report: Any) -> str:
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures of a trained wave function."""
     from jovium.cli.progress import progress
+    from jovium.electrons.measurement import measure_run
     from jovium.report.electron_figures import draw_correlations
-    from jovium.runs.electron_measure import measure_run
 
     found = measure_run(options.run_folder, options.steps, options.seed, progress)
     if found.pairs:

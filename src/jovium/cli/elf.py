@@ -72,8 +72,8 @@ def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import asdict
 
+    from jovium.elf.run import read_samples, train_run
     from jovium.elf.training import Recipe
-    from jovium.runs.elf_training import read_samples, train_run
 
     recipe = Recipe(
         steps=options.steps,
@@ -92,7 +92,7 @@ def run_train(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> int:
     """Write the model file and print its card."""
-    from jovium.runs.elf_training import finished_model, label_protocol, read_samples
+    from jovium.elf.run import finished_model, label_protocol, read_samples
 
     model = finished_model(options.run_folder, read_samples(options.labels), label_protocol(options.labels[0]))
     model.save(options.out)
@@ -106,7 +106,8 @@ def run_evaluate(options: argparse.Namespace) -> int:
     from jovium.base.files import existing_folder, write_json
     from jovium.cli.progress import progress
     from jovium.elf.model import ElfModel, shipped_local_model, shipped_model
-    from jovium.runs.elf_accuracy import (
+    from jovium.elf.run import of_split, read_samples
+    from jovium.workflows.elf_accuracy import (
         Truth,
         band_coverage,
         baselines,
@@ -115,7 +116,6 @@ def run_evaluate(options: argparse.Namespace) -> int:
         judgements,
         network_predictor,
     )
-    from jovium.runs.elf_training import of_split, read_samples
 
     samples = read_samples(options.labels)
     chosen = [s for s in samples if s.split == options.split or s.split.startswith(options.split + "-")]

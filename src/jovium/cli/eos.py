@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import fields
 
     from jovium.cli.free_energy import line_of
+    from jovium.free_energy.equation_of_state import Scan, scan
+    from jovium.free_energy.settings import HydrogenRecipe
     from jovium.report.hydrogen_figures import draw_equation_of_state
-    from jovium.runs.equation_of_state import Scan, scan
-    from jovium.runs.hydrogen_recipe import HydrogenRecipe
-    from jovium.runs.run_folder import record
+    from jovium.training.run_folder import record
 
     chosen = {field.name: getattr(options, field.name, field.default) for field in fields(HydrogenRecipe)}
     recipe = HydrogenRecipe(**{**chosen, "rs": options.rs[0], "kelvin": options.kelvin[0]})

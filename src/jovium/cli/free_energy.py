@@ -87,11 +87,11 @@ def run(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import asdict, fields
 
-    from jovium.base.devices import idle_devices, joined, writes
+    from jovium.free_energy.settings import HydrogenRecipe
+    from jovium.free_energy.training import cost, train
     from jovium.report.hydrogen_figures import draw_training
-    from jovium.runs.hydrogen_recipe import HydrogenRecipe
-    from jovium.runs.hydrogen_training import cost, train
-    from jovium.runs.run_folder import read_metrics, record
+    from jovium.training.devices import idle_devices, joined, writes
+    from jovium.training.run_folder import read_metrics, record
 
     recipe = HydrogenRecipe(**{field.name: getattr(options, field.name) for field in fields(HydrogenRecipe)})
     if options.dry_run:

@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the figures."""
     from jovium.cli.progress import progress
-    from jovium.runs.hydrogen_measure import measure_run
+    from jovium.free_energy.measurement import measure_run
 
     asked = options.run_folder, options.batches, options.looks, options.seed, progress, options.kept
     record = measure_run(*asked).record()

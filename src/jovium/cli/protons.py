@@ -107,11 +107,11 @@ def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import asdict
 
+    from jovium.protons.settings import Recipe
+    from jovium.protons.systems import SystemChoice
+    from jovium.protons.training import cost, train
     from jovium.report.proton_figures import draw_training
-    from jovium.runs.proton_recipe import Recipe
-    from jovium.runs.proton_systems import SystemChoice
-    from jovium.runs.proton_training import cost, train
-    from jovium.runs.run_folder import read_metrics, record
+    from jovium.training.run_folder import read_metrics, record
 
     system = SystemChoice(
         options.system, options.n, options.coupling, options.screening, options.density, options.temperature,
@@ -159,8 +159,8 @@ def line_of(report: Any) -> str:
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures of a trained density."""
     from jovium.cli.progress import progress
+    from jovium.protons.measurement import measure_run
     from jovium.report.proton_figures import draw_pairs
-    from jovium.runs.proton_measure import measure_run
 
     found = measure_run(options.run_folder, options.samples, options.seed, progress, options.anneal, options.annealed)
     if found.pairs and found.model_pairs:
@@ -188,7 +188,7 @@ def estimate(value: dict[str, Any]) -> str:
 
 def run_sample(options: argparse.Namespace) -> int:
     """Write configurations."""
-    from jovium.runs.proton_measure import sample_run
+    from jovium.protons.measurement import sample_run
 
     different = sample_run(options.run_folder, options.out, options.samples, options.seed, options.exact)
     record = {"file": str(options.out), "frames": options.samples, "different": different}

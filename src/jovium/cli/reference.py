@@ -84,8 +84,8 @@ def run_sample(options: argparse.Namespace) -> int:
 def run_plan(options: argparse.Namespace) -> int:
     """Run or continue every trajectory of a plan, or every N-th of them."""
     from jovium.base.files import existing_folder
-    from jovium.runs.fluid_frames import read_plan, trajectory_path
-    from jovium.runs.shard import shard
+    from jovium.labels.fluid_frames import read_plan, trajectory_path
+    from jovium.labels.shard import shard
 
     first, step = shard(options.shard)
     folder = existing_folder(options.folder)
@@ -97,7 +97,7 @@ def run_plan(options: argparse.Namespace) -> int:
 
 def run_crystals(options: argparse.Namespace) -> int:
     """Write the test crystals."""
-    from jovium.runs.crystal_frames import write_crystal_frames
+    from jovium.labels.crystal_frames import write_crystal_frames
 
     print(f"{write_crystal_frames(options.out)} crystals: {options.out}")
     return 0
@@ -106,7 +106,7 @@ def run_crystals(options: argparse.Namespace) -> int:
 def run_collect(options: argparse.Namespace) -> int:
     """Print the table of trajectories and write their decorrelated equilibrium frames."""
     from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
-    from jovium.runs.fluid_frames import found_trajectories, read_plan, summary, write_frames
+    from jovium.labels.fluid_frames import found_trajectories, read_plan, summary, write_frames
 
     plan = read_plan(options.plan)
     pairs = found_trajectories(plan, options.folder)
@@ -131,7 +131,7 @@ def run_collect(options: argparse.Namespace) -> int:
 
 def run_card(options: argparse.Namespace) -> int:
     """Write the data card."""
-    from jovium.runs.data_card import write_data_card
+    from jovium.workflows.data_card import write_data_card
 
     for path in write_data_card(options.plan, options.folder, options.labels, options.out):
         print(path)
@@ -141,9 +141,9 @@ def run_card(options: argparse.Namespace) -> int:
 def print_frames(state: "FluidState", path: Path, n_frames: int, as_json: bool) -> None:
     """Run or continue one trajectory, print a line per frame and keep its pair correlation in a table beside it."""
     from jovium.base.units import PRESSURE_GPA, TIME_FEMTOSECOND, hartree_to_kelvin
+    from jovium.labels.fluid_frames import write_pair_correlation
     from jovium.reference.dynamics import sample
     from jovium.reference.espresso import Espresso
-    from jovium.runs.fluid_frames import write_pair_correlation
 
     with Espresso(trajectory=True) as engine:
         for frame in sample(state, path, n_frames, engine):

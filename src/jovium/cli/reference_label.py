@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jovium.reference.label_audit import Audit
-    from jovium.reference.labelling import Progress
+    from jovium.labels.audit import Audit
+    from jovium.labels.labelling import Progress
 
 LABEL = """ELF, density, energies, forces and stress of every structure of IN, into the HDF5 file OUT.h5. Repeat the
 command to continue: what is there is not computed again, and a kill loses at most the structures at work. split,
@@ -56,13 +56,13 @@ def run_label(options: argparse.Namespace) -> int:
 
     from jovium.base.errors import InputError
     from jovium.base.units import BOHR_ANGSTROM
+    from jovium.labels.candidates import read_candidates
+    from jovium.labels.labelling import label
+    from jovium.labels.packed import packed_structures
+    from jovium.labels.record import DEFAULT_SPACING, LabelProtocol, structure_sha256
+    from jovium.labels.shard import shard
     from jovium.reference.espresso import espresso_version
-    from jovium.reference.label_record import DEFAULT_SPACING, LabelProtocol, structure_sha256
-    from jovium.reference.labelling import label
-    from jovium.reference.packed import packed_structures
     from jovium.reference.protocol import PROTOCOLS
-    from jovium.runs.label_input import read_candidates
-    from jovium.runs.shard import shard
 
     if options.workers < 1:
         raise InputError(f"--workers {options.workers}", "a number >= 1", "e.g. the number of cores")
@@ -99,7 +99,7 @@ def run_label(options: argparse.Namespace) -> int:
 def progress_facts(progress: "Progress") -> dict[str, object]:
     """One committed structure and what is left, for people (units in the keys) and programs."""
     from jovium.base.units import PRESSURE_GPA
-    from jovium.reference.label_record import text
+    from jovium.labels.record import text
 
     record = progress.record
     facts: dict[str, object] = {
@@ -131,7 +131,7 @@ def progress_line(facts: dict[str, Any]) -> str:
 
 def run_merge(options: argparse.Namespace) -> int:
     """Merge shards and print what came out."""
-    from jovium.reference.labels import merge
+    from jovium.labels.file import merge
 
     labels, failed = merge(options.out, options.shards)
     print(f"{options.out}: {labels} labels, {failed} failed")
@@ -141,7 +141,7 @@ def run_merge(options: argparse.Namespace) -> int:
 def run_pack(options: argparse.Namespace) -> int:
     """Pack a file of labels, one line per group."""
     from jovium.base.files import existing_folder
-    from jovium.reference.packed import pack
+    from jovium.labels.packed import pack
 
     for path in pack(options.file, existing_folder(options.folder)):
         print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
@@ -150,7 +150,7 @@ def run_pack(options: argparse.Namespace) -> int:
 
 def run_verify(options: argparse.Namespace) -> int:
     """Check a file of labels; exit code 1 when something is wrong."""
-    from jovium.reference.label_audit import audit
+    from jovium.labels.audit import audit
 
     found = audit(options.file)
     if options.json:

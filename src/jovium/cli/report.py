@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the page, say where it is."""
     from jovium.cli.progress import progress
-    from jovium.runs.fluid_report import PAGE, report_run
+    from jovium.workflows.fluid_report import PAGE, report_run
 
     bonding = report_run(options.run_folder, options.samples, options.seed, progress).bonding
     page = options.run_folder / PAGE

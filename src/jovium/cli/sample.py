@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the samples."""
-    from jovium.runs.hydrogen_measure import write_samples
+    from jovium.free_energy.measurement import write_samples
 
     write_samples(options.run_folder, options.out, options.samples, options.seed, options.kept)
     print(f"{options.samples} configurations in {options.out}")

@@ -38,8 +38,8 @@ def run(options: argparse.Namespace) -> int:
 
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.formats.structures import structures_or_errors
-    from jovium.runs.screening import finite_spacing, screen, shard_of, write_screened
-    from jovium.runs.shard import shard
+    from jovium.labels.shard import shard
+    from jovium.workflows.screening import finite_spacing, screen, shard_of, write_screened
 
     if not options.out.name:
         raise InputError(f"no name in '{options.out}'", "a place and a name without ending", "e.g. results/screened")

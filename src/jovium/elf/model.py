@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from jovium.base import checkpoint
 from jovium.base.errors import InputError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
@@ -17,6 +16,7 @@ from jovium.elf.network import FieldNetwork
 from jovium.elf.prediction import predicted_fields
 from jovium.elf.samples import Sample
 from jovium.elf.training import Recipe, state_form
+from jovium.training import checkpoint
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the models that come with the package are."""

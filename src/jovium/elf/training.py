@@ -14,7 +14,6 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from jovium.base import checkpoint
 from jovium.base.errors import InputError
 from jovium.elf.invariants import WIDTHS, n_invariants
 from jovium.elf.network import Atoms, FieldNetwork, grid_invariants
@@ -22,6 +21,7 @@ from jovium.elf.prediction import predicted_fields
 from jovium.elf.samples import Sample
 from jovium.elf.soap import scale_by_soap
 from jovium.elf.spectrum import Shape
+from jovium.training import checkpoint
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jovium.base.devices import mapped
 from jovium.base.errors import InputError
 from jovium.optimise.natural_gradient import flattened, unflattened
 from jovium.protons.flow import Flow, Sample, samples
+from jovium.training.devices import mapped
 
 CEILING = 50.0
 """Energies by more kT than this above the median grow as their logarithm where a flow learns: particles that overlap

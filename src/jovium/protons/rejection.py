@@ -18,11 +18,11 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy.optimize import brentq
 
-from jovium.base.devices import mapped
 from jovium.base.errors import InputError
 from jovium.base.statistics import Estimate
 from jovium.protons.flow import Flow, samples
 from jovium.protons.learning import CHUNK
+from jovium.training.devices import mapped
 
 PROPOSALS = 2048
 """Configurations of the flow in one call. The first call chooses c, and none of its configurations is used again."""

@@ -1,0 +1,89 @@
+"""Local energies E_loc = H psi / psi of samples of |psi|^2, in parts, and the scores of their gradient."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
+
+from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.electrons.kinetic import kinetic_energy
+
+LogPsi = Callable[[Any, Float[Array, "n 3"], Float[Array, "m 3"]], Num[Array, ""]]
+"""ln psi of a model at electrons and protons (bohr)."""
+
+CHUNK = 8
+"""Samples whose intermediate values are in memory at once."""
+
+
+class LocalEnergy(NamedTuple):
+    """Parts of the local energy (hartree); the kinetic part is complex where psi is."""
+
+    kinetic: Num[Array, "*s"]
+    pp: Float[Array, "*s"]
+    ep: Float[Array, "*s"]
+    ee: Float[Array, "*s"]
+
+    @property
+    def total(self) -> Num[Array, "*s"]:
+        """The whole local energy."""
+        return self.kinetic + self.pp + self.ep + self.ee
+
+
+def local_energies(
+    log_psi: LogPsi,
+    model: Any,
+    potential: HydrogenPotential,
+    electrons: Float[Array, "b n 3"],
+    protons: Float[Array, "m 3"],
+) -> LocalEnergy:
+    """E_loc of every sample of electrons among the same protons; what depends on these alone is found once a chunk."""
+
+    def one(x: Array) -> LocalEnergy:
+        return LocalEnergy(kinetic_energy(lambda x: log_psi(model, x, protons), x), *potential(x, protons))
+
+    return _mapped(one, electrons)
+
+
+def scores(
+    log_psi: LogPsi, model: Any, electrons: Float[Array, "b n 3"], protons: Float[Array, "m 3"]
+) -> Num[Array, "b p"]:
+    """d ln psi / d theta of every sample, all parameters in one row."""
+
+    arrays, rest = eqx.partition(model, eqx.is_inexact_array)
+
+    def one(x: Array) -> Num[Array, "p"]:
+        value, pulled_back = jax.vjp(lambda arrays: log_psi(eqx.combine(arrays, rest), x, protons), arrays)
+        row = _row(pulled_back(jnp.ones_like(value)))
+        if not jnp.iscomplexobj(value):
+            return row
+        # The real part of -i ln psi is the imaginary part of ln psi.
+        return row + 1j * _row(pulled_back(jnp.full_like(value, -1j)))
+
+    return _mapped(one, electrons)
+
+
+def clipped(energies: Num[Array, "b"], widths: float = 5.0) -> Num[Array, "b"]:
+    """Energies no farther from their median than `widths` mean deviations, real and imaginary parts alike: one sample
+    near a node should not decide a step. What is reported is never clipped."""
+    if jnp.iscomplexobj(energies):
+        return clipped(energies.real, widths) + 1j * clipped(energies.imag, widths)
+    middle = jnp.median(energies)
+    reach = widths * jnp.mean(jnp.abs(energies - middle))
+    return jnp.clip(energies, middle - reach, middle + reach)
+
+
+def rows(values: Num[Array, "b *s"]) -> Float[Array, "c *s"]:
+    """Real values as they are, complex ones as real parts followed by imaginary parts."""
+    return jnp.concatenate([values.real, values.imag]) if jnp.iscomplexobj(values) else values
+
+
+def _mapped(function: Callable[[Array], Any], electrons: Array) -> Any:
+    """The function of every sample, CHUNK samples at a time."""
+    return jax.lax.map(function, electrons, batch_size=min(CHUNK, len(electrons)))
+
+
+def _row(tree: Any) -> Float[Array, "p"]:
+    return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])

@@ -1,0 +1,185 @@
+"""What a trained wave function says: energy in parts with error bars, pressure, pair correlation."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jovium.base.cell import Cell
+from jovium.base.errors import InputError
+from jovium.base.files import write_json, write_lines
+from jovium.base.statistics import Estimate, autocorrelation_time, split_r_hat
+from jovium.base.units import PRESSURE_GPA
+from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.electrons.local_energy import LocalEnergy, local_energies
+from jovium.electrons.settings import ElectronRecipe
+from jovium.electrons.training import State, log_psi, trained
+from jovium.electrons.walkers import chains_of, equilibrated, moved_walkers
+from jovium.electrons.wave_function import WaveFunction
+from jovium.observe.pair_correlation import PairCorrelation, radial_distribution
+from jovium.observe.virial import virial_pressure
+from jovium.sampling.metropolis import Chains
+
+
+@dataclass(frozen=True)
+class MeasuredElectrons:
+    """Energies in hartree of all particles: E, its parts K, V_pp, V_ep, V_ee, the variance of the local energy (Ha^2),
+    the pressure (Ha / bohr^3, None in open space), g(r) by pairs of species (empty in open space). Errors count
+    walkers, which are independent, not their successive positions."""
+
+    energy: Estimate
+    parts: dict[str, Estimate]
+    variance: float
+    pressure: Estimate | None
+    pairs: dict[str, PairCorrelation]
+    n_protons: int
+    n_electrons: int
+    acceptance: float
+    autocorrelation: float
+    r_hat: float
+
+    def record(self) -> dict[str, Any]:
+        """Plain values for files and machines, units in the names."""
+
+        def pair(one: Estimate, scale: float = 1.0) -> dict[str, float]:
+            return {"value": one.value * scale, "error": one.error * scale}
+
+        n = self.n_protons or self.n_electrons
+        per = "atom" if self.n_protons else "electron"
+        found: dict[str, Any] = {"E_Ha": pair(self.energy), f"E_Ha_per_{per}": pair(self.energy, 1 / n)}
+        found |= {f"{name}_Ha_per_{per}": pair(one, 1 / n) for name, one in self.parts.items()}
+        found["variance_Ha2"] = self.variance
+        found[f"variance_Ha2_per_{per}"] = self.variance / n
+        if self.pressure:
+            found["P_GPa"] = pair(self.pressure, PRESSURE_GPA)
+        return found | {
+            "n_protons": self.n_protons,
+            "n_electrons": self.n_electrons,
+            "acceptance": self.acceptance,
+            "autocorrelation_steps": self.autocorrelation,
+            "r_hat": self.r_hat,
+            "effective_samples": self.energy.n_independent,
+        }
+
+
+def measure_run(
+    folder: Path, n_steps: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
+) -> MeasuredElectrons:
+    """Measure a run directory over so many steps of its walkers; writes measure.json and, in a cell, g_of_r.csv.
+
+    watched: shows progress. Raises InputError for fewer than four steps."""
+    if n_steps < 4:
+        raise InputError(f"{n_steps} steps", "four or more", "take 50")
+    recipe, state = trained(folder)
+    with jax.enable_x64(recipe.in_double_precision):
+        found = measured(recipe, state, n_steps, seed, watched)
+    write_json(
+        folder / "measure.json", {"structure": recipe.structure, "seed": seed, "steps": n_steps, **found.record()}
+    )
+    if found.pairs:
+        write_pairs(folder / "g_of_r.csv", found.pairs)
+    return found
+
+
+def measured(
+    recipe: ElectronRecipe,
+    state: State,
+    n_steps: int,
+    seed: int,
+    watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
+) -> MeasuredElectrons:
+    """Everything from samples of a state whose parameters, and whose width of moves, stay as they are."""
+    system = recipe.system
+    protons = jnp.asarray(system.protons, float)
+    potential = HydrogenPotential.of(system.space, len(protons) + state.psi.n_electrons)
+    chains = chains_of(state.positions, state.width, jax.random.fold_in(jax.random.key(seed), 1))
+    chains = eqx.filter_jit(partial(equilibrated, recipe))(state.psi, protons, chains)
+    program = eqx.filter_jit(partial(_sampled, recipe, potential))
+    energies, acceptance, counts = [], [], []
+    for _ in watched(range(n_steps)):
+        chains, local = program(state.psi, protons, chains)
+        energies.append(jax.tree.map(lambda part: np.asarray(part.real, float), local))
+        acceptance.append(float(chains.acceptance))
+        if system.cell is not None:
+            counts.append(_pair_distances(state.psi, np.asarray(chains.positions), system.protons, system.cell))
+    local = jax.tree.map(lambda *steps: np.stack(steps), *energies)
+    return _summary(local, counts, recipe, float(np.mean(acceptance)))
+
+
+def _summary(local: Any, counts: list[Any], recipe: ElectronRecipe, acceptance: float) -> MeasuredElectrons:
+    system, total = recipe.system, local.total
+    tau = float(np.mean([autocorrelation_time(chain) for chain in total.T[:64]]))
+
+    def estimate(values: Float[np.ndarray, "s b"]) -> Estimate:
+        walkers = values.mean(axis=0)
+        return Estimate(float(values.mean()), float(walkers.std(ddof=1) / np.sqrt(len(walkers))), values.size / tau)
+
+    names = {"K": local.kinetic, "V_pp": local.pp, "V_ep": local.ep, "V_ee": local.ee}
+    pressure, pairs = None, {}
+    if system.cell is not None:
+        virial = estimate(total + local.kinetic)
+        pressure = virial_pressure(virial, system.cell.volume)
+        pairs = {
+            name: radial_distribution(np.stack([step[name] for step in counts], axis=1), system.cell)
+            for name in counts[0]
+        }
+    return MeasuredElectrons(
+        estimate(total),
+        {name: estimate(values) for name, values in names.items()},
+        float(total.var(axis=1).mean()),
+        pressure,
+        pairs,
+        len(system.protons),
+        system.n_up + system.n_down,
+        acceptance,
+        tau,
+        split_r_hat(total.T),
+    )
+
+
+def _sampled(
+    recipe: ElectronRecipe, potential: HydrogenPotential, psi: WaveFunction, protons: Array, chains: Chains
+) -> tuple[Chains, LocalEnergy]:
+    chains = moved_walkers(recipe, psi, protons, chains, recipe.sweeps, False)
+    return chains, local_energies(log_psi, psi, potential, chains.positions, protons)
+
+
+def _pair_distances(
+    psi: WaveFunction, positions: Float[np.ndarray, "b n 3"], protons: Float[np.ndarray, "m 3"], cell: Cell
+) -> dict[str, Float[np.ndarray, "b k"]]:
+    """Distances (bohr) of nearest images by pairs of species."""
+    up, down = positions[:, : psi.n_up], positions[:, psi.n_up :]
+
+    def distances(one: np.ndarray, other: np.ndarray, among: bool = False) -> np.ndarray:
+        between = one[:, :, None] - other[:, None]
+        rows, columns = np.triu_indices(one.shape[1], 1) if among else np.indices(between.shape[1:3]).reshape(2, -1)
+        return np.linalg.norm(cell.minimum_image(between[:, rows, columns].reshape(-1, 3)), axis=1).reshape(
+            len(one), -1
+        )
+
+    found = {}
+    if psi.n_up > 1:
+        found["up_up"] = distances(up, up, True)
+    if psi.n_down:
+        found["up_down"] = distances(up, down)
+    if len(protons):
+        fixed = np.broadcast_to(protons, (len(positions), *protons.shape))
+        found["electron_proton"] = distances(positions, fixed)
+    return found
+
+
+def write_pairs(path: Path, pairs: dict[str, PairCorrelation]) -> None:
+    """A table of all g(r)."""
+    columns = [next(iter(pairs.values())).r]
+    for one in pairs.values():
+        columns += [one.g, one.error]
+    header = "r_bohr," + ",".join(f"g_{name},g_{name}_error" for name in pairs)
+    lines = [",".join(f"{value:.6g}" for value in row) + "\n" for row in zip(*columns, strict=True)]
+    write_lines(path, [header + "\n", *lines])

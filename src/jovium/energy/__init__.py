@@ -1,1 +1,0 @@
-"""Local energies of wave functions."""

@@ -1,0 +1,88 @@
+"""Energies of protons and electrons together, and what the wave function learns from them.
+
+F = E_p[kT ln p(R) + E(R)], E(R) the mean local energy of psi among protons R. The wave function follows the covariance
+of local energy and score among the electrons of each R, whose mean is taken off R by R; the flow follows E(R) as fitted
+in `jovium.free_energy.surface`."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Num
+
+from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.electrons import local_energy as local
+from jovium.electrons.local_energy import CHUNK, LocalEnergy, clipped, rows
+from jovium.electrons.wave_function import WaveFunction
+from jovium.free_energy.walkers import Walkers
+from jovium.training.devices import mapped
+
+
+def local_energies(
+    psi: WaveFunction, potential: HydrogenPotential, walkers: Walkers, twists: Float[Array, "b 3"]
+) -> LocalEnergy:
+    """Parts of the local energy (hartree), (b, m)."""
+
+    def one(group: tuple[Array, ...]) -> LocalEnergy:
+        electrons, protons, twist = group
+        field = psi.field(protons, twist)
+        return local.local_energies(
+            lambda model, x, r: model.log_psi(x, r, twist, field), psi, potential, electrons, protons
+        )
+
+    return _over_protons(one, walkers, twists)
+
+
+def wave_scores(psi: WaveFunction, walkers: Walkers, twists: Float[Array, "b 3"]) -> Num[Array, "b m p"]:
+    """d ln psi / d theta, all parameters in one row."""
+
+    def one(group: tuple[Array, ...]) -> Num[Array, "m p"]:
+        electrons, protons, twist = group
+        return local.scores(lambda model, x, r: model.log_psi(x, r, twist), psi, electrons, protons)
+
+    return _over_protons(one, walkers, twists)
+
+
+def dilation_scores(
+    smaller: WaveFunction, larger: WaveFunction, strain: float, walkers: Walkers, twists: Float[Array, "b 3"]
+) -> Num[Array, "b m"]:
+    """D = d ln psi / d ln edge when cell, protons, electrons and 1 / twist grow by the same share, parameters fixed,
+    by the difference of psi in cells whose edges are shorter and longer by `strain`."""
+
+    def one(group: tuple[Array, ...]) -> Num[Array, "m"]:
+        electrons, protons, twist = group
+
+        def value(psi: WaveFunction, share: float) -> Num[Array, "m"]:
+            place, wave = share * protons, twist / share
+            field = psi.field(place, wave)
+            return jax.vmap(lambda x: psi.log_psi(share * x, place, wave, field))(electrons)
+
+        change = value(larger, 1 + strain) - value(smaller, 1 - strain)
+        if jnp.iscomplexobj(change):
+            # A phase is known up to a multiple of 2 pi.
+            turns = jnp.round(change.imag / (2 * jnp.pi))
+            change = change - 2j * jnp.pi * turns
+        return change / (2 * strain)
+
+    return _over_protons(one, walkers, twists)
+
+
+def dilation_force(energies: Num[Array, "b m"], dilations: Num[Array, "b m"]) -> Float[Array, "b"]:
+    """2 Re Cov(E_loc, D) among the electrons of each configuration of protons (hartree): what dE / d ln edge of the
+    variational energy has beside -(2 K + V), and 0 for an eigenstate (Pulay, Mol. Phys. 17, 197 (1969))."""
+    energies, dilations = (values - values.mean(axis=1, keepdims=True) for values in (energies, dilations))
+    return 2 * jnp.sum(jnp.real(jnp.conj(energies) * dilations), axis=1) / (energies.shape[1] - 1)
+
+
+def electron_residuals(
+    energies: Num[Array, "b m"], scores: Num[Array, "b m p"]
+) -> tuple[Float[Array, "r"], Float[Array, "r p"]]:
+    """Clipped local energies and scores less their means among each configuration of protons, as real rows."""
+    kept = clipped((energies - energies.mean(axis=1, keepdims=True)).reshape(-1)).reshape(energies.shape)
+    kept, scores = (values - values.mean(axis=1, keepdims=True) for values in (kept, scores))
+    return rows(kept.reshape(-1)), rows(scores.reshape(-1, scores.shape[-1]))
+
+
+def _over_protons(function: Any, walkers: Walkers, twists: Float[Array, "b 3"]) -> Any:
+    size = max(1, CHUNK // walkers.electrons.shape[1])
+    return mapped(function, (walkers.electrons, walkers.protons, twists), size)

@@ -1,0 +1,1 @@
+"""Labels: first-principles fields and energies of structures, for networks to learn from."""

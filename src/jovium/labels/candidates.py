@@ -1,0 +1,37 @@
+"""From a file of structures to the candidates of a file of labels."""
+
+import warnings
+from pathlib import Path
+
+from jovium.base.errors import InputError
+from jovium.formats.structures import read_structures
+from jovium.labels.record import Candidate
+
+
+def read_candidates(path: Path, frames: str = ":") -> list[Candidate]:
+    """The structures of a file that ASE reads, with what the file says of each.
+
+    frames: a Python slice such as "::10", or a number. Of the comment line of an extended-XYZ frame, split, group,
+    temperature_kelvin and step are used; without a group the file name is the group. Raises FormatError or
+    StructureError for a file or structure that is none, InputError for a word in place of a number.
+    """
+    structures = read_structures(path, frames)
+    group = path.stem
+    candidates = []
+    for structure, facts in zip(structures, _facts(path, frames), strict=True):
+        try:
+            kelvin, step = float(facts.get("temperature_kelvin", "nan")), int(facts.get("step", -1))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: {error}", "numbers as temperature_kelvin and step", "mend the file") from error
+        split = str(facts.get("split", "unassigned"))
+        candidates.append(Candidate(structure, split, str(facts.get("group", group)), kelvin, step))
+    return candidates
+
+
+def _facts(path: Path, frames: str) -> list[dict]:
+    import ase.io
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        images = ase.io.read(path, index=frames)
+    return [atoms.info for atoms in (images if isinstance(images, list) else [images])]

@@ -1,1 +1,0 @@
-"""Wiring: from input files through the physics to results. No formula lives here."""

@@ -1,0 +1,1 @@
+"""Workflows: where the two pipelines join; no formula lives here."""

@@ -1,0 +1,51 @@
+"""Both questions about one fluid: what a free-energy run says it weighs, and how its electrons are bonded."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jovium.base.errors import InputError
+from jovium.elf.model import shipped_model
+from jovium.free_energy.measurement import ASKED, MEASURED, drawn_structures
+from jovium.observe.pair_correlation import pair_correlation
+from jovium.report.fluid_page import Bonding, FluidReport, write_fluid_page
+from jovium.topology.network import hydrogen_network
+from jovium.training.run_folder import read_metrics
+
+PAGE = "page.html"
+
+FOR_PAIRS = 2000
+"""Configurations that g(r) is an average of: they cost little, an ELF a tenth of a second."""
+
+SPACING = 0.2
+"""Distance of the points of the ELF grid, bohr."""
+
+
+def report_run(
+    folder: Path, n_samples: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
+) -> FluidReport:
+    """Predict the ELF of so many independent configurations of a measured run, and write page.html there. Raises
+    InputError for fewer than two configurations or a run that was not measured."""
+    if n_samples < 2:
+        raise InputError(f"{n_samples} samples", "two or more", "take 40")
+    try:
+        measured = json.loads((folder / MEASURED).read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} was not measured: {error}", MEASURED, f"run: jovium measure {folder}") from error
+    structures, _ = drawn_structures(folder, max(n_samples, FOR_PAIRS), seed, measured.get(ASKED, 1.0))
+    model, found = shipped_model(), []
+    for structure in watched(structures[:n_samples]):
+        predicted = model.predict(structure, structure.cell.grid_shape(SPACING))
+        network = hydrogen_network(predicted.elf, structure.positions)
+        assert network.phi_star is not None
+        found.append((network.phi_3d.value, network.phi_star.value, predicted))
+    phi, phi_star = (np.array([row[i] for row in found]) for i in range(2))
+    first = found[0][2]
+    warnings = tuple(sorted({reason for row in found for reason in row[2].warnings}))
+    bonding = Bonding(phi, phi_star, structures[0], first.elf, warnings)
+    report = FluidReport(measured, read_metrics(folder), pair_correlation(structures, 25), bonding)
+    write_fluid_page(folder / PAGE, report)
+    return report
