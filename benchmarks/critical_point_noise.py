@@ -16,7 +16,14 @@ from jovium.base.grid import GridField
 from jovium.elf.long_waves import filtered
 from jovium.elf.run import read_samples
 from jovium.elf.samples import Sample
-from jovium.workflows.elf_accuracy import CANDIDATE_PERSISTENCE, PERSISTENCE, Judgement, Topology, Truth, is_crystal
+from jovium.workflows.elf_accuracy import (
+    CANDIDATE_PERSISTENCE,
+    PERSISTENCE,
+    Evaluation,
+    LabelTopology,
+    Topology,
+    is_crystal,
+)
 
 LARGEST_WAVE = 4.0
 
@@ -34,13 +41,13 @@ def main() -> None:
     parser.add_argument("labels", type=Path)
     parser.add_argument("--rmse", type=float, nargs="+", default=[0.0003, 0.001, 0.002])
     options = parser.parse_args()
-    truths = [Truth.of(sample) for sample in read_samples([options.labels]) if is_crystal(sample)]
+    truths = [LabelTopology.of(sample) for sample in read_samples([options.labels]) if is_crystal(sample)]
     print(f"| RMSE of the noise | found above {PERSISTENCE} | found above {CANDIDATE_PERSISTENCE} |")
     print("|---|---|---|")
     rng = np.random.default_rng(0)
     for rmse in options.rmse:
         fields = [(truth, disturbed(truth.sample, rmse, rng)) for truth in truths]
-        judged = [Judgement(truth, field, Topology.of(field, truth.sample)) for truth, field in fields]
+        judged = [Evaluation(truth, field, Topology.of(field, truth.sample)) for truth, field in fields]
         shares = []
         for candidates in (PERSISTENCE, CANDIDATE_PERSISTENCE):
             found = [j.matching(candidates) for j in judged]

@@ -11,7 +11,7 @@ import numpy as np
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
 from jovium.reference.espresso import Espresso
-from jovium.reference.protocol import PRODUCTION
+from jovium.reference.kohn_sham import PRODUCTION
 
 RATIOS = (2.2, 2.3, 2.4, 2.5, 2.6, 2.7, 2.8)
 

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.base.statistics import Estimate, autocorrelation_time
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.local_energy import local_energies
 from jovium.electrons.training import log_psi, trained
 
@@ -35,7 +35,7 @@ def projected(folder: Path, n_walkers: int, time: float, step: float) -> tuple[E
     recipe, state = trained(folder)
     system, psi = recipe.system, state.psi
     protons = jnp.asarray(system.protons, float)
-    potential = HydrogenPotential.of(system.space, len(protons) + psi.n_electrons)
+    potential = CoulombPotential.of(system.space, len(protons) + psi.n_electrons)
     slope = jax.vmap(jax.grad(lambda x: psi.log_psi(x, protons)))
     value = jax.vmap(lambda x: psi.log_psi(x, protons))
 

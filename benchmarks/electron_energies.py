@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from jovium.electrons.measurement import MeasuredElectrons, measure_run
+from jovium.electrons.measurement import ElectronMeasurement, measure_run
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ CASES = {
 }
 
 
-def row(name: str, case: Case, found: MeasuredElectrons) -> str:
+def row(name: str, case: Case, found: ElectronMeasurement) -> str:
     """A line of the table."""
     energy = found.energy
     return (

@@ -19,7 +19,7 @@ from jovium.base.structure import Structure
 from jovium.elf.model import shipped_model
 from jovium.elf.prediction import predicted_fields
 from jovium.labels.record import DEFAULT_SPACING
-from jovium.reference.protocol import PRODUCTION
+from jovium.reference.kohn_sham import PRODUCTION
 from jovium.reference.trajectory import read_fluid
 
 TRAJECTORIES = Path(__file__).parents[1] / "data" / "trajectories"

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.space import Space
 from jovium.protons.base_density import UniformTorus
 from jovium.protons.flow import Flow
 from jovium.protons.velocity import PairVelocity
@@ -86,7 +86,7 @@ def main() -> None:
     for n in options.atoms:
         cell = Cell(np.eye(3) * (4 * np.pi * n / 3) ** (1 / 3))
         largest_wave = 7.3 / (cell.volume / n) ** (1 / 3)
-        velocity = PairVelocity.of(Space.periodic(cell, largest_wave), n_channels=6, n_radial=16, key=jax.random.key(0))
+        velocity = PairVelocity.of(Box.periodic(cell, largest_wave), n_channels=6, n_radial=16, key=jax.random.key(0))
         flow = Flow(UniformTorus.of(cell, n), velocity, 6)
         starts = jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(1), 64))
         residual = ResidualMap.of(float(cell.vectors[0, 0]), jax.random.key(2))

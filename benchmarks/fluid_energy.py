@@ -18,12 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jovium.base.errors import InputError, NotConverged
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.free_energy.estimate import local_energies
-from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.step import State
 from jovium.free_energy.training import trained
-from jovium.free_energy.walkers import Walkers, drawn, electrons_moved
+from jovium.free_energy.walkers import Walkers, drawn, sample_electrons
 
 CARDINAL = {"cc-pvdz": 2, "cc-pvtz": 3, "cc-pvqz": 4}
 
@@ -67,14 +67,14 @@ def main() -> None:
 
 
 def of_wave_function(
-    recipe: HydrogenRecipe, state: State, number: int, n_electrons: int, n_looks: int
+    recipe: FreeEnergySettings, state: State, number: int, n_electrons: int, n_looks: int
 ) -> tuple[Walkers, np.ndarray, np.ndarray]:
     """Configurations of protons, the mean local energy of each (hartree), and its error from independent electrons."""
-    potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
+    potential = CoulombPotential.of(recipe.space, 2 * recipe.n)
     twists = jnp.zeros((number, 3))
     place, first, *later = jax.random.split(jax.random.key(5), 2 + n_looks)
     walkers = drawn(state.flow, place, number, n_electrons)._replace(width=state.walkers.width)
-    moved = eqx.filter_jit(lambda w, key, n: electrons_moved(state.psi, w, twists, n, key, False))
+    moved = eqx.filter_jit(lambda w, key, n: sample_electrons(state.psi, w, twists, n, key, False))
     look = eqx.filter_jit(lambda w: local_energies(state.psi, potential, w, twists).total)
     walkers, found = moved(walkers, first, FIRST), []
     for key in later:
@@ -85,7 +85,7 @@ def of_wave_function(
 
 
 def of_coupled_clusters(
-    recipe: HydrogenRecipe, protons: np.ndarray, basis: str, narrowest: float
+    recipe: FreeEnergySettings, protons: np.ndarray, basis: str, narrowest: float
 ) -> tuple[float, float, float]:
     """Hartree-Fock, CCSD and CCSD(T) of the whole cell (hartree)."""
     from pyscf.pbc import cc, gto, scf

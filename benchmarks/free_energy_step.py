@@ -21,32 +21,32 @@ import jax
 import jax.numpy as jnp
 from vmc_step import dense_direction, pairwise_potential, seconds
 
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.kinetic import kinetic_energy
-from jovium.free_energy.estimate import local_energies, wave_scores
-from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.estimate import local_energies, wave_function_scores
+from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.step import State, flow_learned, initial_state, learned, twists_of
-from jovium.free_energy.walkers import electrons_moved, protons_moved
+from jovium.free_energy.walkers import move_protons, sample_electrons
 from jovium.optimise.natural_gradient import sample_space_direction
-from jovium.protons.learning import score_table
+from jovium.protons.losses import score_table
 
 PUBLISHED_MOVES = 500
 FEW = 4
 """Configurations of protons that the published algorithms are timed with."""
 
 
-def parts(recipe: HydrogenRecipe, state: State) -> dict[str, float]:
+def parts(recipe: FreeEnergySettings, state: State) -> dict[str, float]:
     """Seconds of each part of our step."""
     psi, walkers = state.psi, state.walkers
     twists, key = twists_of(recipe, recipe.configurations), jax.random.key(0)
-    potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
+    potential = CoulombPotential.of(recipe.space, 2 * recipe.n)
     found = {
-        "protons": seconds(lambda s: protons_moved(s.flow, s.psi, s.walkers, recipe.stride, key), state),
-        "electrons": seconds(lambda s: electrons_moved(s.psi, s.walkers, twists, recipe.sweeps, key, True), state),
+        "protons": seconds(lambda s: move_protons(s.flow, s.psi, s.walkers, recipe.stride, key), state),
+        "electrons": seconds(lambda s: sample_electrons(s.psi, s.walkers, twists, recipe.sweeps, key, True), state),
         "local energies": seconds(lambda s: local_energies(s.psi, potential, s.walkers, twists), state),
-        "scores of psi": seconds(lambda s: wave_scores(s.psi, s.walkers, twists), state),
+        "scores of psi": seconds(lambda s: wave_function_scores(s.psi, s.walkers, twists), state),
     }
-    table = wave_scores(psi, walkers, twists).reshape(-1, len(state.psi_last)).real
+    table = wave_function_scores(psi, walkers, twists).reshape(-1, len(state.psi_last)).real
     residuals = jax.random.normal(key, (len(table),))
     found["solve of psi"] = seconds(lambda t, e: sample_space_direction(t, e, 1e-3, state.psi_last), table, residuals)
     local = eqx.filter_jit(lambda s: local_energies(s.psi, potential, s.walkers, twists))(state)
@@ -59,7 +59,7 @@ def parts(recipe: HydrogenRecipe, state: State) -> dict[str, float]:
     return found
 
 
-def published_parts(recipe: HydrogenRecipe, state: State, ours: dict[str, float]) -> dict[str, float]:
+def published_parts(recipe: FreeEnergySettings, state: State, ours: dict[str, float]) -> dict[str, float]:
     """Seconds of what a published code does in their place."""
     psi, walkers = state.psi, state.walkers
     protons, electrons, twist = walkers.protons[:FEW], walkers.electrons[:FEW, 0], jnp.zeros(3)
@@ -70,7 +70,11 @@ def published_parts(recipe: HydrogenRecipe, state: State, ours: dict[str, float]
         return kinetic_energy(lambda x: psi.log_psi(x, r, twist, field), x, "loop")
 
     pairwise = functools.partial(pairwise_potential, recipe.cell)
-    table = wave_scores(psi, walkers, twists_of(recipe, recipe.configurations)).reshape(-1, len(state.psi_last)).real
+    table = (
+        wave_function_scores(psi, walkers, twists_of(recipe, recipe.configurations))
+        .reshape(-1, len(state.psi_last))
+        .real
+    )
     of_flow = score_table(state.flow, walkers.protons)
     weights = jnp.ones(len(of_flow))
     return {
@@ -95,7 +99,7 @@ def main() -> None:
     options = parser.parse_args()
     for n in options.numbers:
         b = options.configurations
-        recipe = HydrogenRecipe(n=n, configurations=b, lessons=b)
+        recipe = FreeEnergySettings(n=n, configurations=b, lessons=b)
         thousands = recipe.configurations * recipe.electrons / 1000
         with jax.enable_x64(recipe.in_double_precision):
             state = initial_state(recipe)

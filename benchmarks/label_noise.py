@@ -23,7 +23,7 @@ from jovium.base.statistics import mean_with_error
 from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA, kelvin_to_hartree
 from jovium.reference.espresso import Espresso
-from jovium.reference.protocol import PRODUCTION, Protocol
+from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
 from jovium.reference.trajectory import read_fluid
 from jovium.topology.network import hydrogen_network
 from jovium.workflows.data_card import read_label_points
@@ -42,7 +42,7 @@ WAVELENGTHS = (4.0, 2.0)
 """Borders between long, middle and short waves, bohr."""
 
 
-def meshes(structure: Structure) -> dict[str, Protocol]:
+def meshes(structure: Structure) -> dict[str, KohnShamSettings]:
     """Protocols that differ in the k-mesh alone, the densest last."""
     base = replace(PRODUCTION, cutoff=20.0, k_spacing=None, k_mesh=(1, 1, 1))
     return {
@@ -54,7 +54,7 @@ def meshes(structure: Structure) -> dict[str, Protocol]:
     }
 
 
-def protocols(structure: Structure) -> dict[str, Protocol]:
+def protocols(structure: Structure) -> dict[str, KohnShamSettings]:
     """Protocols that differ from production in one respect, production itself last."""
     several = {"30 hartree": replace(PRODUCTION, cutoff=30.0)}
     if structure.n_atoms <= 32:
@@ -64,7 +64,7 @@ def protocols(structure: Structure) -> dict[str, Protocol]:
     return several | {"production": PRODUCTION}
 
 
-def elf(structure: Structure, protocol: Protocol) -> GridField:
+def elf(structure: Structure, protocol: KohnShamSettings) -> GridField:
     """ELF on a grid of 0.15 bohr."""
     with Espresso() as engine:
         state = engine.ground_state(structure, protocol, stress=False)
@@ -91,7 +91,7 @@ def comparison(field: GridField, other: GridField, structure: Structure) -> dict
     }
 
 
-def series(structure: Structure, several: dict[str, Protocol]) -> list[dict[str, object]]:
+def series(structure: Structure, several: dict[str, KohnShamSettings]) -> list[dict[str, object]]:
     """Every protocol compared to the last one."""
     *names, last = several
     best = elf(structure, several[last])
@@ -112,7 +112,7 @@ def run_frames(options: argparse.Namespace) -> None:
             if key not in store:
                 path = next(p for p in options.folder.glob(name + ".extxyz*") if not p.name.endswith(".csv"))
                 fluid = read_fluid(path)
-                structure = fluid.structures[fluid.decorrelated()[-1]]
+                structure = fluid.structures[fluid.decorrelate()[-1]]
                 store[key] = series(structure, choose(structure))
                 write_json(options.store, store)
             for r in store[key]:

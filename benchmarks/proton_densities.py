@@ -17,7 +17,7 @@ import numpy as np
 
 from jovium.base.units import kelvin_to_hartree
 from jovium.protons.measurement import Measured, measure_run
-from jovium.protons.systems import SystemChoice, initial_flow
+from jovium.protons.systems import ProtonSystemSettings, initial_flow
 from jovium.protons.training import offset_of
 
 RS = 1.25
@@ -48,7 +48,7 @@ class Case:
 
 def harmonic_exact() -> float:
     """beta F_ex / N of the crystal of springs from its normal modes."""
-    choice = SystemChoice(name="harmonic", n=16, coupling=20.0, crystal="bcc")
+    choice = ProtonSystemSettings(name="harmonic", n=16, coupling=20.0, crystal="bcc")
     target = choice.target()
     flow = initial_flow(choice, target, {"n_times": 4, "n_radial": 14, "n_channels": 4}, 6, 0)
     return (offset_of(target, flow) - target.exact_log_integral) / 16

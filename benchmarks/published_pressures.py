@@ -2,7 +2,7 @@
 
     python benchmarks/published_pressures.py data/trajectories published.json [--frames 4]
 
-The trajectories are those of the cheap force protocol. On a few decorrelated frames the production protocol is computed
+The trajectories are those of the cheap force protocol. On a few decorrelate frames the production protocol is computed
 with the electrons at the temperature of the protons, and with a higher cutoff on the first of them; the differences
 are added to the mean of the whole trajectory. The last columns say how far the functional alone moves the pressure of
 the first frame: two functionals with non-local correlation, minus PBE. Repeating the command continues the file.
@@ -26,7 +26,7 @@ from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA, RYDBERG_HARTREE
 from jovium.reference.espresso import Espresso
 from jovium.reference.espresso_input import PSEUDOPOTENTIAL_FILE, espresso_input
-from jovium.reference.protocol import PRODUCTION, Protocol
+from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
 from jovium.reference.pseudopotential import upf
 from jovium.reference.trajectory import Trajectory, read_fluid
 
@@ -53,7 +53,7 @@ os._exit(0)
 """
 
 
-def computed(structure: Structure, protocol: Protocol, store: dict, key: str, path: Path) -> dict:
+def computed(structure: Structure, protocol: KohnShamSettings, store: dict, key: str, path: Path) -> dict:
     """Static pressure (hartree/bohr^3) and energy per atom, from the file when they are there."""
     if key not in store:
         with Espresso() as engine:
@@ -79,7 +79,7 @@ def functional_pressure(structure: Structure, functional: str, store: dict, key:
 def row(fluid: Trajectory, n_frames: int, store: dict, path: Path) -> str:
     """One line of the table."""
     state, published, published_error, published_energy = PUBLISHED[fluid.name]
-    kept = fluid.decorrelated()
+    kept = fluid.decorrelate()
     chosen = [kept[i] for i in np.linspace(0, len(kept) - 1, n_frames).round().astype(int)]
     hot = replace(PRODUCTION, electronic_kT=fluid.kT)
     ideal = fluid.structures[0].n_atoms * fluid.kT / fluid.structures[0].cell.volume

@@ -19,15 +19,15 @@ from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, PRESSURE_GPA, kelvin_to_hartree
 from jovium.formats.structures import read_structure
 from jovium.reference.engine import open_engine
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.topology.network import hydrogen_network
 
-Series = list[tuple[str, Protocol]]
+Series = list[tuple[str, KohnShamSettings]]
 
 
 def series(options: argparse.Namespace) -> dict[str, Series]:
     """The three series: each varies one setting, coarse to fine, about the base protocol."""
-    base = Protocol(cutoff=options.base_cutoff, k_spacing=None, k_mesh=mesh_of(options.base_mesh)[0])
+    base = KohnShamSettings(cutoff=options.base_cutoff, k_spacing=None, k_mesh=mesh_of(options.base_mesh)[0])
     return {
         "cutoff (hartree)": [(f"{c:g}", replace(base, cutoff=c)) for c in options.cutoffs],
         "sharp cutoff (hartree)": [(f"{c:g}", replace(base, cutoff=c, window=0.0)) for c in options.cutoffs],
@@ -74,7 +74,9 @@ def field_path(results: Path, name: str, setting: str) -> Path:
     return results.with_name(f"{results.stem}-{name.split()[0]}-{setting.replace('@', '_')}.npy")
 
 
-def calculate(structure: Structure, protocol: Protocol, shape: tuple[int, int, int], path: Path) -> dict[str, object]:
+def calculate(
+    structure: Structure, protocol: KohnShamSettings, shape: tuple[int, int, int], path: Path
+) -> dict[str, object]:
     """One calculation: energies, pressure, thresholds; the ELF goes to `path`."""
     engine = open_engine()
     started = time.perf_counter()

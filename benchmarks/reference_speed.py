@@ -19,7 +19,7 @@ from jovium.base.units import KELVIN_HARTREE, PROTON_MASS
 from jovium.reference.dynamics import FluidState, first_frame, force_protocol
 from jovium.reference.espresso import Espresso
 from jovium.reference.espresso_input import PSEUDOPOTENTIAL_FILE, espresso_input
-from jovium.reference.protocol import PROTOCOLS, Protocol
+from jovium.reference.kohn_sham import PROTOCOLS, KohnShamSettings
 from jovium.reference.pseudopotential import upf
 
 PLAIN = """
@@ -33,7 +33,7 @@ os._exit(0)
 """
 
 
-def plain_seconds(structure: Structure, protocol: Protocol) -> float:
+def plain_seconds(structure: Structure, protocol: KohnShamSettings) -> float:
     """Wall seconds of one run of the library from nothing, process start included."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "pw.in").write_text(espresso_input(structure, protocol.for_cell(structure.cell)))
@@ -43,7 +43,7 @@ def plain_seconds(structure: Structure, protocol: Protocol) -> float:
         return time.perf_counter() - started
 
 
-def step_seconds(state: FluidState, protocol: Protocol, n_steps: int) -> float:
+def step_seconds(state: FluidState, protocol: KohnShamSettings, n_steps: int) -> float:
     """Mean wall seconds of a ballistic molecular-dynamics step after the first three."""
     frame = first_frame(state)
     positions, seconds = frame.structure.positions.copy(), []
@@ -57,7 +57,7 @@ def step_seconds(state: FluidState, protocol: Protocol, n_steps: int) -> float:
     return sum(seconds[3:]) / n_steps
 
 
-def label_seconds(structure: Structure, protocol: Protocol, spacing: float) -> float:
+def label_seconds(structure: Structure, protocol: KohnShamSettings, spacing: float) -> float:
     """Wall seconds of one label from nothing: ground state, forces, stress, density and ELF on the label grid."""
     started = time.perf_counter()
     with Espresso() as engine:

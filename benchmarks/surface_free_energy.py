@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jovium.base.statistics import Estimate
-from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.step import State
 from jovium.free_energy.training import trained
 from jovium.observe.reweighting import FreeEnergy, free_energy
@@ -53,7 +53,7 @@ def main() -> None:
         tell(recipe, f"annealed, weighted ({free.effective_samples:.0f} effective)", free.reweighted)
 
 
-def of_flow(recipe: HydrogenRecipe, state: State) -> FreeEnergy:
+def of_flow(recipe: FreeEnergySettings, state: State) -> FreeEnergy:
     """By samples of the flow, which is integrated in twice its steps as in `jovium measure`."""
     kT, flow = recipe.state.temperature, state.flow.with_steps(2 * state.flow.n_steps)
 
@@ -65,7 +65,7 @@ def of_flow(recipe: HydrogenRecipe, state: State) -> FreeEnergy:
     return free_energy(np.asarray(works(jax.random.key(1)), float), recipe.state.momentum_and_labels)
 
 
-def of_share(recipe: HydrogenRecipe, state: State, share: float) -> Estimate:
+def of_share(recipe: FreeEnergySettings, state: State, share: float) -> Estimate:
     """Of the configurations that the surface keeps."""
     kT, flow = recipe.state.temperature, state.flow.with_steps(2 * state.flow.n_steps)
     found = kept(flow, lambda x: state.surface(x) / kT, jax.random.key(4), SAMPLES, share)
@@ -75,7 +75,7 @@ def of_share(recipe: HydrogenRecipe, state: State, share: float) -> Estimate:
     return replace(free.variational, error=error)
 
 
-def of_annealing(recipe: HydrogenRecipe, state: State, chains: int, stages: int) -> tuple[FreeEnergy, float]:
+def of_annealing(recipe: FreeEnergySettings, state: State, chains: int, stages: int) -> tuple[FreeEnergy, float]:
     """From protons anywhere; and the share of trajectories accepted."""
     kT, base = recipe.state.temperature, state.flow.base
 
@@ -91,7 +91,7 @@ def of_annealing(recipe: HydrogenRecipe, state: State, chains: int, stages: int)
     return free_energy(np.asarray(work, float), recipe.state.momentum_and_labels), float(accepted)
 
 
-def tell(recipe: HydrogenRecipe, name: str, beta_free_energy: Estimate) -> None:
+def tell(recipe: FreeEnergySettings, name: str, beta_free_energy: Estimate) -> None:
     """In hartree per atom."""
     unit = recipe.state.temperature / recipe.n
     print(

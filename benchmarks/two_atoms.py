@@ -25,13 +25,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.base.units import KELVIN_HARTREE, PRESSURE_GPA
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.wave_function import WaveFunction
-from jovium.free_energy.estimate import dilation_force, dilation_scores, local_energies
+from jovium.free_energy.estimate import dilation_scores, local_energies, pulay_term
 from jovium.free_energy.measurement import STRAIN, strained
-from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.training import trained, with_parameters_of
-from jovium.free_energy.walkers import Walkers, electrons_moved, grid_of_twists
+from jovium.free_energy.walkers import Walkers, grid_of_twists, sample_electrons
 
 AT_ONCE, ELECTRONS, SWEEPS, APART = 8, 8, 300, 10
 """Vectors measured together; configurations of electrons of each; moves before the first look and between two."""
@@ -39,10 +39,10 @@ AT_ONCE, ELECTRONS, SWEEPS, APART = 8, 8, 300, 10
 
 @dataclass(frozen=True)
 class Surface:
-    """E, K and the force of a strained wave function (`dilation_force`, hartree) of two atoms at vectors of a grid,
+    """E, K and the force of a strained wave function (`pulay_term`, hartree) of two atoms at vectors of a grid,
     errors of E, and how many vectors each stands for."""
 
-    recipe: HydrogenRecipe
+    recipe: FreeEnergySettings
     energies: Float[np.ndarray, "g"]
     kinetic: Float[np.ndarray, "g"]
     forces: Float[np.ndarray, "g"]
@@ -75,13 +75,13 @@ class Surface:
         return values, {**errors, "P": of_pressure, "virial": of_pressure}
 
 
-def surface(recipe: HydrogenRecipe, psi: WaveFunction, n_grid: int, n_looks: int) -> Surface:
+def surface(recipe: FreeEnergySettings, psi: WaveFunction, n_grid: int, n_looks: int) -> Surface:
     """Measure E(r) on a grid that lies between the places where the protons would meet."""
     places = np.array(list(combinations_with_replacement(range(n_grid // 2), 3)))
     weights = np.array([8 * len(set(permutations(place))) for place in places], float)
     vectors = (places + 0.5) / n_grid * recipe.cell.vectors[0, 0]
     psi = with_parameters_of(recipe.wave_function(), psi, "the run")
-    potential = HydrogenPotential.of(recipe.space, 4)
+    potential = CoulombPotential.of(recipe.space, 4)
     program = eqx.filter_jit(lambda vectors, key: looks(recipe, psi, potential, vectors, n_looks, key))
     padded = np.concatenate([vectors, np.repeat(vectors[:1], -len(vectors) % AT_ONCE, axis=0)])
     keys = jax.random.split(jax.random.key(5), len(padded) // AT_ONCE)
@@ -95,7 +95,7 @@ def surface(recipe: HydrogenRecipe, psi: WaveFunction, n_grid: int, n_looks: int
 
 
 def looks(
-    recipe: HydrogenRecipe, psi: WaveFunction, potential: HydrogenPotential, vectors: Array, n_looks: int, key: Array
+    recipe: FreeEnergySettings, psi: WaveFunction, potential: CoulombPotential, vectors: Array, n_looks: int, key: Array
 ) -> tuple[Array, Array, Array, Array]:
     """E, K, the force and the error of E of every vector, averaged over twists, electrons and looks."""
     grid = jnp.asarray(grid_of_twists(recipe.space.vectors or (), recipe.twists), vectors.dtype)
@@ -105,13 +105,13 @@ def looks(
     kick, first, later = jax.random.split(key, 3)
     electrons = protons[:, None] + 0.7 * jax.random.normal(kick, (n, ELECTRONS, 2, 3))
     walkers = Walkers(protons, protons, jnp.zeros(n), electrons, jnp.asarray(0.5), jnp.asarray(0.0))
-    walkers = electrons_moved(psi, walkers, twists, SWEEPS, first, True)
+    walkers = sample_electrons(psi, walkers, twists, SWEEPS, first, True)
     cells = strained(recipe, psi, STRAIN)
 
     def look(walkers: Walkers, key: Array) -> tuple[Walkers, tuple[Array, Array, Array]]:
-        walkers = electrons_moved(psi, walkers, twists, APART, key, False)
+        walkers = sample_electrons(psi, walkers, twists, APART, key, False)
         local = local_energies(psi, potential, walkers, twists)
-        force = dilation_force(local.total, dilation_scores(*cells, STRAIN, walkers, twists))
+        force = pulay_term(local.total, dilation_scores(*cells, STRAIN, walkers, twists))
         return walkers, (local.total.real, local.kinetic.real, force)
 
     _, (energies, kinetic, forces) = jax.lax.scan(look, walkers, jax.random.split(later, n_looks))

@@ -18,9 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.space import Space
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.kinetic import kinetic_energy
 from jovium.electrons.local_energy import scores
 from jovium.electrons.wave_function import WaveFunction
@@ -76,13 +76,13 @@ def dense_direction(table: jax.Array, residuals: jax.Array, damping: float) -> j
 def parts(n: int, walkers: int, published: bool) -> dict[str, float]:
     """Seconds of each part for n atoms."""
     cell = Cell(np.eye(3) * RS * (4 * np.pi * n / 3) ** (1 / 3))
-    space = Space.periodic(cell, 2.01 * 2 * np.pi / cell.vectors[0, 0])
+    space = Box.periodic(cell, 2.01 * 2 * np.pi / cell.vectors[0, 0])
     psi = WaveFunction.of(space, n // 2, n // 2, key=jax.random.key(0))
     electrons, protons = (
         jax.random.uniform(jax.random.key(seed), (walkers, n, 3)) @ jnp.asarray(cell.vectors, jnp.float32)
         for seed in (1, 2)
     )
-    potential = HydrogenPotential.of(space, 2 * n)
+    potential = CoulombPotential.of(space, 2 * n)
 
     def over(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda psi, x, r: jax.lax.map(lambda pair: function(psi, *pair), (x, r), batch_size=8)

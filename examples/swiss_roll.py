@@ -17,7 +17,7 @@ import numpy as np
 from jovium.optimise.step_rules import Adam
 from jovium.protons.base_density import GaussianPoint
 from jovium.protons.flow import Flow, samples
-from jovium.protons.learning import ByLikelihood, ByMatching, Lesson
+from jovium.protons.losses import FlowMatching, Loss, MaximumLikelihood
 from jovium.protons.velocity import PointVelocity
 from jovium.report.proton_figures import draw_plane
 
@@ -32,12 +32,12 @@ def swiss_roll(n: int, seed: int = 0) -> np.ndarray:
     return (points + 0.05 * random.normal(size=points.shape))[:, None]
 
 
-def taught(flow: Flow, lesson: Lesson, rule: Adam, steps: int) -> Flow:
-    """The flow after so many steps of one lesson."""
+def taught(flow: Flow, loss: Loss, rule: Adam, steps: int) -> Flow:
+    """The flow after so many steps of one loss."""
 
     @eqx.filter_jit
     def step(flow, state, number):
-        learnt = lesson(flow, jax.random.fold_in(jax.random.key(0), number), False)
+        learnt = loss(flow, jax.random.fold_in(jax.random.key(0), number), False)
         strength = 0.5 * (1 + jnp.cos(jnp.pi * number / steps))
         return *rule.step(flow, state, learnt.gradient, None, strength), learnt.value
 
@@ -45,7 +45,7 @@ def taught(flow: Flow, lesson: Lesson, rule: Adam, steps: int) -> Flow:
     for number in range(steps):
         flow, state, value = step(flow, state, jnp.float32(number))
         if number % 500 == 0 or number == steps - 1:
-            print(f"{type(lesson).__name__:12s} step {number:5d}  {float(value):.4f}", flush=True)
+            print(f"{type(loss).__name__:12s} step {number:5d}  {float(value):.4f}", flush=True)
     return flow
 
 
@@ -55,9 +55,9 @@ def main(path: Path, steps: int) -> float:
     velocity = PointVelocity.of(2, scale=1.0, n_hidden=64, key=jax.random.key(0))
     flow = Flow(GaussianPoint.of((0.0, 0.0), 1.0), velocity, 12)
     starts = np.asarray(jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(1), len(data))))
-    flow = taught(flow, ByMatching(starts, data - starts, 512), Adam(5e-3, longest=1.0), steps)
+    flow = taught(flow, FlowMatching(starts, data - starts, 512), Adam(5e-3, longest=1.0), steps)
     matched = samples(flow, jax.random.key(2), 4000).positions[:, 0]
-    flow = taught(flow, ByLikelihood(data, 256), Adam(2e-3), steps // 4)
+    flow = taught(flow, MaximumLikelihood(data, 256), Adam(2e-3), steps // 4)
     sharpened = samples(flow, jax.random.key(2), 4000).positions[:, 0]
     axis = np.linspace(-EXTENT, EXTENT, 160)
     grid = jnp.asarray(np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 1, 2), jnp.float32)

@@ -24,6 +24,9 @@ def kept_programs(tmp_path_factory):
     """A program that many tests of a module need is compiled once, as the command line does for its commands."""
     import jax
 
+    if jax.config.jax_compilation_cache_dir:
+        yield
+        return
     before = jax.config.jax_compilation_cache_dir, jax.config.jax_persistent_cache_min_compile_time_secs
     jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("programs")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

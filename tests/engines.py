@@ -8,7 +8,7 @@ import pytest
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
 from jovium.reference.espresso import Espresso
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
 
 
@@ -41,7 +41,7 @@ class HarmonicEngine:
     spring = 0.02
 
     def ground_state(
-        self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True
+        self, structure: Structure, protocol: KohnShamSettings, *, fields: bool = True, stress: bool = True
     ) -> GroundState:
         energy = 0.5 * self.spring * float(np.sum(structure.positions**2))
         forces = -self.spring * structure.positions

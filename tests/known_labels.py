@@ -8,7 +8,7 @@ from jovium.base.grid import GridField
 from jovium.base.localization import THOMAS_FERMI
 from jovium.base.structure import Structure
 from jovium.labels.record import Candidate, LabelProtocol
-from jovium.reference.protocol import CHEAP, Protocol
+from jovium.reference.kohn_sham import CHEAP, KohnShamSettings
 from jovium.reference.state import GroundState
 
 KNOWN = LabelProtocol(CHEAP, "closed form (1)", spacing=0.4)
@@ -21,7 +21,7 @@ class ClosedForm:
     centre of mass."""
 
     def ground_state(
-        self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True
+        self, structure: Structure, protocol: KohnShamSettings, *, fields: bool = True, stress: bool = True
     ) -> GroundState:
         if structure.positions[0, 0] == UNLUCKY:
             raise NotConverged("self-consistent field not converged", "convergence", "give up")

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.space import Space
-from jovium.electrons.surroundings import pairs_of
+from jovium.electrons.message_passing import pairs_of
 from jovium.electrons.wave_function import WaveFunction
 
 TWIST = 0.25, 0.1, 0.4
@@ -26,12 +26,12 @@ def shaken(model, seed=7, size=0.03):
 
 
 CASES = {
-    "open": (Space.open(3, 10.0), 3, 3, 6, (0.0, 0.0, 0.0)),
-    "polarised": (Space.open(3, 10.0), 4, 2, 6, (0.0, 0.0, 0.0)),
-    "cell": (Space.periodic(TRICLINIC, 3.0), 3, 3, 6, (0.0, 0.0, 0.0)),
-    "twisted": (Space.periodic(TRICLINIC, 3.0), 3, 3, 6, tuple((np.array(TWIST) @ TRICLINIC.reciprocal).tolist())),
-    "polarised gas": (Space.periodic(TRICLINIC, 3.0), 3, 1, 0, (0.0, 0.0, 0.0)),
-    "gas": (Space.periodic(TRICLINIC, 3.0), 3, 3, 0, (0.0, 0.0, 0.0)),
+    "open": (Box.open(3, 10.0), 3, 3, 6, (0.0, 0.0, 0.0)),
+    "polarised": (Box.open(3, 10.0), 4, 2, 6, (0.0, 0.0, 0.0)),
+    "cell": (Box.periodic(TRICLINIC, 3.0), 3, 3, 6, (0.0, 0.0, 0.0)),
+    "twisted": (Box.periodic(TRICLINIC, 3.0), 3, 3, 6, tuple((np.array(TWIST) @ TRICLINIC.reciprocal).tolist())),
+    "polarised gas": (Box.periodic(TRICLINIC, 3.0), 3, 1, 0, (0.0, 0.0, 0.0)),
+    "gas": (Box.periodic(TRICLINIC, 3.0), 3, 3, 0, (0.0, 0.0, 0.0)),
 }
 
 

@@ -13,7 +13,7 @@ from jovium.base.errors import InputError
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.elf.model import ElfModel, shipped_model
-from jovium.topology.certificate import threshold_intervals
+from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
 
 

@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 
 from jovium.cli.main import main, parser
-from jovium.electrons.settings import ElectronRecipe
-from jovium.free_energy.settings import HydrogenRecipe
+from jovium.electrons.settings import ElectronSettings
+from jovium.free_energy.settings import FreeEnergySettings
 
 
 @pytest.mark.parametrize(
     ("command", "recipe"),
-    [(["free-energy", "RUN"], HydrogenRecipe()), (["electrons", "train", "RUN", "h"], ElectronRecipe("h"))],
+    [(["free-energy", "RUN"], FreeEnergySettings()), (["electrons", "train", "RUN", "h"], ElectronSettings("h"))],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_options_left_out_are_those_of_the_recipe(command, recipe):

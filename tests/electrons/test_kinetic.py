@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from wave_scenes import CASES, TRICLINIC, Scene
 
-from jovium.base.space import Space
+from jovium.base.box import Box
 from jovium.coulomb.ewald import Ewald
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.kinetic import kinetic_energy
 from jovium.electrons.local_energy import clipped, local_energies, rows, scores
 from jovium.electrons.wave_function import WaveFunction
@@ -37,9 +37,9 @@ def test_forward_laplacian_is_the_loop(name):
 
 def test_hydrogen_atom_has_one_local_energy():
     """exp(-r): -1/2 everywhere."""
-    psi = WaveFunction.of(Space.open(3, 10.0), 1, 0, key=jax.random.key(0))
+    psi = WaveFunction.of(Box.open(3, 10.0), 1, 0, key=jax.random.key(0))
     electrons = jnp.asarray(np.random.default_rng(0).normal(size=(20, 1, 3)))
-    found = local_energies(lambda m, x, r: m.log_psi(x, r), psi, HydrogenPotential(None), electrons, jnp.zeros((1, 3)))
+    found = local_energies(lambda m, x, r: m.log_psi(x, r), psi, CoulombPotential(None), electrons, jnp.zeros((1, 3)))
     np.testing.assert_allclose(found.total, -0.5, atol=1e-5)
 
 
@@ -58,10 +58,10 @@ def test_plane_waves_have_one_kinetic_energy(twist):
 
 
 def test_parts_of_the_potential_are_those_of_ewald():
-    space = Space.periodic(TRICLINIC, 3.0)
+    space = Box.periodic(TRICLINIC, 3.0)
     random = np.random.default_rng(2)
     electrons, protons = (jnp.asarray(random.random((4, 3)) @ TRICLINIC.vectors) for _ in range(2))
-    found = HydrogenPotential.of(space, 8, 1e-10)(electrons, protons)
+    found = CoulombPotential.of(space, 8, 1e-10)(electrons, protons)
     charges = jnp.asarray([1.0] * 4 + [-1.0] * 4)
     whole = Ewald.of(TRICLINIC, 8).energy(jnp.concatenate([protons, electrons]), charges)
     assert float(found.total) == pytest.approx(float(whole), abs=1e-8)
@@ -69,7 +69,7 @@ def test_parts_of_the_potential_are_those_of_ewald():
 
 
 def test_open_space_has_no_background():
-    found = HydrogenPotential(None)(jnp.asarray([[0.0, 0, 1], [0, 0, -1]]), jnp.asarray([[0.0, 0, 0], [0, 2, 0]]))
+    found = CoulombPotential(None)(jnp.asarray([[0.0, 0, 1], [0, 0, -1]]), jnp.asarray([[0.0, 0, 0], [0, 2, 0]]))
     assert [float(part) for part in found] == pytest.approx([0.5, -(2 + 2 / np.sqrt(5)), 0.5])
 
 

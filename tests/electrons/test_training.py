@@ -10,7 +10,7 @@ import pytest
 from jovium.base.errors import FormatError, InputError, JoviumError
 from jovium.electrons import training as electron_training
 from jovium.electrons.measurement import measure_run
-from jovium.electrons.settings import ElectronRecipe
+from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.systems import electron_system
 from jovium.electrons.training import train, trained
 from jovium.training import checkpoint
@@ -21,7 +21,7 @@ CELL = "bcc:2:1.4"
 
 
 def finished(folder, every=4, **settings):
-    return list(train(folder, ElectronRecipe(**{"structure": CELL, "steps": 8, **SMALL, **settings}), every))
+    return list(train(folder, ElectronSettings(**{"structure": CELL, "steps": 8, **SMALL, **settings}), every))
 
 
 pytestmark = pytest.mark.usefixtures("kept_programs")
@@ -44,7 +44,7 @@ def test_a_run_that_was_stopped_and_repeated_is_the_run_that_was_not(run, tmp_pa
 @pytest.mark.parametrize("structure", [CELL, "h2:1.4"])
 def test_a_step_is_compiled_once(structure):
     """The numbers a run begins with have the types of those it goes on with: a weak type would compile it again."""
-    state = eqx.filter_eval_shape(electron_training._initial, ElectronRecipe(structure, **SMALL))
+    state = eqx.filter_eval_shape(electron_training._initial, ElectronSettings(structure, **SMALL))
     assert not any(leaf.weak_type for leaf in jax.tree.leaves(state))
 
 
@@ -118,7 +118,7 @@ def broken_steps(monkeypatch):
 def test_not_a_number_goes_back_to_the_last_good_state(tmp_path, monkeypatch):
     finished(tmp_path, steps=4)
     broken_steps(monkeypatch)
-    report = next(train(tmp_path, ElectronRecipe(structure=CELL, steps=8, **SMALL), 4))
+    report = next(train(tmp_path, ElectronSettings(structure=CELL, steps=8, **SMALL), 4))
     monkeypatch.undo()
     assert "not a number" in report.note
     assert report.step == 4
@@ -215,7 +215,7 @@ def test_spins_that_cannot_be():
 )
 def test_settings_that_cannot_be(settings):
     with pytest.raises(InputError):
-        ElectronRecipe("h2:1.4", **settings)
+        ElectronSettings("h2:1.4", **settings)
 
 
 def test_reports_of_one_step_are_refused(tmp_path):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from wave_scenes import TRICLINIC, TWIST, Scene
 
+from jovium.base.box import Box
 from jovium.base.errors import InputError
-from jovium.base.space import Space
-from jovium.electrons.pairing import MISSING
+from jovium.electrons.geminals import DEPLETION
 from jovium.electrons.systems import electron_system
 from jovium.electrons.wave_function import WaveFunction, log_sum_of_determinants
 
@@ -87,7 +87,7 @@ def test_the_mean_field_draws_electrons_to_protons(twist):
     steps = np.arange(8) / 8
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3) @ TRICLINIC.vectors
     everywhere, at_protons = density(grid), density(scene.protons)
-    np.testing.assert_allclose(everywhere.mean(axis=1) * pairing.volume, 3 - MISSING, rtol=1e-6)
+    np.testing.assert_allclose(everywhere.mean(axis=1) * pairing.volume, 3 - DEPLETION, rtol=1e-6)
     assert (at_protons.mean(axis=1) > everywhere.mean(axis=1) + everywhere.std(axis=1)).all()
 
 
@@ -96,7 +96,7 @@ def test_a_shell_that_holds_one_pair_is_short_of_it_and_has_a_favourite():
     system = electron_system("bcc:16:1.31")
     psi = WaveFunction.of(system.space, 8, 8, n_determinants=1, key=jax.random.key(0))
     fillings = np.linalg.eigvalsh(psi.field(jnp.asarray(system.protons))[0])[::-1]
-    assert fillings.sum() == pytest.approx(8 - MISSING)
+    assert fillings.sum() == pytest.approx(8 - DEPLETION)
     assert fillings[6] > 3 * fillings[7]
     assert fillings[:7].sum() > 6.5
     assert fillings[7] > 1.5 * fillings[8]
@@ -146,7 +146,7 @@ def test_cusp_of_equal_spins(scene):
 @pytest.mark.slow
 def test_far_molecules_do_not_notice_each_other():
     """Two molecules 40 bohr apart: psi of both is the product of each alone."""
-    space = Space.open(3, 10.0)
+    space = Box.open(3, 10.0)
     one = jnp.asarray([[0, 0, 0.0], [0, 0, 1.4]])
     random = np.random.default_rng(0)
     electrons = one + jnp.asarray(0.4 * random.normal(size=(2, 3)))
@@ -167,7 +167,7 @@ def test_far_molecules_do_not_notice_each_other():
 
 
 def test_one_electron_among_others_far_away_may_be_alone():
-    hydrogen = WaveFunction.of(Space.open(3, 10.0), 1, 0, key=jax.random.key(0))
+    hydrogen = WaveFunction.of(Box.open(3, 10.0), 1, 0, key=jax.random.key(0))
     r = jnp.asarray([[0.3, -0.4, 1.2]])
     distance = float(jnp.linalg.norm(r))
     start = float(hydrogen.log_psi(jnp.asarray([[0.0, 0.0, 1e-6]]), jnp.zeros((1, 3))))
@@ -185,9 +185,9 @@ def test_determinants_add_without_overflow():
 )
 def test_electrons_that_cannot_be(n_up, n_down, settings):
     with pytest.raises(InputError, match="spin"):
-        WaveFunction.of(Space.open(3, 10.0), n_up, n_down, key=jax.random.key(0), **settings)
+        WaveFunction.of(Box.open(3, 10.0), n_up, n_down, key=jax.random.key(0), **settings)
 
 
 def test_unpaired_electrons_among_protons_in_a_cell_are_refused():
     with pytest.raises(InputError, match="without a partner"):
-        WaveFunction.of(Space.periodic(TRICLINIC, 3.0), 2, 1, key=jax.random.key(0))
+        WaveFunction.of(Box.periodic(TRICLINIC, 3.0), 2, 1, key=jax.random.key(0))

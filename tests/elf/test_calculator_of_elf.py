@@ -6,14 +6,14 @@ import pytest
 from jovium.base.errors import StructureError
 from jovium.calculator import ELF
 from jovium.crystals import crystal
-from jovium.workflows.analyse import Question, analysis_of, predicted_elf
+from jovium.workflows.analyse import AnalysisSettings, analysis_of, predicted_elf
 
 
 def test_properties_are_those_of_the_analysis():
     structure = crystal("cs-iv", 1.3).supercell((2, 2, 1))
     atoms = structure.to_ase()
     atoms.calc = ELF(spacing=0.15)
-    question = Question(shape=atoms.calc.get_property("elf", atoms).shape)
+    question = AnalysisSettings(shape=atoms.calc.get_property("elf", atoms).shape)
     expected = analysis_of("x", structure, predicted_elf(structure, question), question)
     assert atoms.calc.get_property("phi", atoms) == pytest.approx(expected.network.phi_3d.value, abs=1e-6)
     assert expected.network.phi_star is not None

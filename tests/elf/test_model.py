@@ -8,9 +8,9 @@ from jovium.base.errors import FormatError, InputError, StructureError
 from jovium.base.structure import Structure
 from jovium.elf.model import WIDE_BAND, Domain, ElfModel
 from jovium.elf.samples import Sample
-from jovium.elf.training import Recipe, untrained
+from jovium.elf.training import ElfSettings, untrained
 
-RECIPE = Recipe(n_channels=2, n_hidden=4, n_layers=1)
+RECIPE = ElfSettings(n_channels=2, n_hidden=4, n_layers=1)
 SHAPE = (12, 15, 16)
 
 

@@ -9,7 +9,7 @@ from jovium.elf.metrics import accuracy
 from jovium.elf.model import WEIGHTS, shipped_local_model, shipped_model
 from jovium.elf.run import read_samples
 from jovium.elf.spectrum import Shape
-from jovium.workflows.elf_accuracy import Truth, evaluation, judgements, network_predictor
+from jovium.workflows.elf_accuracy import LabelTopology, evaluation, judgements, network_predictor
 
 LABELS = Path(__file__).parents[2] / "data" / "labels"
 
@@ -28,7 +28,7 @@ def model():
 def test_fluid_and_crystals_never_seen(model):
     """Bars of the whole test set are met by a few of its members, with room for luck."""
     samples = [*of("n16-rs1.55-4000K-1", 0, 9), *of("n32-rs1.3-5000K-1", 0), *of("cs-iv-rs1.3"), *of("hcp-h2-rs1.8")]
-    found = evaluation(list(judgements([Truth.of(sample) for sample in samples], network_predictor(model))))
+    found = evaluation(list(judgements([LabelTopology.of(sample) for sample in samples], network_predictor(model))))
     assert found["rmse"] < 0.015
     assert found["r2"] > 0.998
     assert found["phi"]["max_abs_error"] < 0.035

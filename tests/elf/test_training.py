@@ -8,10 +8,10 @@ from jovium.base.cell import Cell
 from jovium.base.errors import FormatError, InputError
 from jovium.base.structure import Structure
 from jovium.elf.samples import Sample
-from jovium.elf.training import Recipe, standardisation, train, untrained, validation_rmse
+from jovium.elf.training import ElfSettings, standardisation, train, untrained, validation_rmse
 from jovium.training import checkpoint
 
-RECIPE = Recipe(steps=60, learning_rate=1e-2, n_channels=3, n_hidden=8, n_layers=1)
+RECIPE = ElfSettings(steps=60, learning_rate=1e-2, n_channels=3, n_hidden=8, n_layers=1)
 
 
 def samples(count, seed=0):
@@ -60,8 +60,8 @@ def test_another_recipe_does_not_continue_a_file(tmp_path):
     path = tmp_path / "state.safetensors"
     next(train(shown, held_out, RECIPE, path, every=5))
     with pytest.raises(InputError, match="another recipe"):
-        next(train(shown, held_out, Recipe(steps=61), path))
-    wider = untrained(Recipe(n_channels=5, n_hidden=8, n_layers=1))
+        next(train(shown, held_out, ElfSettings(steps=61), path))
+    wider = untrained(ElfSettings(n_channels=5, n_hidden=8, n_layers=1))
     with pytest.raises(FormatError, match="does not fit"):
         checkpoint.load(path, wider)
 
@@ -81,4 +81,4 @@ def test_nothing_to_learn_from_is_refused(tmp_path):
     with pytest.raises(InputError, match="is not there"):
         checkpoint.read_facts(tmp_path / "absent.safetensors")
     with pytest.raises(InputError, match="positive"):
-        Recipe(steps=0)
+        ElfSettings(steps=0)

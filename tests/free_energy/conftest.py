@@ -1,7 +1,7 @@
 """A trained run of two atoms, for all who train, measure and show it."""
 
 import pytest
-from tiny_hydrogen import TINY
+from tiny_pair import TINY
 
 from jovium.free_energy.training import train
 

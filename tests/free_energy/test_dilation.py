@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.space import Space
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.wave_function import WaveFunction
-from jovium.free_energy.estimate import dilation_force, dilation_scores, local_energies
-from jovium.free_energy.walkers import Walkers, electrons_moved
+from jovium.free_energy.estimate import dilation_scores, local_energies, pulay_term
+from jovium.free_energy.walkers import Walkers, sample_electrons
 
 CELLS = {"cubic": np.eye(3) * 2.6, "triclinic": np.array([[2.8, 0, 0], [0.7, 2.6, 0], [0.4, 0.5, 2.7]])}
 PROTONS = np.array([[0.1, 0.2, 0.0], [1.4, 0.9, 1.1]])
@@ -18,7 +18,7 @@ PROTONS = np.array([[0.1, 0.2, 0.0], [1.4, 0.9, 1.1]])
 
 def wave_function(vectors, twisted):
     return WaveFunction.of(
-        Space.periodic(Cell(vectors), 0.0), 1, 1, twisted=twisted, n_determinants=1, n_features=8, key=jax.random.key(3)
+        Box.periodic(Cell(vectors), 0.0), 1, 1, twisted=twisted, n_determinants=1, n_features=8, key=jax.random.key(3)
     )
 
 
@@ -38,13 +38,13 @@ def test_the_slope_of_the_energy_is_the_virial_and_the_force_of_psi(shape, twist
     protons = jnp.tile(jnp.asarray(PROTONS, jnp.float32), (b, 1, 1))
     electrons = protons[:, None] + jax.random.normal(jax.random.key(0), (b, m, 2, 3))
     twists = jnp.tile(jnp.asarray(twist, jnp.float32), (b, 1))
-    moved = jax.jit(lambda walkers: electrons_moved(psi, walkers, twists, 150, jax.random.key(1), True))
+    moved = jax.jit(lambda walkers: sample_electrons(psi, walkers, twists, 150, jax.random.key(1), True))
     walkers = moved(walkers_of(protons, electrons))
 
     def strained(share):
         cell = wave_function(share * vectors, twisted)
         moved = walkers_of(share * walkers.protons, share * walkers.electrons)
-        place, potential = moved.protons[0], HydrogenPotential.of(cell.space, 4)
+        place, potential = moved.protons[0], CoulombPotential.of(cell.space, 4)
 
         def found(moved):
             field = cell.field(place, twists[0] / share)
@@ -63,7 +63,7 @@ def test_the_slope_of_the_energy_is_the_virial_and_the_force_of_psi(shape, twist
 
     slopes = np.asarray(energy(longer, above) - energy(shorter, below)) / (2 * strain)
     scores = jax.jit(lambda walkers: dilation_scores(smaller, larger, strain, walkers, twists))(walkers)
-    force = dilation_force(local.total, scores)
+    force = pulay_term(local.total, scores)
     virial = -(local.total + local.kinetic).real.mean(axis=1)
     rest = slopes - np.asarray(virial + force)
     error = rest.std() / np.sqrt(b)
@@ -74,4 +74,4 @@ def test_the_slope_of_the_energy_is_the_virial_and_the_force_of_psi(shape, twist
 def test_an_eigenstate_has_no_force():
     """Equal local energies: whatever psi does with its cell, E follows the virial."""
     dilations = jax.random.normal(jax.random.key(0), (3, 4)) + 0.5j
-    np.testing.assert_allclose(dilation_force(jnp.full((3, 4), -1.0 + 0j), dilations), 0.0, atol=1e-6)
+    np.testing.assert_allclose(pulay_term(jnp.full((3, 4), -1.0 + 0j), dilations), 0.0, atol=1e-6)

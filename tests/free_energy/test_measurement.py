@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 from ase.io import read
-from tiny_hydrogen import TINY
+from tiny_pair import TINY
 
 from jovium.base.errors import InputError
 from jovium.base.statistics import Estimate
@@ -15,9 +15,9 @@ from jovium.base.units import BOHR_ANGSTROM
 from jovium.cli.main import main
 from jovium.free_energy import measurement as hydrogen_measure
 from jovium.free_energy.equation_of_state import flat
-from jovium.free_energy.measurement import _reweighted, drawn_structures, measure_run, summary, write_samples
+from jovium.free_energy.measurement import _reweighted, measure_run, sample_structures, summary, write_samples
 from jovium.free_energy.training import trained
-from jovium.protons.rejection import Kept
+from jovium.protons.rejection import RejectionSamples
 from jovium.workflows import fluid_report
 from jovium.workflows.fluid_report import report_run
 
@@ -42,7 +42,7 @@ def test_a_share_of_the_protons_lowers_what_its_surface_knows_of(run, tmp_path, 
     recipe, state = trained(folder)
     bounds = []
     for share in (1.0, 0.1):
-        structures, log_densities = drawn_structures(folder, 64, 1, share)
+        structures, log_densities = sample_structures(folder, 64, 1, share)
         protons = np.array([structure.positions for structure in structures], np.float32)
         bounds.append(np.mean(recipe.state.temperature * log_densities + jax.vmap(state.surface)(protons)))
     assert bounds[1] < bounds[0]
@@ -52,7 +52,7 @@ def test_a_share_of_the_protons_lowers_what_its_surface_knows_of(run, tmp_path, 
     assert free == pytest.approx(energy - recipe.state.temperature * entropy, abs=1e-6)
     assert found["kept"] == pytest.approx(0.1, rel=0.3)
     asked = []
-    monkeypatch.setattr(fluid_report, "drawn_structures", lambda *args: asked.append(args) or drawn_structures(*args))
+    monkeypatch.setattr(fluid_report, "sample_structures", lambda *args: asked.append(args) or sample_structures(*args))
     report_run(folder, 2, 1)
     assert asked[0][3] == 0.1
     assert "kept by rejection from" in (folder / "page.html").read_text()
@@ -69,7 +69,7 @@ def test_the_error_of_the_share_that_was_kept_is_one_of_the_entropy():
     energies |= {name: random.normal(size=n) for name in ("kinetic", "pp", "ep", "ee", "force")}
 
     def errors(share):
-        protons = Kept(np.zeros((17 * n, 2, 3)), log_densities, beta_energies, Estimate(-1.6, share, 1000))
+        protons = RejectionSamples(np.zeros((17 * n, 2, 3)), log_densities, beta_energies, Estimate(-1.6, share, 1000))
         found = summary(recipe, protons, energies)
         return np.array([found.free_energy.error, found.entropy.error, found.energy.error, found.pressure.error])
 
@@ -164,6 +164,6 @@ def test_folders_without_a_run(tmp_path):
     with pytest.raises(InputError, match="batches"):
         measure_run(tmp_path, 0, 2, 1)
     with pytest.raises(InputError, match="no free-energy run"):
-        drawn_structures(tmp_path, 1, 1, 0.5)
+        sample_structures(tmp_path, 1, 1, 0.5)
     with pytest.raises(InputError, match="samples"):
         write_samples(tmp_path, tmp_path / "out.extxyz", 0, 1)

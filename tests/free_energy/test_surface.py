@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.space import Space
 from jovium.coulomb.ewald import Ewald
 from jovium.free_energy.surface import Surface
 from jovium.protons.base_density import UniformTorus
@@ -29,13 +29,13 @@ def some(cell, b, n=4, seed=0):
 
 def shaken(cell):
     """A surface with coefficients of every feature."""
-    surface = Surface.of(Space.periodic(cell, 0.0), base_of(cell), 1, jax.random.key(0))
+    surface = Surface.of(Box.periodic(cell, 0.0), base_of(cell), 1, jax.random.key(0))
     noise = jax.random.normal(jax.random.key(1), (64,))
     return surface.fitted(some(cell, 64), noise, np.ones((64, 1)), jnp.float32(0))
 
 
 def test_nothing_but_the_protons_is_known_at_first(cell):
-    surface = Surface.of(Space.periodic(cell, 0.0), base_of(cell), 1, jax.random.key(0))
+    surface = Surface.of(Box.periodic(cell, 0.0), base_of(cell), 1, jax.random.key(0))
     protons = some(cell, 1)[0]
     expected = Ewald.of(cell, 4, accuracy=1e-7).energy(protons, jnp.ones(4))
     assert float(surface(protons)) == pytest.approx(float(expected), rel=1e-6)
@@ -55,11 +55,11 @@ def test_the_energy_does_not_depend_on_names_or_places(cell):
 def test_an_energy_of_pairs_is_learnt_from_noise_three_times_as_large(cell):
     """Of 12800 energies 7/16 count for 89 coefficients: an error of 3 (89 / 5600)^(1/2) = 0.4 of what is learnt, and
     less by the ridge."""
-    space = Space.periodic(cell, 0.0)
+    space = Box.periodic(cell, 0.0)
     random = np.random.default_rng(2)
 
     def truth(protons):
-        distances = jnp.sqrt(space.smooth_between(protons, protons)[1])
+        distances = jnp.sqrt(space.periodic_displacements(protons, protons)[1])
         return 0.1 * jnp.sum(jnp.exp(-(distances**2)))
 
     surface = Surface.of(space, base_of(cell), 1, jax.random.key(0))
@@ -78,7 +78,7 @@ def test_an_energy_of_pairs_is_learnt_from_noise_three_times_as_large(cell):
 
 def test_what_was_learnt_first_is_forgotten(cell):
     """Energies that have fallen by a hartree since: the fit follows."""
-    surface = Surface.of(Space.periodic(cell, 0.0), base_of(cell), 1, jax.random.key(0))
+    surface = Surface.of(Box.periodic(cell, 0.0), base_of(cell), 1, jax.random.key(0))
     learn = jax.jit(lambda surface, *more: surface.fitted(*more))
     for step in range(100):
         high = 1.0 if step < 20 else 0.0
@@ -88,7 +88,7 @@ def test_what_was_learnt_first_is_forgotten(cell):
 
 def test_what_a_twist_adds_is_not_of_the_protons(cell):
     """Energies of two twists that differ by two hartree: the fit has their mean."""
-    surface = Surface.of(Space.periodic(cell, 0.0), base_of(cell), 2, jax.random.key(0))
+    surface = Surface.of(Box.periodic(cell, 0.0), base_of(cell), 2, jax.random.key(0))
     learn = jax.jit(lambda surface, *more: surface.fitted(*more))
     kinds = np.eye(2)[np.arange(64) % 2]
     for step in range(10):
@@ -101,7 +101,7 @@ def test_what_a_twist_adds_is_not_of_the_protons(cell):
 
 def test_energies_of_waves_are_learnt(cell):
     """A cell is not isotropic: an energy of cos(G.r) along one kind of axis is no function of a distance."""
-    space = Space.periodic(cell, 0.0)
+    space = Box.periodic(cell, 0.0)
     surface = Surface.of(space, base_of(cell), 1, jax.random.key(0))
     wave = surface.space.waves[:1]
     waves = wave if cell is CELLS["triclinic"] else np.eye(3) * np.linalg.norm(wave)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from jovium.base.units import DEUTERON_MASS, PROTON_MASS, kelvin_to_hartree
-from jovium.free_energy.settings import HydrogenRecipe
-from jovium.free_energy.thermodynamics import HydrogenState
+from jovium.free_energy.settings import FreeEnergySettings
+from jovium.free_energy.thermodynamics import ThermodynamicState
 
 KT = kelvin_to_hartree(6000.0)
 
@@ -14,7 +14,7 @@ KT = kelvin_to_hartree(6000.0)
 @pytest.mark.parametrize(("n", "entropy"), [(16, 7.0287), (32, 7.0902)])
 def test_protons_anywhere_have_the_entropy_of_sackur_and_tetrode(n, entropy):
     """Values of the literature at rs 1.25 and 6000 K; ln p = -n ln V of the flow before training."""
-    recipe = HydrogenRecipe(n=n)
+    recipe = FreeEnergySettings(n=n)
     found = recipe.flow().sample(jax.random.key(0))
     assert recipe.state.entropy(np.full(2, float(found.log_density))).value == pytest.approx(entropy, abs=2e-4)
 
@@ -22,14 +22,14 @@ def test_protons_anywhere_have_the_entropy_of_sackur_and_tetrode(n, entropy):
 def test_the_three_figures_of_one_sample_belong_together():
     """F = E - T S for any works."""
     random = np.random.default_rng(0)
-    state = HydrogenState(4, 60.0, KT, PROTON_MASS)
+    state = ThermodynamicState(4, 60.0, KT, PROTON_MASS)
     log_densities, energies = random.normal(size=(2, 50))
     free, energy = state.free_energy(KT * log_densities + energies), state.energy(energies)
     assert free.value == pytest.approx(energy.value - KT * state.entropy(log_densities).value, rel=1e-12)
 
 
 def test_nuclei_without_electrons_press_like_an_ideal_gas():
-    state = HydrogenState(4, 60.0, KT, PROTON_MASS)
+    state = ThermodynamicState(4, 60.0, KT, PROTON_MASS)
     assert state.pressure(np.zeros(3), np.zeros(3)).value == pytest.approx(4 * KT / 60)
 
 
@@ -42,18 +42,20 @@ def test_the_pressure_is_minus_the_slope_of_the_energy():
 
     step = 1e-3
     slope = (energy(volume + step) - energy(volume - step)) / (2 * step)
-    found = HydrogenState(4, volume, KT, PROTON_MASS).pressure(np.full(3, kinetic), np.full(3, kinetic + potential))
+    found = ThermodynamicState(4, volume, KT, PROTON_MASS).pressure(
+        np.full(3, kinetic), np.full(3, kinetic + potential)
+    )
     assert found.value == pytest.approx(-slope + 4 * KT / volume, rel=1e-8)
 
 
 def test_deuterium_has_more_entropy_by_its_mass():
     """3/2 ln(m_D / m_H) per atom."""
-    light, heavy = (HydrogenState(4, 60.0, KT, mass) for mass in (PROTON_MASS, DEUTERON_MASS))
+    light, heavy = (ThermodynamicState(4, 60.0, KT, mass) for mass in (PROTON_MASS, DEUTERON_MASS))
     gained = heavy.entropy(np.zeros(3)).value - light.entropy(np.zeros(3)).value
     assert gained == pytest.approx(1.5 * np.log(DEUTERON_MASS / PROTON_MASS))
 
 
 def test_errors_are_those_of_independent_configurations():
     works = np.random.default_rng(1).normal(size=400)
-    found = HydrogenState(2, 60.0, KT, PROTON_MASS).free_energy(works)
+    found = ThermodynamicState(2, 60.0, KT, PROTON_MASS).free_energy(works)
     assert found.error == pytest.approx(works.std(ddof=1) / 20 / 2)

@@ -13,19 +13,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_hydrogen import TINY
+from tiny_pair import TINY
 
 from jovium.base.errors import InputError, JoviumError
 from jovium.cli.main import main
 from jovium.free_energy import step as hydrogen_step
 from jovium.free_energy import training as hydrogen_training
 from jovium.free_energy.measurement import measure_run
-from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.training import train, trained
 from jovium.optimise.step_rules import Natural
 from jovium.protons import training as proton_training
-from jovium.protons.settings import Recipe
-from jovium.protons.systems import SystemChoice
+from jovium.protons.settings import ProtonSettings
+from jovium.protons.systems import ProtonSystemSettings
 from jovium.report.hydrogen_figures import draw_training
 from jovium.training import loop as watched_training
 from jovium.training.devices import idle_devices, joined
@@ -53,8 +53,8 @@ def test_four_devices_give_the_numbers_of_one(whole, tmp_path):
     begun = tmp_path / "begun"
     script = (
         "import sys, jax; from pathlib import Path; from jovium.free_energy.training import train;"
-        "from jovium.free_energy.settings import HydrogenRecipe; assert jax.device_count() == 4;"
-        "list(train(Path(sys.argv[1]), HydrogenRecipe(**eval(sys.argv[2])), 4))"
+        "from jovium.free_energy.settings import FreeEnergySettings; assert jax.device_count() == 4;"
+        "list(train(Path(sys.argv[1]), FreeEnergySettings(**eval(sys.argv[2])), 4))"
     )
     reports = train(begun, TINY, 4)
     next(reports)
@@ -113,7 +113,7 @@ def test_half_an_address_is_refused(monkeypatch):
 
 def test_a_wave_function_of_another_number_of_atoms_comes_along(run, tmp_path):
     """Its parameters know nothing of the cell; a flow's do."""
-    recipe = HydrogenRecipe(**{**TINY.__dict__, "n": 4, "psi": str(run)})
+    recipe = FreeEnergySettings(**{**TINY.__dict__, "n": 4, "psi": str(run)})
     found = hydrogen_training._Run(tmp_path / "four", recipe).state.psi
     for leaf, other in zip(jax.tree.leaves(found), jax.tree.leaves(trained(run)[1].psi), strict=True):
         np.testing.assert_array_equal(leaf, other)
@@ -151,8 +151,8 @@ def test_every_report_has_the_figures_of_the_nested_estimate(run):
 
 
 def test_more_than_four_electrons_are_computed_in_double_precision():
-    assert not HydrogenRecipe(n=4).in_double_precision
-    assert HydrogenRecipe(n=6).in_double_precision
+    assert not FreeEnergySettings(n=4).in_double_precision
+    assert FreeEnergySettings(n=6).in_double_precision
 
 
 def test_the_commands_do_the_same(run, tmp_path, capsys):
@@ -195,7 +195,7 @@ def test_not_a_number_goes_back_to_the_last_good_state(run, tmp_path, monkeypatc
 
     monkeypatch.setattr(hydrogen_training._Run, "advanced", broken)
     monkeypatch.setattr(watched_training, "MOST_ROLLBACKS", 1)
-    longer = HydrogenRecipe(**{**TINY.__dict__, "steps": 12})
+    longer = FreeEnergySettings(**{**TINY.__dict__, "steps": 12})
     reports = []
     with pytest.raises(JoviumError, match="returns to a good state"):
         reports.extend(train(folder, longer, 4))
@@ -206,12 +206,16 @@ def test_not_a_number_goes_back_to_the_last_good_state(run, tmp_path, monkeypatc
 @pytest.mark.slow
 def test_protons_of_another_run_come_along_when_they_live_on_a_torus(tmp_path):
     """The flow of `jovium protons` is the first flow; one whose velocity means something else is refused."""
-    system = SystemChoice(n=2, coupling=2.0)
+    system = ProtonSystemSettings(n=2, coupling=2.0)
     sizes = {"n_steps": 2, "n_times": 2, "n_radial": 4, "n_channels": 1, "n_chains": 16, "n_frames": 2, "batch": 16}
     for torus in (True, False):
         folder = tmp_path / f"protons {torus}"
-        list(proton_training.train(folder, Recipe(system=system, matching=4, energy=0, torus=torus, **sizes), every=4))
-        recipe = HydrogenRecipe(**{**TINY.__dict__, "protons": str(folder)})
+        list(
+            proton_training.train(
+                folder, ProtonSettings(system=system, matching=4, energy=0, torus=torus, **sizes), every=4
+            )
+        )
+        recipe = FreeEnergySettings(**{**TINY.__dict__, "protons": str(folder)})
         if not torus:
             with pytest.raises(InputError, match="--torus"):
                 hydrogen_training._Run(tmp_path / "pair", recipe)
@@ -228,7 +232,7 @@ def test_a_flow_that_is_integrated_badly_takes_more_steps(run, tmp_path, monkeyp
     shutil.copytree(run, folder)
     monkeypatch.setattr(hydrogen_training, "INTEGRATION_TOLERANCE", -1.0)
     monkeypatch.setattr(hydrogen_training, "MOST_INTEGRATION_STEPS", 4)
-    longer = HydrogenRecipe(**{**TINY.__dict__, "steps": 12})
+    longer = FreeEnergySettings(**{**TINY.__dict__, "steps": 12})
     reports = list(train(folder, longer, 4))
     assert [report.note.partition(";")[2] for report in reports] == [" back to step 8 with 4 steps of integration", ""]
     state = trained(folder)[1]
@@ -254,7 +258,7 @@ def test_the_error_of_integration_is_what_better_integration_gains():
 
 def test_another_system_in_the_same_folder_is_refused(run):
     with pytest.raises(InputError, match="n 2 -> 4"):
-        list(train(run, HydrogenRecipe(**{**TINY.__dict__, "n": 4})))
+        list(train(run, FreeEnergySettings(**{**TINY.__dict__, "n": 4})))
 
 
 @pytest.mark.parametrize(
@@ -267,4 +271,4 @@ def test_another_system_in_the_same_folder_is_refused(run):
 )  # fmt: skip
 def test_settings_that_cannot_be(wrong):
     with pytest.raises(InputError):
-        HydrogenRecipe(**{**TINY.__dict__, **wrong})
+        FreeEnergySettings(**{**TINY.__dict__, **wrong})

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.space import Space
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy import walkers as of_hydrogen
 from jovium.free_energy.estimate import electron_residuals
@@ -15,11 +15,11 @@ from jovium.free_energy.walkers import grid_of_twists
 from jovium.protons.systems import fluid_flow
 
 TRICLINIC = Cell(np.array([[5.0, 0.0, 0.0], [1.5, 4.6, 0.0], [0.7, 0.9, 5.2]]))
-SPACE = Space.periodic(TRICLINIC, 0.0)
+SPACE = Box.periodic(TRICLINIC, 0.0)
 VECTORS = SPACE.vectors
 
-carried, drawn, protons_moved = (
-    eqx.filter_jit(function) for function in (of_hydrogen.carried, of_hydrogen.drawn, of_hydrogen.protons_moved)
+carried, drawn, move_protons = (
+    eqx.filter_jit(function) for function in (of_hydrogen.carried, of_hydrogen.drawn, of_hydrogen.move_protons)
 )
 
 
@@ -56,7 +56,7 @@ def test_a_walk_of_starts_leaves_protons_samples_of_the_flow():
     flow, psi = models()
     walkers = drawn(flow, jax.random.key(1), 4, 2)
     for step in range(3):
-        walkers = protons_moved(flow, psi, walkers, 2.0, jax.random.key(step))
+        walkers = move_protons(flow, psi, walkers, 2.0, jax.random.key(step))
     protons, log_density = carried(flow, walkers.starts)
     apart = TRICLINIC.minimum_image(np.asarray(walkers.protons - protons, float))
     np.testing.assert_allclose(apart, 0, atol=2e-3)
@@ -70,7 +70,7 @@ def test_electrons_ride_with_the_proton_they_are_at():
     flow, psi = models()
     walkers = drawn(flow, jax.random.key(1), 3, 2)
     at = walkers.protons[:, None] + jnp.full((3, 2, 4, 3), 0.01)
-    moved = protons_moved(flow, psi, walkers._replace(electrons=at), 0.2, jax.random.key(5))
+    moved = move_protons(flow, psi, walkers._replace(electrons=at), 0.2, jax.random.key(5))
     apart = np.asarray(moved.electrons - moved.protons[:, None], float)
     np.testing.assert_allclose(TRICLINIC.minimum_image(apart), 0.01, atol=0.02)
 

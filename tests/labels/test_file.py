@@ -28,7 +28,7 @@ from jovium.labels.record import (
     sampled_fields,
     structure_sha256,
 )
-from jovium.reference.protocol import CHEAP, PRODUCTION
+from jovium.reference.kohn_sham import CHEAP, PRODUCTION
 from jovium.reference.state import GroundState
 
 

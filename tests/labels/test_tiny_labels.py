@@ -9,7 +9,7 @@ from jovium.labels.audit import audit
 from jovium.labels.file import Labels
 from jovium.labels.record import DEFAULT_SPACING, sampled_fields
 from jovium.reference.espresso import Espresso
-from jovium.reference.protocol import PRODUCTION
+from jovium.reference.kohn_sham import PRODUCTION
 
 TINY = Path(__file__).parents[1] / "data" / "tiny_labels.h5"
 

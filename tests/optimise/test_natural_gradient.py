@@ -7,10 +7,10 @@ import pytest
 
 from jovium.optimise.natural_gradient import (
     bounded,
-    flattened,
+    flatten,
     natural_direction,
     sample_space_direction,
-    unflattened,
+    unflatten,
 )
 from jovium.optimise.step_rules import Adam, Natural
 
@@ -71,7 +71,7 @@ def test_step_moves_the_distribution_by_no_more_than_asked():
 
 def test_rows_and_trees_are_the_same_numbers():
     tree = {"a": jnp.arange(6.0).reshape(2, 3), "b": [jnp.asarray(7.0)]}
-    back = unflattened(tree, flattened(tree))
+    back = unflatten(tree, flatten(tree))
     jax.tree.map(np.testing.assert_array_equal, back, tree)
 
 

@@ -116,10 +116,10 @@ def test_wide_crystal_has_no_free_energy_below_the_exact_one():
     from jovium.observe.reweighting import free_energy
     from jovium.protons.flow import Flow
     from jovium.protons.measurement import drawn
-    from jovium.protons.systems import SystemChoice, initial_flow
+    from jovium.protons.systems import ProtonSystemSettings, initial_flow
     from jovium.protons.training import offset_of
 
-    choice = SystemChoice(n=2, coupling=2.0, crystal="bcc")
+    choice = ProtonSystemSettings(n=2, coupling=2.0, crystal="bcc")
     target = choice.target()
     form = {"n_times": 2, "n_radial": 4, "n_channels": 1}
     narrow = initial_flow(choice, target, form, 1, 0)

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.space import Space
 from jovium.protons.base_density import GaussianCloud, GaussianPoint, Lattice, UniformTorus
 from jovium.protons.flow import Flow, samples
 from jovium.protons.thermodynamics import ideal_beta_free_energy, labelling_term, momentum_term, thermal_wavelength
@@ -32,14 +32,14 @@ def pairs(space, amount=0.05, form=PairVelocity):
 
 
 FLOWS = {
-    "fluid, cube": Flow(UniformTorus.of(CUBE, 5), pairs(Space.periodic(CUBE, 3.0)), 12),
-    "fluid, triclinic": Flow(UniformTorus.of(ODD, 5), pairs(Space.periodic(ODD, 2.0)), 12),
-    "fluid, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Space.periodic(SKEW, 3.0)), 12),
-    "torus, cube": Flow(UniformTorus.of(CUBE, 5), pairs(Space.periodic(CUBE, 3.0), form=TorusVelocity), 12),
-    "torus, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Space.periodic(SKEW, 3.0), form=TorusVelocity), 12),
-    "crystal": Flow(Lattice.of(CUBE, BCC, 0.3), pairs(Space.periodic(CUBE, 3.0)), 12),
-    "cluster": Flow(GaussianCloud.of(5, 3, 1.2), pairs(Space.open(3, 5.0)), 12),
-    "plane": Flow(GaussianCloud.of(4, 2, 1.2), pairs(Space.open(2, 6.0)), 12),
+    "fluid, cube": Flow(UniformTorus.of(CUBE, 5), pairs(Box.periodic(CUBE, 3.0)), 12),
+    "fluid, triclinic": Flow(UniformTorus.of(ODD, 5), pairs(Box.periodic(ODD, 2.0)), 12),
+    "fluid, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Box.periodic(SKEW, 3.0)), 12),
+    "torus, cube": Flow(UniformTorus.of(CUBE, 5), pairs(Box.periodic(CUBE, 3.0), form=TorusVelocity), 12),
+    "torus, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Box.periodic(SKEW, 3.0), form=TorusVelocity), 12),
+    "crystal": Flow(Lattice.of(CUBE, BCC, 0.3), pairs(Box.periodic(CUBE, 3.0)), 12),
+    "cluster": Flow(GaussianCloud.of(5, 3, 1.2), pairs(Box.open(3, 5.0)), 12),
+    "plane": Flow(GaussianCloud.of(4, 2, 1.2), pairs(Box.open(2, 6.0)), 12),
     "point": Flow(
         GaussianPoint.of((0.5, -0.3), 0.7), disturbed(PointVelocity.of(2, scale=1.0, key=jax.random.key(2)), 0.3), 12
     ),
@@ -144,7 +144,7 @@ def test_sampled_density_is_the_density(name):
 @pytest.mark.parametrize("cell", [CUBE, ODD, SKEW], ids=["cube", "triclinic", "skew"])
 def test_density_of_two_particles_integrates_to_one(cell):
     """It depends on their difference alone: int p = V int p(0, r) dr, on a grid that a smooth function needs."""
-    flow = Flow(UniformTorus.of(cell, 2), pairs(Space.periodic(cell, 3.0), 0.04), 12)
+    flow = Flow(UniformTorus.of(cell, 2), pairs(Box.periodic(cell, 3.0), 0.04), 12)
     steps = (np.arange(24) + 0.5) / 24
     fractional = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
     other = jnp.asarray(fractional @ cell.vectors, jnp.float32)
@@ -182,7 +182,7 @@ def test_flow_at_rest_has_the_entropy_of_sackur_and_tetrode(n, exact):
     from jovium.base.units import kelvin_to_hartree
 
     cell = Cell(np.eye(3) * 1.25 * (4 * np.pi * n / 3) ** (1 / 3))
-    flow = Flow(UniformTorus.of(cell, n), PairVelocity.of(Space.periodic(cell, 2.0), key=jax.random.key(0)), 3)
+    flow = Flow(UniformTorus.of(cell, n), PairVelocity.of(Box.periodic(cell, 2.0), key=jax.random.key(0)), 3)
     log_density = float(flow.sample(jax.random.key(1)).log_density)
     wavelength = thermal_wavelength(1836, kelvin_to_hartree(6000))
     beta_f = log_density + labelling_term(n, flow.base.log_copies) + momentum_term(n, wavelength)

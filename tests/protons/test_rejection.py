@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import i0
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.space import Space
 from jovium.observe.reweighting import free_energy
 from jovium.protons.base_density import UniformTorus
 from jovium.protons.flow import Flow
-from jovium.protons.rejection import PROPOSALS, kept, level_of, log_shares
+from jovium.protons.rejection import PROPOSALS, kept, log_acceptance, threshold
 from jovium.protons.torus_velocity import TorusVelocity
 
 CELLS = {
@@ -25,7 +25,7 @@ STRENGTH = 2.0
 def two_of(cell):
     """Two particles of a flow with random parameters, and beta U = A cos(b_1.(x_1 - x_2)), whose beta F is
     -ln V^2 I_0(A)."""
-    velocity = TorusVelocity.of(Space.periodic(cell, 3.0), n_radial=6, n_channels=1, key=jax.random.key(1))
+    velocity = TorusVelocity.of(Box.periodic(cell, 3.0), n_radial=6, n_channels=1, key=jax.random.key(1))
     leaves, form = jax.tree.flatten(velocity)
     keys = jax.random.split(jax.random.key(2), len(leaves))
     shaken = [leaf + 0.05 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
@@ -71,7 +71,7 @@ def test_configurations_without_an_energy_are_never_kept():
 def test_the_level_keeps_the_share_asked_for(share):
     works = 3 * np.random.default_rng(0).normal(size=500) ** 2
     works[:5] = np.inf
-    assert np.exp(log_shares(works, level_of(works, share))).mean() == pytest.approx(share, abs=1e-9)
+    assert np.exp(log_acceptance(works, threshold(works, share))).mean() == pytest.approx(share, abs=1e-9)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, -0.1, 1.5, float("nan")])
@@ -90,4 +90,4 @@ def test_how_often_the_flow_is_asked_does_not_depend_on_its_luck():
 
 def test_a_share_of_finite_energies_that_is_not_there():
     with pytest.raises(InputError, match="2 of 10"):
-        level_of(np.array([1.0, 2.0] + [np.inf] * 8), 0.5)
+        threshold(np.array([1.0, 2.0] + [np.inf] * 8), 0.5)

@@ -18,16 +18,16 @@ from jovium.base.errors import InputError, JoviumError, OutputError
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.protons import training as proton_training
 from jovium.protons.measurement import measure_run, sample_run
-from jovium.protons.settings import Recipe
-from jovium.protons.systems import SystemChoice
+from jovium.protons.settings import ProtonSettings
+from jovium.protons.systems import ProtonSystemSettings
 from jovium.protons.targets import OneComponentPlasma
 from jovium.protons.training import cost, read_recipe, train, trained_flow
 from jovium.sampling.hamiltonian import trajectories
 from jovium.sampling.metropolis import started
 from jovium.training.run_folder import read_metrics
 
-PAIR = SystemChoice(n=2, coupling=2.0)
-RECIPE = Recipe(
+PAIR = ProtonSystemSettings(n=2, coupling=2.0)
+RECIPE = ProtonSettings(
     system=PAIR, matching=8, energy=8, batch=16, n_radial=5, n_channels=1, n_chains=16, n_frames=4, n_steps=3
 )
 
@@ -226,15 +226,15 @@ def test_overlapping_particles_have_no_chain():
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: SystemChoice(name="gas"),
-        lambda: SystemChoice(crystal="diamond"),
-        lambda: Recipe(rate=-1.0),
-        lambda: Recipe(optimiser="sgd"),
-        lambda: Recipe(batch=20),
-        lambda: Recipe(energy=-1),
-        lambda: Recipe(data="file.extxyz", matching=0),
-        lambda: SystemChoice(n=0).target(),
-        lambda: cost(Recipe(system=SystemChoice(name="dw4"), torus=True)),
+        lambda: ProtonSystemSettings(name="gas"),
+        lambda: ProtonSystemSettings(crystal="diamond"),
+        lambda: ProtonSettings(rate=-1.0),
+        lambda: ProtonSettings(optimiser="sgd"),
+        lambda: ProtonSettings(batch=20),
+        lambda: ProtonSettings(energy=-1),
+        lambda: ProtonSettings(data="file.extxyz", matching=0),
+        lambda: ProtonSystemSettings(n=0).target(),
+        lambda: cost(ProtonSettings(system=ProtonSystemSettings(name="dw4"), torus=True)),
     ],
 )
 def test_settings_that_train_nothing_are_refused(wrong):
@@ -245,7 +245,7 @@ def test_settings_that_train_nothing_are_refused(wrong):
 def test_a_refused_command_does_not_bind_the_folder(tmp_path):
     """The mended command may follow in the same place, and nothing of the refused one is kept."""
     with pytest.raises(InputError, match="17 particles"):
-        list(train(tmp_path, replace(RECIPE, system=SystemChoice(n=17, crystal="bcc"))))
+        list(train(tmp_path, replace(RECIPE, system=ProtonSystemSettings(n=17, crystal="bcc"))))
     with pytest.raises(InputError, match="nowhere"):
         list(train(tmp_path, replace(RECIPE, data=str(tmp_path / "nowhere.extxyz"))))
     reports = train(tmp_path, RECIPE, every=4)

@@ -9,7 +9,7 @@ from jovium.base.errors import EngineError
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
 from jovium.reference.calculator import AseEngine
-from jovium.reference.protocol import CHEAP
+from jovium.reference.kohn_sham import CHEAP
 
 
 def engine() -> AseEngine:

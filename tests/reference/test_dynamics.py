@@ -24,7 +24,7 @@ from jovium.reference.dynamics import (
     sample,
 )
 from jovium.reference.espresso import Espresso
-from jovium.reference.protocol import CHEAP
+from jovium.reference.kohn_sham import CHEAP
 from jovium.reference.trajectory import read_fluid
 
 

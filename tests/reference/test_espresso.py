@@ -21,7 +21,7 @@ from jovium.crystals import crystal
 from jovium.reference import espresso as espresso_module
 from jovium.reference import pseudopotential
 from jovium.reference.engine import open_engine
-from jovium.reference.protocol import CHEAP, Protocol
+from jovium.reference.kohn_sham import CHEAP, KohnShamSettings
 from jovium.reference.pseudopotential import LocalPotential
 
 FEW_K = replace(CHEAP, k_spacing=None, k_mesh=(2, 2, 2))
@@ -94,7 +94,7 @@ def test_windowed_densities_equal_the_library_elf_when_the_window_is_off(espress
     assert np.abs(ours - library_elf(tight_structure, FEW_K)).max() > 0.05
 
 
-def library_elf(structure: Structure, protocol: Protocol) -> np.ndarray:
+def library_elf(structure: Structure, protocol: KohnShamSettings) -> np.ndarray:
     """ELF as the library's own do_elf writes it, computed in a process of its own."""
     import tempfile
 
@@ -319,7 +319,7 @@ def test_killed_parent_takes_its_worker_along(tight_structure, tmp_path):
         "import sys, numpy as np\n"
         "from jovium.crystals import crystal\n"
         "from jovium.reference.espresso import Espresso\n"
-        "from jovium.reference.protocol import CHEAP\n"
+        "from jovium.reference.kohn_sham import CHEAP\n"
         "engine = Espresso(); engine.ground_state(crystal('bcc', 1.4), CHEAP, fields=False)\n"
         "print(engine._worker.pid, flush=True); sys.stdin.read()\n"
     )

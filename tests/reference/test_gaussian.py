@@ -11,7 +11,7 @@ from jovium.base.units import kelvin_to_hartree
 from jovium.reference import gaussian
 from jovium.reference.engine import open_engine
 from jovium.reference.gaussian import Gaussian
-from jovium.reference.protocol import CHEAP
+from jovium.reference.kohn_sham import CHEAP
 from jovium.reference.pseudopotential import hydrogen_potential
 
 pytest.importorskip("pyscf")

@@ -5,7 +5,7 @@ import pytest
 
 from jovium.base.grid import GridField
 from jovium.crystals import crystal
-from jovium.reference.symmetry import space_group_operations, symmetrised
+from jovium.reference.symmetry import space_group_operations, symmetrise
 
 
 def bumps(structure, shape, weights):
@@ -32,8 +32,8 @@ def test_average_has_the_symmetry_and_averaging_twice_changes_nothing():
     operations = space_group_operations(structure)
     rng = np.random.default_rng(3)
     noise = GridField(rng.normal(size=(9, 9, 9)), structure.cell).resampled((27, 30, 32))
-    average = symmetrised(noise, operations)
-    assert symmetrised(average, operations).values == pytest.approx(average.values, abs=1e-12)
+    average = symmetrise(noise, operations)
+    assert symmetrise(average, operations).values == pytest.approx(average.values, abs=1e-12)
     assert average.mean() == pytest.approx(noise.mean())
     dense = average.resampled((54, 60, 64)).interpolant()
     s = rng.random((20, 3))
@@ -47,8 +47,8 @@ def test_average_has_the_symmetry_and_averaging_twice_changes_nothing():
 def test_equal_bumps_on_equivalent_atoms_are_what_unequal_ones_become():
     structure = crystal("cs-iv", 1.3)
     operations = space_group_operations(structure)
-    unequal = symmetrised(bumps(structure, (12, 12, 12), (1.5, 0.5)), operations)
-    equal = symmetrised(bumps(structure, (12, 12, 12), (1.0, 1.0)), operations)
+    unequal = symmetrise(bumps(structure, (12, 12, 12), (1.5, 0.5)), operations)
+    equal = symmetrise(bumps(structure, (12, 12, 12), (1.0, 1.0)), operations)
     assert unequal.values == pytest.approx(equal.values, abs=1e-10)
 
 
@@ -56,4 +56,4 @@ def test_general_structure_is_left_alone(odd_structure):
     operations = space_group_operations(odd_structure)
     field = GridField(np.random.default_rng(0).normal(size=(4, 5, 6)), odd_structure.cell)
     assert len(operations[0]) == 1
-    assert symmetrised(field, operations) is field
+    assert symmetrise(field, operations) is field

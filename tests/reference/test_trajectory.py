@@ -8,7 +8,7 @@ import pytest
 from jovium.base.errors import FormatError, InputError
 from jovium.base.units import kelvin_to_hartree
 from jovium.reference.dynamics import FluidState, sample
-from jovium.reference.protocol import CHEAP
+from jovium.reference.kohn_sham import CHEAP
 from jovium.reference.trajectory import read_fluid
 
 
@@ -34,7 +34,7 @@ def test_means_are_those_of_the_sampled_state(path):
 
 def test_kept_frames_are_in_equilibrium_and_apart(path):
     fluid = read_fluid(path)
-    kept = fluid.decorrelated()
+    kept = fluid.decorrelate()
     assert kept[0] == fluid.start
     assert len(set(np.diff(kept))) == 1
 

@@ -8,7 +8,7 @@ import pytest
 
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.superconductivity.fits import TcEstimate
-from jovium.workflows.analyse import Question, analyse
+from jovium.workflows.analyse import AnalysisSettings, analyse
 
 KEYS = {
     "name",
@@ -79,7 +79,7 @@ def test_json_has_all_that_a_critical_temperature_follows_from(triclinic):
 
 def test_tc_of_a_hydride_follows_from_the_numbers_beside_it(hydride_file):
     """From a field file to the JSON: two of three atoms are hydrogen, their share of the states is 0.5."""
-    result = analyse(hydride_file, Question(hydrogen_dos=0.5)).to_json()
+    result = analyse(hydride_file, AnalysisSettings(hydrogen_dos=0.5)).to_json()
     assert result["hydrogen_fraction"] == pytest.approx(2 / 3)
     # Belli et al., Nat. Commun. 12, 5381 (2021), and SR4, written out: both see H_f, SR4 as its cube.
     phi = result["phi_3d"]

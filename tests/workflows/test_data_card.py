@@ -26,7 +26,7 @@ def data(tmp_path, harmonic, odd_structure):
     list(sample(run.state, tmp_path / f"{run.name}.extxyz", run.frames, harmonic, force_protocol(run.state)))
     ((_, fluid),) = found_trajectories([run], tmp_path)
     several = [
-        Candidate(fluid.structures[i], "train", run.name, 3000.0, int(fluid.steps[i])) for i in fluid.decorrelated()
+        Candidate(fluid.structures[i], "train", run.name, 3000.0, int(fluid.steps[i])) for i in fluid.decorrelate()
     ]
     several.append(Candidate(odd_structure, "test-crystal", "odd-crystal"))
     label(several, tmp_path / "labels.h5", KNOWN, open_engine=ClosedForm)
@@ -42,7 +42,7 @@ def test_card_gives_pressures_of_the_labels_and_their_distance_from_those_of_the
     cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
     assert cells[:2] == ["n4-rs2-3000K-1", "train"]
     ideal = kelvin_to_hartree(3000.0) * 4 / fluid.structures[0].cell.volume
-    kept = fluid.decorrelated()
+    kept = fluid.decorrelate()
     assert int(cells[4]) == len(kept)
     assert cells[5] == f"{(STATIC + ideal) * PRESSURE_GPA:.1f} +- 0.0"
     correction = (STATIC + ideal - fluid.pressure[kept].mean()) * PRESSURE_GPA

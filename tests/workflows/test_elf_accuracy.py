@@ -11,13 +11,13 @@ from jovium.cli.main import main
 from jovium.elf.metrics import accuracy
 from jovium.elf.model import Domain, ElfModel
 from jovium.elf.run import read_samples
-from jovium.elf.training import Recipe, untrained
+from jovium.elf.training import ElfSettings, untrained
 from jovium.formats.fields import read_field
 from jovium.formats.structures import write_structure
 from jovium.labels.labelling import label
 from jovium.labels.packed import pack
 from jovium.labels.record import Candidate
-from jovium.workflows.elf_accuracy import Truth, evaluation, judgements
+from jovium.workflows.elf_accuracy import LabelTopology, evaluation, judgements
 
 
 def test_errors_are_those_of_their_definitions():
@@ -41,7 +41,7 @@ def labelled(tmp_path, odd_structure):
 
 def test_perfect_and_shifted_predictions(labelled):
     samples = read_samples([labelled])
-    truths = [Truth.of(sample) for sample in samples]
+    truths = [LabelTopology.of(sample) for sample in samples]
     perfect = evaluation(list(judgements(truths, lambda sample: sample.elf)))
     assert (perfect["rmse"], perfect["r2"]) == (0.0, 1.0)
     assert perfect["phi"]["max_abs_error"] == 0.0
@@ -81,7 +81,7 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
 
 def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
     """The long waves of the answer lower any error; figures and numbers are written."""
-    recipe = Recipe(n_channels=2, n_hidden=4, n_layers=0, n_widths=4)
+    recipe = ElfSettings(n_channels=2, n_hidden=4, n_layers=0, n_widths=4)
     ElfModel(untrained(recipe).network, recipe, Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(tmp_path / "m")
     command = ["elf", "evaluate", "--model", str(tmp_path / "m"), "--local", str(tmp_path / "m"), str(labelled)]
     assert main([*command, "--baselines", "--out", str(tmp_path / "out")]) == 0
@@ -99,8 +99,8 @@ def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
 
 
 def test_predicted_field_is_a_file_other_tools_read(labelled, tmp_path, capsys, odd_structure):
-    network = untrained(Recipe(n_channels=2, n_hidden=4, n_layers=1)).network
-    ElfModel(network, Recipe(n_channels=2, n_hidden=4, n_layers=1), Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(
+    network = untrained(ElfSettings(n_channels=2, n_hidden=4, n_layers=1)).network
+    ElfModel(network, ElfSettings(n_channels=2, n_hidden=4, n_layers=1), Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(
         tmp_path / "m"
     )
     write_structure(tmp_path / "odd.vasp", odd_structure)

@@ -16,7 +16,7 @@ import pytest
 from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.crystals import crystal
-from jovium.workflows.analyse import Question, analysis_of, predicted_elf
+from jovium.workflows.analyse import AnalysisSettings, analysis_of, predicted_elf
 from jovium.workflows.screening import Work, screen
 
 SPACING = 0.2
@@ -70,7 +70,7 @@ def test_every_structure_has_a_line(structures, tmp_path, capsys):
 def test_numbers_are_those_of_the_analysis(structures, tmp_path):
     assert main(command(structures, tmp_path / "out", "--frames", "0")) == 0
     structure = crystal("bcc", 1.4).supercell((2, 1, 1)).from_ase(ase.io.read(structures, 0))
-    question = Question(spacing=SPACING / 0.529177210903)
+    question = AnalysisSettings(spacing=SPACING / 0.529177210903)
     analysis = analysis_of("x", structure, predicted_elf(structure, question), question)
     row = table(tmp_path / "out.csv")[0]
     assert float(row["phi"]) == pytest.approx(analysis.network.phi_3d.value, abs=1e-4)

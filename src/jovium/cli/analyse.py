@@ -10,7 +10,7 @@ from jovium.base.errors import InputError
 
 if TYPE_CHECKING:
     from jovium.report.analysis import Analysis
-    from jovium.workflows.analyse import Question
+    from jovium.workflows.analyse import AnalysisSettings
 
 HELP = "ELF, networking value phi, critical points and Tc of a structure or an ELF field"
 DESCRIPTION = """Analyse FILE: a structure (POSCAR, CIF, extxyz, XSF, .res, ...) whose ELF a neural network predicts in
@@ -119,13 +119,13 @@ def given(options: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
     return ["--" + name.replace("_", "-") for name in names if getattr(options, name) is not None]
 
 
-def question(options: argparse.Namespace) -> "Question":
+def question(options: argparse.Namespace) -> "AnalysisSettings":
     """The question the options ask, in atomic units."""
     from dataclasses import replace
 
     from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
-    from jovium.reference.protocol import PROTOCOLS
-    from jovium.workflows.analyse import Question
+    from jovium.reference.kohn_sham import PROTOCOLS
+    from jovium.workflows.analyse import AnalysisSettings
 
     protocol = PROTOCOLS[options.protocol or "production"]
     changes: dict[str, object] = {}
@@ -141,7 +141,7 @@ def question(options: argparse.Namespace) -> "Question":
         raise InputError(f"--spacing {options.spacing}", "a positive distance in angstrom", "e.g. --spacing 0.1")
     if options.grid and min(options.grid) < 4:
         raise InputError(f"--grid {options.grid}", "three numbers >= 4", "e.g. --grid 48 48 48")
-    return Question(
+    return AnalysisSettings(
         engine="espresso" if options.engine == "dft" else options.engine,
         compare=options.compare,
         protocol=replace(protocol, **changes),

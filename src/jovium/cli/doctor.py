@@ -70,7 +70,7 @@ def hydrogen_molecule_energy() -> float:
     from jovium.base.cell import Cell
     from jovium.base.structure import Structure
     from jovium.reference.engine import open_engine
-    from jovium.reference.protocol import CHEAP
+    from jovium.reference.kohn_sham import CHEAP
 
     molecule = Structure(Cell(np.eye(3) * 9.0), np.array([[0.0, 0, 0], [0, 0, 1.4]]), ("H", "H"))
     engine = open_engine()

@@ -76,13 +76,13 @@ def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import asdict, fields
 
-    from jovium.electrons.settings import ElectronRecipe
+    from jovium.electrons.settings import ElectronSettings
     from jovium.electrons.training import cost, train
     from jovium.report.electron_figures import draw_energy
     from jovium.training.run_folder import read_metrics, record
 
-    chosen = {field.name: getattr(options, field.name) for field in fields(ElectronRecipe)}
-    recipe = ElectronRecipe(**{**chosen, "twist": tuple(options.twist)})
+    chosen = {field.name: getattr(options, field.name) for field in fields(ElectronSettings)}
+    recipe = ElectronSettings(**{**chosen, "twist": tuple(options.twist)})
     if options.dry_run:
         print(json.dumps({**asdict(recipe), **cost(recipe)}, indent=2))
         return 0

@@ -73,9 +73,9 @@ def run_train(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from jovium.elf.run import read_samples, train_run
-    from jovium.elf.training import Recipe
+    from jovium.elf.training import ElfSettings
 
-    recipe = Recipe(
+    recipe = ElfSettings(
         steps=options.steps,
         learning_rate=options.learning_rate,
         seed=options.seed,
@@ -108,7 +108,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     from jovium.elf.model import ElfModel, shipped_local_model, shipped_model
     from jovium.elf.run import of_split, read_samples
     from jovium.workflows.elf_accuracy import (
-        Truth,
+        LabelTopology,
         band_coverage,
         baselines,
         draw,
@@ -127,7 +127,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if options.baselines:
         local = ElfModel.load(options.local) if options.local else shipped_local_model()
         predictors |= baselines(local, of_split(samples, "train"))
-    truths = [Truth.of(sample) for sample in progress(chosen, "topology of the labels")]
+    truths = [LabelTopology.of(sample) for sample in progress(chosen, "topology of the labels")]
     judged = {name: list(judgements(progress(truths, name), predict)) for name, predict in predictors.items()}
     evaluations = {name: evaluation(found) for name, found in judged.items()}
     found = {**evaluations.pop("field network"), "band_coverage": band_coverage(model, chosen)}

@@ -35,12 +35,12 @@ def run(options: argparse.Namespace) -> int:
 
     from jovium.cli.free_energy import line_of
     from jovium.free_energy.equation_of_state import Scan, scan
-    from jovium.free_energy.settings import HydrogenRecipe
+    from jovium.free_energy.settings import FreeEnergySettings
     from jovium.report.hydrogen_figures import draw_equation_of_state
     from jovium.training.run_folder import record
 
-    chosen = {field.name: getattr(options, field.name, field.default) for field in fields(HydrogenRecipe)}
-    recipe = HydrogenRecipe(**{**chosen, "rs": options.rs[0], "kelvin": options.kelvin[0]})
+    chosen = {field.name: getattr(options, field.name, field.default) for field in fields(FreeEnergySettings)}
+    recipe = FreeEnergySettings(**{**chosen, "rs": options.rs[0], "kelvin": options.kelvin[0]})
     measuring = options.batches, options.looks, options.kept
     plan = Scan(recipe, tuple(options.rs), tuple(options.kelvin), options.later, *measuring)
     rows = []

@@ -87,13 +87,13 @@ def run(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import asdict, fields
 
-    from jovium.free_energy.settings import HydrogenRecipe
+    from jovium.free_energy.settings import FreeEnergySettings
     from jovium.free_energy.training import cost, train
     from jovium.report.hydrogen_figures import draw_training
     from jovium.training.devices import idle_devices, joined, writes
     from jovium.training.run_folder import read_metrics, record
 
-    recipe = HydrogenRecipe(**{field.name: getattr(options, field.name) for field in fields(HydrogenRecipe)})
+    recipe = FreeEnergySettings(**{field.name: getattr(options, field.name) for field in fields(FreeEnergySettings)})
     if options.dry_run:
         print(json.dumps({**asdict(recipe), **cost(recipe)}, indent=2))
         return 0

@@ -107,17 +107,17 @@ def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     from dataclasses import asdict
 
-    from jovium.protons.settings import Recipe
-    from jovium.protons.systems import SystemChoice
+    from jovium.protons.settings import ProtonSettings
+    from jovium.protons.systems import ProtonSystemSettings
     from jovium.protons.training import cost, train
     from jovium.report.proton_figures import draw_training
     from jovium.training.run_folder import read_metrics, record
 
-    system = SystemChoice(
+    system = ProtonSystemSettings(
         options.system, options.n, options.coupling, options.screening, options.density, options.temperature,
         options.rs, options.kelvin, options.side, options.crystal,
     )  # fmt: skip
-    recipe = Recipe(
+    recipe = ProtonSettings(
         system=system,
         matching=options.matching,
         likelihood=options.likelihood,

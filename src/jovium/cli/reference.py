@@ -25,7 +25,7 @@ molecular to atomic hydrogen: input of labels that serve tests only, never train
 CARD = """Tables and figures of a data set: trajectories with means and error bars, their labels, g(r), pressures, and
 every number of the labels against every other. Labels are files of labels or folders of packed ones."""
 
-COLLECT = """Print frames, equilibration and means of the trajectories in FOLDER and write their decorrelated
+COLLECT = """Print frames, equilibration and means of the trajectories in FOLDER and write their decorrelate
 equilibrium frames, each with split, group, rs and temperature, to OUT.extxyz: the input of the labels."""
 
 
@@ -104,7 +104,7 @@ def run_crystals(options: argparse.Namespace) -> int:
 
 
 def run_collect(options: argparse.Namespace) -> int:
-    """Print the table of trajectories and write their decorrelated equilibrium frames."""
+    """Print the table of trajectories and write their decorrelate equilibrium frames."""
     from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
     from jovium.labels.fluid_frames import found_trajectories, read_plan, summary, write_frames
 

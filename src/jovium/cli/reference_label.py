@@ -62,7 +62,7 @@ def run_label(options: argparse.Namespace) -> int:
     from jovium.labels.record import DEFAULT_SPACING, LabelProtocol, structure_sha256
     from jovium.labels.shard import shard
     from jovium.reference.espresso import espresso_version
-    from jovium.reference.protocol import PROTOCOLS
+    from jovium.reference.kohn_sham import PROTOCOLS
 
     if options.workers < 1:
         raise InputError(f"--workers {options.workers}", "a number >= 1", "e.g. the number of cores")

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.space import Space
 from jovium.coulomb.ewald import Ewald
 
 
@@ -26,14 +26,14 @@ class Coulomb(NamedTuple):
 
 
 @dataclass(frozen=True)
-class HydrogenPotential:
+class CoulombPotential:
     """V of m protons and n electrons. In a cell every part has its own background, which cancels in a neutral sum, and
     the energy of each charge with its own images."""
 
     ewald: Ewald | None
 
     @classmethod
-    def of(cls, space: Space, n_charges: int, accuracy: float = 1e-7) -> "HydrogenPotential":
+    def of(cls, space: Box, n_charges: int, accuracy: float = 1e-7) -> "CoulombPotential":
         """For a space and a number of charges of both kinds."""
         if space.vectors is None:
             return cls(None)

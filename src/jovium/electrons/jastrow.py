@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jovium.electrons.message_passing import Features, Pairs
 from jovium.electrons.radial import SOFT
-from jovium.electrons.surroundings import Pairs, Seen
 
 OPPOSITE, EQUAL = 0.5, 0.25
 """Slopes of ln|psi| where electrons meet."""
@@ -37,7 +37,7 @@ class Jastrow(eqx.Module):
         pair = jnp.zeros((3, n_radial))
         return cls(jnp.full(2, np.log(spacing)), pair, inner, jnp.zeros(n_features))
 
-    def __call__(self, pairs: Pairs, seen: Seen) -> Float[Array, ""]:
+    def __call__(self, pairs: Pairs, seen: Features) -> Float[Array, ""]:
         """ln of the factor."""
         total = jnp.sum(jnp.tanh(seen.electrons @ self.inner) @ self.outer)
         for slope, reach, among in zip((EQUAL, OPPOSITE), jnp.exp(self.log_ranges), pairs.spins, strict=True):

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.kinetic import kinetic_energy
 
 LogPsi = Callable[[Any, Float[Array, "n 3"], Float[Array, "m 3"]], Num[Array, ""]]
@@ -35,7 +35,7 @@ class LocalEnergy(NamedTuple):
 def local_energies(
     log_psi: LogPsi,
     model: Any,
-    potential: HydrogenPotential,
+    potential: CoulombPotential,
     electrons: Float[Array, "b n 3"],
     protons: Float[Array, "m 3"],
 ) -> LocalEnergy:

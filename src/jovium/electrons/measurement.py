@@ -17,11 +17,11 @@ from jovium.base.errors import InputError
 from jovium.base.files import write_json, write_lines
 from jovium.base.statistics import Estimate, autocorrelation_time, split_r_hat
 from jovium.base.units import PRESSURE_GPA
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.local_energy import LocalEnergy, local_energies
-from jovium.electrons.settings import ElectronRecipe
+from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.training import State, log_psi, trained
-from jovium.electrons.walkers import chains_of, equilibrated, moved_walkers
+from jovium.electrons.walkers import chains_at, equilibrated, moved_walkers
 from jovium.electrons.wave_function import WaveFunction
 from jovium.observe.pair_correlation import PairCorrelation, radial_distribution
 from jovium.observe.virial import virial_pressure
@@ -29,7 +29,7 @@ from jovium.sampling.metropolis import Chains
 
 
 @dataclass(frozen=True)
-class MeasuredElectrons:
+class ElectronMeasurement:
     """Energies in hartree of all particles: E, its parts K, V_pp, V_ep, V_ee, the variance of the local energy (Ha^2),
     the pressure (Ha / bohr^3, None in open space), g(r) by pairs of species (empty in open space). Errors count
     walkers, which are independent, not their successive positions."""
@@ -71,7 +71,7 @@ class MeasuredElectrons:
 
 def measure_run(
     folder: Path, n_steps: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
-) -> MeasuredElectrons:
+) -> ElectronMeasurement:
     """Measure a run directory over so many steps of its walkers; writes measure.json and, in a cell, g_of_r.csv.
 
     watched: shows progress. Raises InputError for fewer than four steps."""
@@ -89,17 +89,17 @@ def measure_run(
 
 
 def measured(
-    recipe: ElectronRecipe,
+    recipe: ElectronSettings,
     state: State,
     n_steps: int,
     seed: int,
     watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
-) -> MeasuredElectrons:
+) -> ElectronMeasurement:
     """Everything from samples of a state whose parameters, and whose width of moves, stay as they are."""
     system = recipe.system
     protons = jnp.asarray(system.protons, float)
-    potential = HydrogenPotential.of(system.space, len(protons) + state.psi.n_electrons)
-    chains = chains_of(state.positions, state.width, jax.random.fold_in(jax.random.key(seed), 1))
+    potential = CoulombPotential.of(system.space, len(protons) + state.psi.n_electrons)
+    chains = chains_at(state.positions, state.width, jax.random.fold_in(jax.random.key(seed), 1))
     chains = eqx.filter_jit(partial(equilibrated, recipe))(state.psi, protons, chains)
     program = eqx.filter_jit(partial(_sampled, recipe, potential))
     energies, acceptance, counts = [], [], []
@@ -113,7 +113,7 @@ def measured(
     return _summary(local, counts, recipe, float(np.mean(acceptance)))
 
 
-def _summary(local: Any, counts: list[Any], recipe: ElectronRecipe, acceptance: float) -> MeasuredElectrons:
+def _summary(local: Any, counts: list[Any], recipe: ElectronSettings, acceptance: float) -> ElectronMeasurement:
     system, total = recipe.system, local.total
     tau = float(np.mean([autocorrelation_time(chain) for chain in total.T[:64]]))
 
@@ -130,7 +130,7 @@ def _summary(local: Any, counts: list[Any], recipe: ElectronRecipe, acceptance: 
             name: radial_distribution(np.stack([step[name] for step in counts], axis=1), system.cell)
             for name in counts[0]
         }
-    return MeasuredElectrons(
+    return ElectronMeasurement(
         estimate(total),
         {name: estimate(values) for name, values in names.items()},
         float(total.var(axis=1).mean()),
@@ -145,7 +145,7 @@ def _summary(local: Any, counts: list[Any], recipe: ElectronRecipe, acceptance: 
 
 
 def _sampled(
-    recipe: ElectronRecipe, potential: HydrogenPotential, psi: WaveFunction, protons: Array, chains: Chains
+    recipe: ElectronSettings, potential: CoulombPotential, psi: WaveFunction, protons: Array, chains: Chains
 ) -> tuple[Chains, LocalEnergy]:
     chains = moved_walkers(recipe, psi, protons, chains, recipe.sweeps, False)
     return chains, local_energies(log_psi, psi, potential, chains.positions, protons)

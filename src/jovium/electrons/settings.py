@@ -12,7 +12,7 @@ from jovium.electrons.wave_function import WaveFunction, needs_double_precision
 
 
 @dataclass(frozen=True)
-class ElectronRecipe:
+class ElectronSettings:
     """How a wave function is trained. structure: a file or a name. twist: in units of the reciprocal vectors. steps: of
     optimisation. rate: of the first step, falling as 1 / (1 + step / slowing). damping, keep, largest: of the natural
     gradient. walkers: configurations per step; sweeps: moves of each between steps; mover: metropolis or langevin;
@@ -97,6 +97,6 @@ class ElectronRecipe:
         )
 
     @classmethod
-    def of_dict(cls, values: dict[str, Any]) -> "ElectronRecipe":
+    def of_dict(cls, values: dict[str, Any]) -> "ElectronSettings":
         """The recipe that `asdict` made a dictionary of."""
         return cls(**{**values, "twist": tuple(values["twist"])})

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.space import Space
 from jovium.base.units import BOHR_ANGSTROM
 
 NAMES = """h (an atom); h2:R (a molecule of length R bohr); chain:N:R, ring:N:R (N atoms R bohr apart in open space);
@@ -22,7 +22,7 @@ OPEN_REACH = 10.0
 class ElectronSystem:
     """A space, protons (bohr) in it, and electrons of both spins; the cell as it was given, None in open space."""
 
-    space: Space
+    space: Box
     cell: Cell | None
     protons: Float[np.ndarray, "m 3"]
     n_up: int
@@ -51,7 +51,7 @@ def electron_system(text: str, unpaired: int | None = None) -> ElectronSystem:
     return ElectronSystem(space, cell, protons, (n + unpaired) // 2, (n - unpaired) // 2)
 
 
-def _of_name(text: str) -> tuple[Space, Cell | None, np.ndarray, int]:
+def _of_name(text: str) -> tuple[Box, Cell | None, np.ndarray, int]:
     name, *values = text.split(":")
     try:
         numbers = [float(value) for value in values]
@@ -80,7 +80,7 @@ def _of_name(text: str) -> tuple[Space, Cell | None, np.ndarray, int]:
     raise InputError(f"'{text}' is no system", f"a file, or {NAMES}", "for example h2:1.4")
 
 
-def _of_file(path: Path) -> tuple[Space, Cell | None, np.ndarray, int]:
+def _of_file(path: Path) -> tuple[Box, Cell | None, np.ndarray, int]:
     import ase.io
 
     try:
@@ -99,12 +99,12 @@ def _of_file(path: Path) -> tuple[Space, Cell | None, np.ndarray, int]:
     return _periodic(Cell(np.asarray(atoms.cell) / BOHR_ANGSTROM), positions, len(atoms))
 
 
-def _open(protons: Float[np.ndarray, "m 3"]) -> tuple[Space, Cell | None, np.ndarray, int]:
-    return Space.open(3, OPEN_REACH), None, protons, len(protons)
+def _open(protons: Float[np.ndarray, "m 3"]) -> tuple[Box, Cell | None, np.ndarray, int]:
+    return Box.open(3, OPEN_REACH), None, protons, len(protons)
 
 
-def _periodic(cell: Cell, protons: Float[np.ndarray, "m 3"], n: int) -> tuple[Space, Cell | None, np.ndarray, int]:
-    return Space.periodic(cell, 0.0), cell, protons, n
+def _periodic(cell: Cell, protons: Float[np.ndarray, "m 3"], n: int) -> tuple[Box, Cell | None, np.ndarray, int]:
+    return Box.periodic(cell, 0.0), cell, protons, n
 
 
 def _count(n: float) -> int:

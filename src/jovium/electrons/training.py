@@ -18,12 +18,12 @@ from jaxtyping import Array, Float
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, sole_writer
 from jovium.base.statistics import autocorrelation_time, split_r_hat
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.local_energy import CHUNK, clipped, local_energies, rows, scores
-from jovium.electrons.settings import ElectronRecipe
-from jovium.electrons.walkers import chains_of, equilibrated, moved_walkers
+from jovium.electrons.settings import ElectronSettings
+from jovium.electrons.walkers import chains_at, equilibrated, moved_walkers
 from jovium.electrons.wave_function import WaveFunction
-from jovium.optimise.natural_gradient import flattened, unflattened
+from jovium.optimise.natural_gradient import flatten, unflatten
 from jovium.optimise.step_rules import Adam, NaturalEnergy
 from jovium.training import checkpoint
 from jovium.training.loop import WatchedTraining
@@ -61,7 +61,7 @@ class Progress:
     note: str = ""
 
 
-def train(folder: Path, recipe: ElectronRecipe, every: int = 20) -> Iterator[Progress]:
+def train(folder: Path, recipe: ElectronSettings, every: int = 20) -> Iterator[Progress]:
     """Train in a run directory or continue there; a report, and a save, per `every` steps. Raises InputError when the
     folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
     again."""
@@ -73,17 +73,17 @@ def train(folder: Path, recipe: ElectronRecipe, every: int = 20) -> Iterator[Pro
         yield from _Run(folder, recipe).until_done(every)
 
 
-def cost(recipe: ElectronRecipe) -> dict[str, Any]:
+def cost(recipe: ElectronSettings) -> dict[str, Any]:
     """What training will take: parameters, memory of the scores and of the Laplacian (MB), and seconds of a step and of
     all of them, measured on a step of 64 walkers."""
     with jax.enable_x64(recipe.in_double_precision):
         return _cost(recipe)
 
 
-def _cost(recipe: ElectronRecipe) -> dict[str, Any]:
+def _cost(recipe: ElectronSettings) -> dict[str, Any]:
     few = replace(recipe, walkers=min(64, recipe.walkers))
     state, system = _initial(few), recipe.system
-    potential = HydrogenPotential.of(system.space, len(system.protons) + state.psi.n_electrons)
+    potential = CoulombPotential.of(system.space, len(system.protons) + state.psi.n_electrons)
     program = eqx.filter_jit(functools.partial(_step, few, potential))
     protons, seed = jnp.asarray(system.protons, float), jax.random.key(0)
     jax.block_until_ready(program(state, protons, seed)[0].step)
@@ -102,16 +102,16 @@ def _cost(recipe: ElectronRecipe) -> dict[str, Any]:
     }
 
 
-def trained(folder: Path) -> tuple[ElectronRecipe, State]:
+def trained(folder: Path) -> tuple[ElectronSettings, State]:
     """The recipe and the state of a run directory. Raises InputError when there is none."""
     recipe = read_recipe(folder)
     with jax.enable_x64(recipe.in_double_precision):
         return recipe, checkpoint.load(folder / STATE, eqx.filter_eval_shape(_initial, recipe))
 
 
-def read_recipe(folder: Path) -> ElectronRecipe:
+def read_recipe(folder: Path) -> ElectronSettings:
     """What a run directory trains. Raises InputError when it is none."""
-    return read_config(folder, ElectronRecipe.of_dict, "run")
+    return read_config(folder, ElectronSettings.of_dict, "run")
 
 
 def log_psi(psi: WaveFunction, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"]) -> Array:
@@ -124,13 +124,13 @@ class _Run(WatchedTraining):
 
     unit = "Ha"
 
-    def __init__(self, folder: Path, recipe: ElectronRecipe):
+    def __init__(self, folder: Path, recipe: ElectronSettings):
         super().__init__(folder, recipe)
         self.system = system = recipe.system
         n_electrons = system.n_up + system.n_down
         self.jump, self.spread = 0.02 * n_electrons, 2e-4 * n_electrons
         self.protons = jnp.asarray(system.protons, float)
-        self.potential = HydrogenPotential.of(system.space, len(self.protons) + n_electrons)
+        self.potential = CoulombPotential.of(system.space, len(self.protons) + n_electrons)
         self.state = self.state or self._begun()
 
     def form(self) -> State:
@@ -139,7 +139,7 @@ class _Run(WatchedTraining):
 
     def _begun(self) -> State:
         state = eqx.filter_jit(_initial)(self.recipe)
-        chains = chains_of(state.positions, state.width, jax.random.key(self.recipe.seed))
+        chains = chains_at(state.positions, state.width, jax.random.key(self.recipe.seed))
         chains = eqx.filter_jit(functools.partial(equilibrated, self.recipe))(state.psi, self.protons, chains)
         return state._replace(positions=chains.positions, width=chains.width)
 
@@ -181,7 +181,7 @@ class _Run(WatchedTraining):
         )
 
 
-def _initial(recipe: ElectronRecipe) -> State:
+def _initial(recipe: ElectronSettings) -> State:
     """Untrained, electrons near protons of their own or anywhere in the cell."""
     psi, system = recipe.wave_function(), recipe.system
     place, kick = jax.random.split(jax.random.key(recipe.seed + 1))
@@ -194,18 +194,18 @@ def _initial(recipe: ElectronRecipe) -> State:
     else:
         assert system.cell is not None
         positions = jax.random.uniform(place, shape) @ jnp.asarray(system.cell.vectors, float)
-    last = flattened(eqx.filter(psi, eqx.is_inexact_array))
+    last = flatten(eqx.filter(psi, eqx.is_inexact_array))
     last = jnp.zeros_like(last) if recipe.optimiser == "natural" else Adam(1.0).start(psi)
     return State(psi, positions, jnp.asarray(0.3, float), last, jnp.int32(0), jnp.int32(0))
 
 
 def _step(
-    recipe: ElectronRecipe, potential: HydrogenPotential, state: State, protons: Array, seed: Array
+    recipe: ElectronSettings, potential: CoulombPotential, state: State, protons: Array, seed: Array
 ) -> tuple[State, dict[str, Array]]:
     """Move walkers, measure local energies and scores, change the wave function."""
     key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
     chains = moved_walkers(
-        recipe, state.psi, protons, chains_of(state.positions, state.width, key), recipe.sweeps, True
+        recipe, state.psi, protons, chains_at(state.positions, state.width, key), recipe.sweeps, True
     )
     local = local_energies(log_psi, state.psi, potential, chains.positions, protons)
     table = scores(log_psi, state.psi, chains.positions, protons)
@@ -216,9 +216,9 @@ def _step(
         rule = NaturalEnergy(recipe.rate, recipe.damping, recipe.largest, recipe.keep)
         psi, last = rule.step(state.psi, state.last, centred, residuals, strength)
     else:
-        gradient = unflattened(eqx.filter(state.psi, eqx.is_inexact_array), 2 * residuals @ centred / recipe.walkers)
+        gradient = unflatten(eqx.filter(state.psi, eqx.is_inexact_array), 2 * residuals @ centred / recipe.walkers)
         psi, last = Adam(recipe.rate, longest=1.0).step(state.psi, state.last, gradient, None, strength)
-    change = flattened(eqx.filter(psi, eqx.is_inexact_array)) - flattened(eqx.filter(state.psi, eqx.is_inexact_array))
+    change = flatten(eqx.filter(psi, eqx.is_inexact_array)) - flatten(eqx.filter(state.psi, eqx.is_inexact_array))
     told = {
         "energies": local.total.real,
         "kinetic": local.kinetic.real.mean(),

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jovium.electrons.settings import ElectronRecipe
+from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.wave_function import WaveFunction
 from jovium.sampling.hamiltonian import carried
 from jovium.sampling.metropolis import Chains, swept
@@ -16,13 +16,13 @@ WIDEST = 3.0
 """Longest step (bohr) of an electron in open space; in a cell a quarter of its smallest height."""
 
 
-def chains_of(positions: Float[Array, "b n 3"], width: Float[Array, ""], key: PRNGKeyArray) -> Chains:
+def chains_at(positions: Float[Array, "b n 3"], width: Float[Array, ""], key: PRNGKeyArray) -> Chains:
     """Walkers at positions (bohr), their energies still to be found."""
     return Chains(positions, jnp.zeros(len(positions)), width, key, jnp.asarray(0.0))
 
 
 def moved_walkers(
-    recipe: ElectronRecipe, psi: WaveFunction, protons: Array, chains: Chains, n_sweeps: int, tune: bool
+    recipe: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains, n_sweeps: int, tune: bool
 ) -> Chains:
     """Walkers of |psi|^2 after so many sweeps of the recipe's kind."""
 
@@ -47,6 +47,6 @@ def moved_walkers(
     return chains._replace(positions=chains.positions - jnp.floor(fractional) @ vectors)
 
 
-def equilibrated(recipe: ElectronRecipe, psi: WaveFunction, protons: Array, chains: Chains) -> Chains:
+def equilibrated(recipe: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains) -> Chains:
     """Walkers that have forgotten where they began, with a width of moves that fits psi."""
     return moved_walkers(recipe, psi, protons, chains, FIRST_SWEEPS, True)

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num, PRNGKeyArray
 
+from jovium.base.box import Box
 from jovium.base.errors import InputError
-from jovium.base.space import Space
+from jovium.electrons.geminals import AtomicGeminal, Geminal, PlaneWaveGeminal
 from jovium.electrons.jastrow import Jastrow
-from jovium.electrons.pairing import AtomPairs, PairFunction, PlaneWavePairs
-from jovium.electrons.surroundings import Surroundings, pairs_of
+from jovium.electrons.message_passing import MessagePassing, pairs_of
 
 
 class WaveFunction(eqx.Module):
@@ -19,19 +19,19 @@ class WaveFunction(eqx.Module):
     The first determinant leads to begin with. Positions in bohr, electrons of spin up first.
     """
 
-    space: Space = eqx.field(static=True)
+    space: Box = eqx.field(static=True)
     n_up: int = eqx.field(static=True)
     n_down: int = eqx.field(static=True)
     twist: tuple[float, float, float] = eqx.field(static=True)
     coefficients: Float[Array, "d"]
-    surroundings: Surroundings
-    pairing: PairFunction
+    surroundings: MessagePassing
+    pairing: Geminal
     jastrow: Jastrow
 
     @classmethod
     def of(
         cls,
-        space: Space,
+        space: Box,
         n_up: int,
         n_down: int,
         *,
@@ -65,11 +65,11 @@ class WaveFunction(eqx.Module):
         keys = jax.random.split(key, 3)
         sizes = {"n_radial": n_radial, "n_features": n_features}
         shared = {"n_determinants": n_determinants, **sizes, "key": keys[0]}
-        pairing = AtomPairs.of(n_down, n_up - n_down, **shared)
+        pairing = AtomicGeminal.of(n_down, n_up - n_down, **shared)
         spacing = 1.5
         if space.vectors is not None:
             twisted = twisted or any(twist)
-            pairing = PlaneWavePairs.of(space, n_up, n_down, twisted=twisted, with_protons=with_protons, **shared)
+            pairing = PlaneWaveGeminal.of(space, n_up, n_down, twisted=twisted, with_protons=with_protons, **shared)
             spacing = float((3 * pairing.volume / (4 * np.pi * (n_up + n_down))) ** (1 / 3))
         return cls(
             space,
@@ -77,7 +77,7 @@ class WaveFunction(eqx.Module):
             n_down,
             twist,
             jnp.full(n_determinants, 0.1, float).at[0].set(1.0),
-            Surroundings.of(**sizes, n_sides=n_sides, n_flows=n_flows, key=keys[1]),
+            MessagePassing.of(**sizes, n_sides=n_sides, n_flows=n_flows, key=keys[1]),
             pairing,
             Jastrow.of(**sizes, spacing=spacing, key=keys[2]),
         )
@@ -90,7 +90,7 @@ class WaveFunction(eqx.Module):
     @property
     def is_complex(self) -> bool:
         """Whether a twist makes psi complex."""
-        return isinstance(self.pairing, PlaneWavePairs) and self.pairing.twisted
+        return isinstance(self.pairing, PlaneWaveGeminal) and self.pairing.twisted
 
     def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"] | None = None) -> Array:
         """What the protons and the twist alone decide: the mean field of the pairs, to be handed to `log_psi`."""
@@ -115,7 +115,7 @@ class WaveFunction(eqx.Module):
         return jnp.asarray(self.twist, protons.dtype) if twist is None else twist
 
 
-def needs_double_precision(space: Space, n_electrons: int) -> bool:
+def needs_double_precision(space: Box, n_electrons: int) -> bool:
     """Whether single precision loses psi: in a cell g = m D m* has the square of the condition of its waves m, and the
     local energies of 16 electrons were wrong by a hartree."""
     return space.vectors is not None and n_electrons > 4

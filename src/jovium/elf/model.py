@@ -15,7 +15,7 @@ from jovium.base.validity import require_hydrogen
 from jovium.elf.network import FieldNetwork
 from jovium.elf.prediction import predicted_fields
 from jovium.elf.samples import Sample
-from jovium.elf.training import Recipe, state_form
+from jovium.elf.training import ElfSettings, state_form
 from jovium.training import checkpoint
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -82,7 +82,7 @@ class ElfModel:
     """A trained network with its domain and the factor that makes its expected errors a band."""
 
     network: FieldNetwork
-    recipe: Recipe
+    recipe: ElfSettings
     domain: Domain
     band_factor: float
     card: dict[str, Any]
@@ -111,7 +111,7 @@ class ElfModel:
     def load(cls, path: Path) -> "ElfModel":
         """A model from its file. Raises InputError when it is not there, FormatError when it is something else."""
         facts = checkpoint.read_facts(path)
-        recipe = Recipe(**facts["recipe"])
+        recipe = ElfSettings(**facts["recipe"])
         network = checkpoint.load(path, state_form(recipe).network)
         return cls(network, recipe, Domain(**facts["domain"]), facts["band_factor"], facts["card"])
 

@@ -14,7 +14,7 @@ from jovium.elf.calibration import band_factor, with_expected_error
 from jovium.elf.model import Domain, ElfModel
 from jovium.elf.network import FieldNetwork
 from jovium.elf.samples import Sample
-from jovium.elf.training import Progress, Recipe, state_form, train, validation_rmse
+from jovium.elf.training import ElfSettings, Progress, state_form, train, validation_rmse
 from jovium.labels.file import Labels
 from jovium.labels.packed import packed_files, read_packed, read_records
 from jovium.labels.record import Label
@@ -56,7 +56,7 @@ def of_split(samples: Sequence[Sample], split: str) -> list[Sample]:
 
 
 def train_run(
-    folder: Path, samples: Sequence[Sample], recipe: Recipe, every: int = 500, start: Path | None = None
+    folder: Path, samples: Sequence[Sample], recipe: ElfSettings, every: int = 500, start: Path | None = None
 ) -> Iterator[Progress]:
     """Train in a run directory or continue there: the state in `state.safetensors`, a line of `metrics.jsonl` per
     report. Only the splits train and validation are used. start: a run directory whose weights to begin with."""
@@ -70,7 +70,7 @@ def train_run(
 
 def trained_network(folder: Path) -> FieldNetwork:
     """The averaged weights of a run directory. Raises InputError when there is none."""
-    recipe = Recipe(**checkpoint.read_facts(folder / STATE)["recipe"])
+    recipe = ElfSettings(**checkpoint.read_facts(folder / STATE)["recipe"])
     return checkpoint.load(folder / STATE, state_form(recipe)).average
 
 
@@ -81,7 +81,7 @@ def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, 
     samples: the labels of the run; protocol: of those labels, for the card.
     """
     network, training, validation = trained_network(folder), of_split(samples, "train"), of_split(samples, "validation")
-    recipe = Recipe(**checkpoint.read_facts(folder / STATE)["recipe"])
+    recipe = ElfSettings(**checkpoint.read_facts(folder / STATE)["recipe"])
     card = {
         "jovium_version": __version__,
         "trained_on": {"structures": len(training), "groups": sorted({sample.group for sample in training})},

@@ -25,7 +25,7 @@ from jovium.training import checkpoint
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ElfSettings:
     """How a network is trained. steps: structures shown, one per step; learning_rate: of SOAP, falling to zero along a
     cosine; average: share of the running mean of the weights kept per step, the mean is what is evaluated. The rest
     is the form of the network, see `FieldNetwork`. Raises InputError for a form or rate that is none."""
@@ -78,7 +78,9 @@ def standardisation(
     return values.mean(axis=1), values.std(axis=1)
 
 
-def untrained(recipe: Recipe, centre: Float[Array, "f"] | None = None, scale: Float[Array, "f"] | None = None) -> State:
+def untrained(
+    recipe: ElfSettings, centre: Float[Array, "f"] | None = None, scale: Float[Array, "f"] | None = None
+) -> State:
     """The state before the first step, by default without standardisation of the inputs."""
     network = FieldNetwork(
         jnp.zeros(n_invariants(recipe.n_widths)) if centre is None else centre,
@@ -92,7 +94,7 @@ def untrained(recipe: Recipe, centre: Float[Array, "f"] | None = None, scale: Fl
     return State(network, network, _optimiser(recipe).init(eqx.filter(network, eqx.is_array)), jnp.zeros((), jnp.int32))
 
 
-def state_form(recipe: Recipe) -> State:
+def state_form(recipe: ElfSettings) -> State:
     """Names, shapes and types of a state, to load one into; nothing is computed."""
     return eqx.filter_eval_shape(untrained, recipe)
 
@@ -100,7 +102,7 @@ def state_form(recipe: Recipe) -> State:
 def train(
     training: Sequence[Sample],
     validation: Sequence[Sample],
-    recipe: Recipe,
+    recipe: ElfSettings,
     path: Path,
     *,
     every: int = 500,
@@ -147,7 +149,7 @@ def _order(n: int, seed: int, step: int) -> int:
     return int(np.random.default_rng([seed, epoch]).permutation(n)[place])
 
 
-def _optimiser(recipe: Recipe) -> optax.GradientTransformation:
+def _optimiser(recipe: ElfSettings) -> optax.GradientTransformation:
     schedule = optax.cosine_decay_schedule(recipe.learning_rate, recipe.steps)
     return optax.chain(optax.clip_by_global_norm(0.1), scale_by_soap(), optax.scale_by_learning_rate(schedule))
 
@@ -158,7 +160,7 @@ def _square_error(network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny 
 
 @functools.partial(jax.jit, static_argnames=("shape", "recipe"))
 def _step(
-    state: State, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape, recipe: Recipe
+    state: State, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape, recipe: ElfSettings
 ) -> tuple[State, Float[Array, ""]]:
     square, gradient = jax.value_and_grad(_square_error)(state.network, atoms, elf, shape)
     # The standardisation of the inputs belongs to the data, not to what is learned.

@@ -14,9 +14,9 @@ import numpy as np
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, replacing, write_lines
 from jovium.free_energy.measurement import ASKED, MEASURED, measure_run
-from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.training import Progress, train, trained
-from jovium.protons.rejection import check_share
+from jovium.protons.rejection import check_accept_fraction
 
 TABLE, HIERARCHY = "eos.csv", "eos.h5"
 
@@ -29,7 +29,7 @@ class Scan:
     those of the first state are the recipe's, every other has `later` steps. n_batches, n_looks, and the share of
     protons that is kept: of the measurement."""
 
-    recipe: HydrogenRecipe
+    recipe: FreeEnergySettings
     rs: tuple[float, ...]
     kelvin: tuple[float, ...]
     later: int
@@ -42,7 +42,7 @@ class Scan:
             raise InputError(
                 f"{self.rs} bohr, {self.kelvin} K, {self.later} steps", "a state or more", "give --rs, --kelvin"
             )
-        check_share(self.share)
+        check_accept_fraction(self.share)
         for rs, kelvin in self.states:
             replace(self.recipe, rs=rs, kelvin=kelvin)  # says what is wrong with it before anything is trained
 
@@ -52,7 +52,7 @@ class Scan:
         ways = [self.rs if i % 2 == 0 else self.rs[::-1] for i in range(len(self.kelvin))]
         return [(rs, kelvin) for kelvin, way in zip(self.kelvin, ways, strict=True) for rs in way]
 
-    def recipes(self, folder: Path) -> list[tuple[Path, HydrogenRecipe]]:
+    def recipes(self, folder: Path) -> list[tuple[Path, FreeEnergySettings]]:
         """Run directories and what is trained there."""
         # Whole paths: a run keeps that of its start, and the command may be repeated from another folder.
         places = [folder.resolve() / f"rs{rs:g}_T{kelvin:g}" for rs, kelvin in self.states]
@@ -106,7 +106,7 @@ def write_table(folder: Path, rows: Sequence[Row]) -> None:
             file.create_dataset(name, data=values if isinstance(values[0], str) else np.array(values))
 
 
-def _is_measured(place: Path, recipe: HydrogenRecipe, plan: Scan, seed: int) -> bool:
+def _is_measured(place: Path, recipe: FreeEnergySettings, plan: Scan, seed: int) -> bool:
     """Whether measure.json is of the state that is there."""
     try:
         found = json.loads((place / MEASURED).read_text())

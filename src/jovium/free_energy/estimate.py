@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons import local_energy as local
 from jovium.electrons.local_energy import CHUNK, LocalEnergy, clipped, rows
 from jovium.electrons.wave_function import WaveFunction
@@ -19,7 +19,7 @@ from jovium.training.devices import mapped
 
 
 def local_energies(
-    psi: WaveFunction, potential: HydrogenPotential, walkers: Walkers, twists: Float[Array, "b 3"]
+    psi: WaveFunction, potential: CoulombPotential, walkers: Walkers, twists: Float[Array, "b 3"]
 ) -> LocalEnergy:
     """Parts of the local energy (hartree), (b, m)."""
 
@@ -33,7 +33,7 @@ def local_energies(
     return _over_protons(one, walkers, twists)
 
 
-def wave_scores(psi: WaveFunction, walkers: Walkers, twists: Float[Array, "b 3"]) -> Num[Array, "b m p"]:
+def wave_function_scores(psi: WaveFunction, walkers: Walkers, twists: Float[Array, "b 3"]) -> Num[Array, "b m p"]:
     """d ln psi / d theta, all parameters in one row."""
 
     def one(group: tuple[Array, ...]) -> Num[Array, "m p"]:
@@ -67,7 +67,7 @@ def dilation_scores(
     return _over_protons(one, walkers, twists)
 
 
-def dilation_force(energies: Num[Array, "b m"], dilations: Num[Array, "b m"]) -> Float[Array, "b"]:
+def pulay_term(energies: Num[Array, "b m"], dilations: Num[Array, "b m"]) -> Float[Array, "b"]:
     """2 Re Cov(E_loc, D) among the electrons of each configuration of protons (hartree): what dE / d ln edge of the
     variational energy has beside -(2 K + V), and 0 for an eigenstate (Pulay, Mol. Phys. 17, 197 (1969))."""
     energies, dilations = (values - values.mean(axis=1, keepdims=True) for values in (energies, dilations))

@@ -20,17 +20,17 @@ from jovium.base.files import write_json
 from jovium.base.statistics import Estimate
 from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.wave_function import WaveFunction
-from jovium.free_energy.estimate import dilation_force, dilation_scores, local_energies
-from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.estimate import dilation_scores, local_energies, pulay_term
+from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.step import State, twists_of
 from jovium.free_energy.surface import Surface
 from jovium.free_energy.training import trained, with_parameters_of
-from jovium.free_energy.walkers import Walkers, electrons_moved, electrons_near
+from jovium.free_energy.walkers import Walkers, electrons_near, sample_electrons
 from jovium.observe.control_variates import controlled_mean
 from jovium.observe.reweighting import effective_samples, normalised_weights
-from jovium.protons.rejection import Kept, check_share, kept
+from jovium.protons.rejection import RejectionSamples, check_accept_fraction, kept
 
 MEASURED, ASKED = "measure.json", "kept_asked"
 
@@ -51,7 +51,7 @@ STRAIN = 0.005
 
 
 @dataclass(frozen=True)
-class MeasuredHydrogen:
+class FreeEnergyMeasurement:
     """Per atom: F, the same without what the flow is wrong by (reweighted, None where few samples carry its weight), E
     (hartree), S (k_B); P (hartree / bohr^3); virial: P without what a wave function that is no eigenstate adds;
     parts of E (hartree): K and V_pp, V_ep, V_ee of the electrons. effective_samples: of the weights, of
@@ -70,7 +70,7 @@ class MeasuredHydrogen:
     n_samples: int
     noise: float
     kept: float
-    recipe: HydrogenRecipe
+    recipe: FreeEnergySettings
 
     def record(self) -> dict[str, Any]:
         """Figures with their units in the names."""
@@ -110,21 +110,21 @@ def measure_run(
     seed: int,
     watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
     share: float = 1.0,
-) -> MeasuredHydrogen:
+) -> FreeEnergyMeasurement:
     """Measure a run directory with so many batches, as large as it trains with, of fresh protons, and so many looks at
     their electrons; writes measure.json. All twists have the same protons: what is weighed is E(R) averaged over them.
     share: of the flow's configurations, those that the fitted surface likes best (`jovium.protons.rejection`). Raises
     InputError for no batch, one look or a share that is none."""
     if n_batches < 1 or n_looks < 2:
         raise InputError(f"{n_batches} batches, {n_looks} looks", "one batch, two looks or more", "take 8 and 32")
-    check_share(share)
+    check_accept_fraction(share)
     recipe, state = _to_measure(folder)
     per_batch = recipe.configurations // recipe.twists**3
     n_samples = n_batches * per_batch
     if n_samples < FEWEST:
         raise InputError(f"{n_samples} configurations of protons", f"{FEWEST} or more", "take more --batches")
     place, key = jax.random.split(jax.random.fold_in(jax.random.key(seed), 7))
-    potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
+    potential = CoulombPotential.of(recipe.space, 2 * recipe.n)
     program = eqx.filter_jit(lambda state, protons, key: _looks(recipe, potential, state, n_looks, protons, key))
     with jax.enable_x64(recipe.in_double_precision):
         protons = _kept(recipe, state, (1 + MANY) * n_samples, share, place)
@@ -138,13 +138,13 @@ def measure_run(
     return found
 
 
-def _to_measure(folder: Path) -> tuple[HydrogenRecipe, State]:
+def _to_measure(folder: Path) -> tuple[FreeEnergySettings, State]:
     """A run whose flow takes twice its steps: an answer is integrated better than a lesson."""
     recipe, state = trained(folder)
     return recipe, state._replace(flow=state.flow.with_steps(2 * state.flow.n_steps))
 
 
-def _kept(recipe: HydrogenRecipe, state: State, n: int, share: float, key: jax.Array) -> Kept:
+def _kept(recipe: FreeEnergySettings, state: State, n: int, share: float, key: jax.Array) -> RejectionSamples:
     """n configurations of protons, a share of the flow's kept by the fitted surface."""
     return kept(state.flow, eqx.Partial(_beta_energy, state.surface, recipe.state.temperature), key, n, share)
 
@@ -153,7 +153,7 @@ def _beta_energy(surface: Surface, kT: float, protons: Float[Array, "n 3"]) -> F
     return surface(protons) / kT
 
 
-def drawn_structures(
+def sample_structures(
     folder: Path, n: int, seed: int, share: float = 1.0
 ) -> tuple[list[Structure], Float[np.ndarray, "n"]]:
     """n independent configurations of protons of a run, and ln p of each; share as in `measure_run`. Raises InputError
@@ -172,11 +172,13 @@ def write_samples(folder: Path, path: Path, n: int, seed: int, share: float = 1.
     InputError for none."""
     from jovium.formats.structures import write_structures
 
-    structures, log_densities = drawn_structures(folder, n, seed, share)
+    structures, log_densities = sample_structures(folder, n, seed, share)
     write_structures(path, structures, [{"log_density": float(value)} for value in log_densities])
 
 
-def summary(recipe: HydrogenRecipe, protons: Kept, found: dict[str, np.ndarray]) -> MeasuredHydrogen:
+def summary(
+    recipe: FreeEnergySettings, protons: RejectionSamples, found: dict[str, np.ndarray]
+) -> FreeEnergyMeasurement:
     """Figures from all protons, and from what the first of them, which have electrons, gave."""
     state, n, n_samples = recipe.state, recipe.n, len(found["energy"])
     surface = state.temperature * protons.beta_energy
@@ -192,7 +194,7 @@ def summary(recipe: HydrogenRecipe, protons: Kept, found: dict[str, np.ndarray])
     def with_share(figure: Estimate, unit: float) -> Estimate:
         return replace(figure, error=float(np.hypot(figure.error, unit * log_share.error / n)))
 
-    return MeasuredHydrogen(
+    return FreeEnergyMeasurement(
         with_share(state.free_energy(works), state.temperature),
         with_share(reweighted, state.temperature) if effective >= FEW else None,
         state.energy(found["energy"]),
@@ -242,7 +244,7 @@ def _log_mean(logarithms: Float[np.ndarray, "s"]) -> float:
     return float(np.logaddexp.reduce(logarithms) - np.log(len(logarithms)))
 
 
-def strained(recipe: HydrogenRecipe, psi: WaveFunction, strain: float) -> tuple[WaveFunction, WaveFunction]:
+def strained(recipe: FreeEnergySettings, psi: WaveFunction, strain: float) -> tuple[WaveFunction, WaveFunction]:
     """The wave function, with the same parameters, in cells whose edges are shorter and longer by a share."""
     cells = [replace(recipe, rs=recipe.rs * (1 + sign * strain)) for sign in (-1, 1)]
     one, other = (with_parameters_of(cell.wave_function(), psi, "the run") for cell in cells)
@@ -250,8 +252,8 @@ def strained(recipe: HydrogenRecipe, psi: WaveFunction, strain: float) -> tuple[
 
 
 def _looks(
-    recipe: HydrogenRecipe,
-    potential: HydrogenPotential,
+    recipe: FreeEnergySettings,
+    potential: CoulombPotential,
     state: State,
     n_looks: int,
     protons: Float[Array, "c n 3"],
@@ -266,13 +268,13 @@ def _looks(
     electrons = electrons_near(protons, recipe.electrons, place)
     protons, electrons = (jnp.repeat(x, n_twists, axis=0) for x in (protons, electrons))
     walkers = state.walkers._replace(protons=protons, electrons=electrons)
-    walkers = electrons_moved(state.psi, walkers, twists, SWEEPS, first, False)
+    walkers = sample_electrons(state.psi, walkers, twists, SWEEPS, first, False)
 
     def look(walkers: Walkers, key: jax.Array) -> tuple[Walkers, Any]:
-        walkers = electrons_moved(state.psi, walkers, twists, APART, key, False)
+        walkers = sample_electrons(state.psi, walkers, twists, APART, key, False)
         local = local_energies(state.psi, potential, walkers, twists)
         dilations = dilation_scores(smaller, larger, STRAIN, walkers, twists)
-        force = dilation_force(local.total, dilations)
+        force = pulay_term(local.total, dilations)
         return walkers, (jax.tree.map(lambda part: part.real, local), force)
 
     walkers, (local, forces) = jax.lax.scan(look, walkers, jax.random.split(later, n_looks))

@@ -6,14 +6,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.space import Space
 from jovium.base.units import DEUTERON_MASS, PROTON_MASS, kelvin_to_hartree
 from jovium.electrons.wave_function import WaveFunction, needs_double_precision
-from jovium.free_energy.thermodynamics import HydrogenState
+from jovium.free_energy.thermodynamics import ThermodynamicState
 from jovium.protons.flow import Flow
-from jovium.protons.learning import CHUNK
+from jovium.protons.losses import CHUNK
 from jovium.protons.systems import fluid_flow
 
 MASSES = {"H": PROTON_MASS, "D": DEUTERON_MASS}
@@ -21,7 +21,7 @@ MASSES = {"H": PROTON_MASS, "D": DEUTERON_MASS}
 
 
 @dataclass(frozen=True)
-class HydrogenRecipe:
+class FreeEnergySettings:
     """How F of n atoms at rs (bohr) and a temperature is lowered. twists: per reciprocal vector. steps, of which the
     first `waiting` change the wave function alone. configurations of protons per step, each with `electrons`
     configurations of electrons that make `sweeps` moves; stride: of the starts of the flow (bohr).
@@ -104,9 +104,9 @@ class HydrogenRecipe:
         return Cell(np.eye(3) * self.rs * (4 * np.pi * self.n / 3) ** (1 / 3))
 
     @property
-    def space(self) -> Space:
+    def space(self) -> Box:
         """The cell as the wave function sees it."""
-        return Space.periodic(self.cell, 0.0)
+        return Box.periodic(self.cell, 0.0)
 
     @property
     def in_double_precision(self) -> bool:
@@ -114,9 +114,9 @@ class HydrogenRecipe:
         return needs_double_precision(self.space, self.n)
 
     @property
-    def state(self) -> HydrogenState:
+    def state(self) -> ThermodynamicState:
         """What is weighed."""
-        return HydrogenState(self.n, self.cell.volume, kelvin_to_hartree(self.kelvin), MASSES[self.isotope])
+        return ThermodynamicState(self.n, self.cell.volume, kelvin_to_hartree(self.kelvin), MASSES[self.isotope])
 
     def flow(self) -> Flow:
         """Protons before training: anywhere in the cell."""
@@ -136,6 +136,6 @@ class HydrogenRecipe:
         )
 
     @classmethod
-    def of_dict(cls, values: dict[str, Any]) -> "HydrogenRecipe":
+    def of_dict(cls, values: dict[str, Any]) -> "FreeEnergySettings":
         """The recipe that `asdict` made a dictionary of."""
         return cls(**values)

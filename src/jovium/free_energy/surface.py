@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.space import Space
 from jovium.coulomb.ewald import Ewald
 from jovium.electrons.local_energy import clipped
 from jovium.protons.base_density import BaseDensity
@@ -42,7 +42,7 @@ class Surface(eqx.Module):
     differences and distances smooth on the torus. gram, moment: means of f f^T and f E, f with one more column for
     every kind of twist: what it adds to the energies of all protons is not theirs."""
 
-    space: Space = eqx.field(static=True)
+    space: Box = eqx.field(static=True)
     middle: Float[Array, "q"]
     scale: Float[Array, "q"]
     gram: Float[Array, "p p"]
@@ -50,12 +50,12 @@ class Surface(eqx.Module):
     coefficients: Float[Array, "p"]
 
     @classmethod
-    def of(cls, space: Space, base: BaseDensity, n_kinds: int, key: PRNGKeyArray) -> "Surface":
+    def of(cls, space: Box, base: BaseDensity, n_kinds: int, key: PRNGKeyArray) -> "Surface":
         """V_pp alone, of energies at so many kinds of twists; features are measured from their mean in the base
         density, by their standard deviation."""
         protons = jax.vmap(base.sample)(jax.random.split(key, 512))
         cell = Cell(np.array(space.vectors))
-        space = Space.periodic(cell, SHORTEST / (cell.volume / protons.shape[1]) ** (1 / 3))
+        space = Box.periodic(cell, SHORTEST / (cell.volume / protons.shape[1]) ** (1 / 3))
         found = jax.vmap(lambda x: _described(space, x))(protons)
         size = 1 + found.shape[1] + n_kinds
         zeros = jnp.zeros(size, found.dtype)
@@ -98,8 +98,8 @@ class Surface(eqx.Module):
         return jnp.append(jnp.ones(1), (_described(self.space, protons) - self.middle) / self.scale)
 
 
-def _described(space: Space, protons: Float[Array, "n 3"]) -> Float[Array, "q"]:
-    between, squares = space.smooth_between(protons, protons)
+def _described(space: Box, protons: Float[Array, "n 3"]) -> Float[Array, "q"]:
+    between, squares = space.periodic_displacements(protons, protons)
     others = 1 - jnp.eye(len(protons), dtype=protons.dtype)
     distances = jnp.sqrt(squares + 1 - others)
 

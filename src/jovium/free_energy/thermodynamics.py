@@ -17,7 +17,7 @@ def plain_mean(values: Float[np.ndarray, "s"]) -> Estimate:
 
 
 @dataclass(frozen=True)
-class HydrogenState:
+class ThermodynamicState:
     """n atoms in a volume (bohr^3) at a temperature (kT, hartree), nuclei of a mass (electron masses); mean: how the
     mean of one figure per configuration of protons is found, and its error."""
 
@@ -51,7 +51,7 @@ class HydrogenState:
         forces: Float[np.ndarray, "s"] | float = 0.0,
     ) -> Estimate:
         """P (hartree / bohr^3): the virial of electrons and potential, and n kT / volume of the nuclei. With the
-        `forces` of a wave function that is no eigenstate (`dilation_force`, hartree) it is -dF/dV of the F that this
+        `forces` of a wave function that is no eigenstate (`pulay_term`, hartree) it is -dF/dV of the F that this
         wave function has; without, it errs by the square root of what F errs by."""
         virial = virial_pressure(self.mean(energies + kinetic - forces), self.volume)
         return replace(virial, value=virial.value + self.n * self.temperature / self.volume)

@@ -20,18 +20,18 @@ from jaxtyping import Array, Float
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, sole_writer
 from jovium.base.statistics import Estimate, autocorrelation_time
-from jovium.coulomb.hydrogen import HydrogenPotential
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy.estimate import local_energies
-from jovium.free_energy.settings import HydrogenRecipe
+from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.step import State, first_state, initial_state, integration_errors, learned, twists_of
 from jovium.free_energy.walkers import (
     drawn,
-    electrons_moved,
-    protons_moved,
+    move_protons,
+    sample_electrons,
 )
 from jovium.protons.flow import Flow
-from jovium.protons.learning import CHUNK
+from jovium.protons.losses import CHUNK
 from jovium.training import checkpoint
 from jovium.training.devices import all_devices, compiled, everywhere, writes
 from jovium.training.loop import WatchedTraining
@@ -75,7 +75,7 @@ class Progress:
     note: str = ""
 
 
-def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Progress]:
+def train(folder: Path, recipe: FreeEnergySettings, every: int = 20) -> Iterator[Progress]:
     """Train in a run directory or continue there; a report, and a save, per `every` steps. Raises InputError when the
     folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
     again."""
@@ -90,7 +90,7 @@ def train(folder: Path, recipe: HydrogenRecipe, every: int = 20) -> Iterator[Pro
         yield from _Run(folder, recipe).until_done(every)
 
 
-def cost(recipe: HydrogenRecipe) -> dict[str, Any]:
+def cost(recipe: FreeEnergySettings) -> dict[str, Any]:
     """What training will take: parameters of both models, memory of the scores of the wave function (MB), and seconds
     of a step and of all of them, measured on a step of few configurations."""
     n_twists = recipe.twists**3
@@ -116,19 +116,19 @@ def cost(recipe: HydrogenRecipe) -> dict[str, Any]:
     }
 
 
-def trained(folder: Path) -> tuple[HydrogenRecipe, State]:
+def trained(folder: Path) -> tuple[FreeEnergySettings, State]:
     """The recipe and the state of a run directory. Raises InputError when there is none."""
     recipe = read_recipe(folder)
     with jax.enable_x64(recipe.in_double_precision):
         return recipe, checkpoint.load(folder / STATE, _form(folder, recipe))
 
 
-def read_recipe(folder: Path) -> HydrogenRecipe:
+def read_recipe(folder: Path) -> FreeEnergySettings:
     """What a run directory trains. Raises InputError when it is none."""
-    return read_config(folder, HydrogenRecipe.of_dict, "free-energy run")
+    return read_config(folder, FreeEnergySettings.of_dict, "free-energy run")
 
 
-def _form(folder: Path, recipe: HydrogenRecipe) -> State:
+def _form(folder: Path, recipe: FreeEnergySettings) -> State:
     form = eqx.filter_eval_shape(initial_state, recipe)
     steps = checkpoint.read_facts(folder / STATE).get(STEPS_KEPT, recipe.integration_steps)
     return form._replace(flow=form.flow.with_steps(steps))
@@ -139,16 +139,16 @@ class _Run(WatchedTraining):
 
     jump, spread, unit = 0.05, 5e-3, "Ha per atom"
 
-    def __init__(self, folder: Path, recipe: HydrogenRecipe):
+    def __init__(self, folder: Path, recipe: FreeEnergySettings):
         super().__init__(folder, recipe)
-        potential = HydrogenPotential.of(recipe.space, 2 * recipe.n)
+        potential = CoulombPotential.of(recipe.space, 2 * recipe.n)
         twists = twists_of(recipe, recipe.configurations)
         # The parts of a step, compiled one by one: the first state and the lag are made of the same ones.
         self._protons = compiled(
-            lambda state, key: protons_moved(state.flow, state.psi, state.walkers, recipe.stride, key)
+            lambda state, key: move_protons(state.flow, state.psi, state.walkers, recipe.stride, key)
         )
         self._electrons = compiled(
-            lambda psi, walkers, key: electrons_moved(psi, walkers, twists, recipe.sweeps, key, True)
+            lambda psi, walkers, key: sample_electrons(psi, walkers, twists, recipe.sweeps, key, True)
         )
         self._energies = compiled(lambda psi, walkers: local_energies(psi, potential, walkers, twists))
         self._integration = compiled(integration_errors)

@@ -40,7 +40,7 @@ def grid_of_twists(vectors: tuple[tuple[float, ...], ...], n: int) -> Float[np.n
     return fractional @ (2 * np.pi * np.linalg.inv(np.array(vectors)).T)
 
 
-def kinds_of_twists(twists: Float[np.ndarray, "b 3"]) -> Float[np.ndarray, "b k"]:
+def twist_shells(twists: Float[np.ndarray, "b 3"]) -> Float[np.ndarray, "b k"]:
     """1 for the length that a twist has, 0 for all others: in a cube twists of one length are mostly alike."""
     lengths = np.round(np.linalg.norm(twists, axis=1), 6)
     return (lengths[:, None] == np.unique(lengths)).astype(float)
@@ -72,7 +72,7 @@ def carried(flow: Flow, starts: Float[Array, "b n 3"]) -> tuple[Float[Array, "b 
     return mapped(one, starts, 64)
 
 
-def protons_moved(flow: Flow, psi: WaveFunction, walkers: Walkers, stride: float, key: PRNGKeyArray) -> Walkers:
+def move_protons(flow: Flow, psi: WaveFunction, walkers: Walkers, stride: float, key: PRNGKeyArray) -> Walkers:
     """The starts after one step of their walk (bohr) and the protons of the flow as it is now; electrons ride along."""
     starts = walkers.starts + stride * jax.random.normal(key, walkers.starts.shape)
     protons, log_density = carried(flow, starts)
@@ -87,7 +87,7 @@ def protons_moved(flow: Flow, psi: WaveFunction, walkers: Walkers, stride: float
     return walkers._replace(starts=starts - back, protons=protons - back, log_density=log_density, electrons=electrons)
 
 
-def electrons_moved(
+def sample_electrons(
     psi: WaveFunction, walkers: Walkers, twists: Float[Array, "b 3"], n_sweeps: int, key: PRNGKeyArray, tune: bool
 ) -> Walkers:
     """Electrons after so many moves of all of them at once, protons where they are."""

@@ -13,7 +13,7 @@ from jovium.base.structure import Structure
 from jovium.labels.file import Labels, split_conflicts
 from jovium.labels.packed import packed_files, read_records
 from jovium.labels.record import SPLIT, Record, record_sha256, structure_sha256, text, total_pressure
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 
 ELECTRONS = 1e-3
 """Largest difference of the integrated density from the number of atoms."""
@@ -165,7 +165,7 @@ def _problems(record: Record, attributes: dict[str, Any]) -> Iterator[str]:
 def _expected_mesh(attributes: dict[str, Any], cell: Cell) -> tuple[int, ...]:
     if "k_mesh" in attributes:
         return tuple(attributes["k_mesh"])
-    return Protocol(k_spacing=attributes["k_spacing_per_bohr"]).mesh(cell)
+    return KohnShamSettings(k_spacing=attributes["k_spacing_per_bohr"]).mesh(cell)
 
 
 def _label_problems(record: Record, attributes: dict[str, Any], structure: Structure) -> Iterator[str]:

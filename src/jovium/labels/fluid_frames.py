@@ -1,4 +1,4 @@
-"""From trajectories to the frames that are labelled: equilibrium, decorrelated, each with its split."""
+"""From trajectories to the frames that are labelled: equilibrium, decorrelate, each with its split."""
 
 import csv
 import lzma
@@ -117,7 +117,7 @@ def summary(run: PlannedRun, fluid: Trajectory) -> Summary:
         run,
         len(fluid.steps),
         fluid.start,
-        len(fluid.decorrelated()),
+        len(fluid.decorrelate()),
         fluid.mean(fluid.pressure),
         fluid.mean(fluid.kinetic_temperature),
         fluid.mean(fluid.energy),
@@ -142,7 +142,7 @@ def write_frames(pairs: list[tuple[PlannedRun, Trajectory]], path: Path) -> int:
     lines: list[str] = []
     n = 0
     for run, fluid in pairs:
-        for index in fluid.decorrelated():
+        for index in fluid.decorrelate():
             facts = {
                 "split": run.split,
                 "group": run.name,

@@ -16,7 +16,7 @@ from jovium.base.errors import EngineError, InputError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
 
 ELF_SCALE = 65535
@@ -64,7 +64,7 @@ class LabelProtocol:
     (bohr). Raises InputError for a spacing at which the stored density would no longer integrate to the electrons.
     """
 
-    protocol: Protocol
+    protocol: KohnShamSettings
     engine: str
     spacing: float = DEFAULT_SPACING
 

@@ -54,12 +54,12 @@ def bounded(direction: Float[Array, "p"], scores: Float[Array, "b p"], largest: 
     return direction * jnp.minimum(1.0, largest / (length + 1e-12))
 
 
-def flattened(tree: Any) -> Float[Array, "p"]:
+def flatten(tree: Any) -> Float[Array, "p"]:
     """All arrays of a tree in one row."""
     return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])
 
 
-def unflattened(like: Any, row: Float[Array, "p"]) -> Any:
+def unflatten(like: Any, row: Float[Array, "p"]) -> Any:
     """A row in the form of a tree of arrays."""
     leaves, form = jax.tree.flatten(like)
     parts, start = [], 0

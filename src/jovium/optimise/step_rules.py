@@ -11,10 +11,10 @@ from jaxtyping import Array, Float
 
 from jovium.optimise.natural_gradient import (
     bounded,
-    flattened,
+    flatten,
     natural_direction,
     sample_space_direction,
-    unflattened,
+    unflatten,
 )
 
 
@@ -81,16 +81,16 @@ class Natural:
 
     def start(self, model: Any) -> Any:
         """No last direction."""
-        return jnp.zeros_like(flattened(eqx.filter(model, eqx.is_inexact_array)))
+        return jnp.zeros_like(flatten(eqx.filter(model, eqx.is_inexact_array)))
 
     def step(
         self, model: Any, state: Any, gradient: Any, scores: Float[Array, "b p"] | None, strength: Float[Array, ""]
     ) -> tuple[Any, Any]:
         """One step against the natural gradient."""
         assert scores is not None
-        direction = natural_direction(scores, flattened(gradient), self.damping, self.keep * state)
+        direction = natural_direction(scores, flatten(gradient), self.damping, self.keep * state)
         row = strength * bounded(self.rate * direction, scores, self.largest)
-        return eqx.apply_updates(model, _scaled(unflattened(gradient, row), -1.0)), direction
+        return eqx.apply_updates(model, _scaled(unflatten(gradient, row), -1.0)), direction
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class NaturalEnergy:
         direction = sample_space_direction(scores, residuals, self.damping, self.keep * last)
         row = bounded(strength * self.rate * direction, scores, self.largest)
         arrays = eqx.filter(model, eqx.is_inexact_array)
-        return eqx.apply_updates(model, _scaled(unflattened(arrays, row), -1.0)), direction
+        return eqx.apply_updates(model, _scaled(unflatten(arrays, row), -1.0)), direction
 
 
 def _scaled(tree: Any, factor: Any) -> Any:

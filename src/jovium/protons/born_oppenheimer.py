@@ -21,7 +21,7 @@ from jovium.base.errors import EngineError, InputError, StructureError
 from jovium.base.structure import Structure
 from jovium.base.units import kelvin_to_hartree
 from jovium.reference.engine import Engine, open_engine
-from jovium.reference.protocol import CHEAP, Protocol
+from jovium.reference.kohn_sham import CHEAP, KohnShamSettings
 
 ATOM = -0.5
 """Zero of energies, hartree per atom: an atom apart. Without it single precision would lose the last digits."""
@@ -41,7 +41,7 @@ class BornOppenheimer:
         kelvin: float,
         *,
         workers: int = 1,
-        protocol: Protocol = CHEAP,
+        protocol: KohnShamSettings = CHEAP,
         engine: Callable[[], Engine] = open_engine,
     ):
         if n_particles < 1 or n_particles % 2 or not (np.isfinite([rs, kelvin]).all() and rs > 0 and kelvin > 0):

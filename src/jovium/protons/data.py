@@ -9,10 +9,10 @@ from jaxtyping import Array, Float
 
 from jovium.base.errors import InputError
 from jovium.base.files import replacing
+from jovium.protons.assignment import shortest_displacements
 from jovium.protons.flow import Flow
-from jovium.protons.learning import ByMatching
-from jovium.protons.pairing import shortest_displacements
-from jovium.protons.settings import Recipe
+from jovium.protons.losses import FlowMatching
+from jovium.protons.settings import ProtonSettings
 from jovium.protons.systems import initial_flow
 from jovium.protons.targets import Target
 from jovium.sampling.hamiltonian import trajectories
@@ -21,20 +21,20 @@ from jovium.sampling.metropolis import started
 DATA = "data.npz"
 
 
-def matching_lesson(
-    flow: Flow, configurations: Float[np.ndarray, "m n d"], target: Target, recipe: Recipe
-) -> ByMatching:
+def flow_matching_loss(
+    flow: Flow, configurations: Float[np.ndarray, "m n d"], target: Target, recipe: ProtonSettings
+) -> FlowMatching:
     """Pairs of starts and data between which little is travelled."""
     starts = np.asarray(
         jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(recipe.seed + 2), len(configurations)))
     )
     if target.n_particles == 1:
-        return ByMatching(starts, configurations - starts, 2 * recipe.batch)
+        return FlowMatching(starts, configurations - starts, 2 * recipe.batch)
     moves = [shortest_displacements(start, end, target.cell) for start, end in zip(starts, configurations, strict=True)]
-    return ByMatching(starts, np.array(moves), 2 * recipe.batch)
+    return FlowMatching(starts, np.array(moves), 2 * recipe.batch)
 
 
-def learning_data(folder: Path, recipe: Recipe, target: Target) -> Float[np.ndarray, "m n d"]:
+def training_data(folder: Path, recipe: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"]:
     """Configurations (bohr) to learn from: those of the run, else of a file, else sampled by Hamiltonian Monte
     Carlo."""
     path = folder / DATA
@@ -67,7 +67,7 @@ def read_configurations(path: Path, target: Target) -> Float[np.ndarray, "m n 3"
     return np.array([structure.positions for structure in structures])
 
 
-def sampled(recipe: Recipe, target: Target) -> Float[np.ndarray, "m n d"]:
+def sampled(recipe: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"]:
     """Equilibrium configurations: chains from the base density, Hamiltonian Monte Carlo, every second trajectory.
     Raises InputError for hydrogen, whose energies are too dear for that."""
     if recipe.system.name == "hydrogen":

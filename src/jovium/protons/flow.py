@@ -1,7 +1,7 @@
 """A normalizing flow: a known density carried along by a velocity field. Exact densities, independent samples.
 
 x(1) = x(0) + int v dt, ln p(x(1)) = ln p_0(x(0)) - int div v dt, integrated in a fixed number of Runge-Kutta steps of
-fifth order. `jovium.protons.learning.integration_error` says what these steps cost: a model trained on F would
+fifth order. `jovium.protons.losses.integration_error` says what these steps cost: a model trained on F would
 otherwise learn to lower it by being integrated badly."""
 
 from collections.abc import Callable

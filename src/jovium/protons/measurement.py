@@ -138,7 +138,7 @@ def measured(found: Drawn, target: Target, flow: Flow, n_bins: int = 40) -> Meas
     )
 
 
-def annealed_work(
+def annealing_work(
     flow: Flow,
     target: Target,
     found: Drawn,
@@ -191,7 +191,7 @@ def measure_run(
     found = measured(samples_of_run, target, flow)
     if n_stages:
         few = Drawn(*(column[:n_annealed] for column in vars(samples_of_run).values()))
-        work = annealed_work(flow, target, few, n_stages, seed, watched)
+        work = annealing_work(flow, target, few, n_stages, seed, watched)
         found = replace(found, annealed=free_energy(work, offset_of(target, flow)))
     write_json(folder / "measure.json", {"system": recipe.system.__dict__, "seed": seed, **found.record()})
     if found.pairs and found.model_pairs:

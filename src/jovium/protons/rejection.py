@@ -21,7 +21,7 @@ from scipy.optimize import brentq
 from jovium.base.errors import InputError
 from jovium.base.statistics import Estimate
 from jovium.protons.flow import Flow, samples
-from jovium.protons.learning import CHUNK
+from jovium.protons.losses import CHUNK
 from jovium.training.devices import mapped
 
 PROPOSALS = 2048
@@ -37,7 +37,7 @@ SMALLEST_SHARE = 0.01
 BetaEnergy = Callable[[Float[Array, "n d"]], Float[Array, ""]]
 
 
-class Kept(NamedTuple):
+class RejectionSamples(NamedTuple):
     """Independent configurations (bohr), ln p' and beta U of each, and ln Z."""
 
     positions: Float[np.ndarray, "m n d"]
@@ -46,15 +46,15 @@ class Kept(NamedTuple):
     log_share: Estimate
 
 
-def kept(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, m: int, share: float) -> Kept:
+def kept(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, m: int, share: float) -> RejectionSamples:
     """m configurations, c such that about this share of those of the flow is kept; 1 keeps all. Every call finds its
     own c. Raises InputError for a share that cannot be."""
-    check_share(share)
+    check_accept_fraction(share)
     if share == 1:
-        return Kept(*_proposed(flow, beta_energy, key, m), Estimate(0.0, 0.0, m))
+        return RejectionSamples(*_proposed(flow, beta_energy, key, m), Estimate(0.0, 0.0, m))
     key, pilot = jax.random.split(key)
     pilots = _proposed(flow, beta_energy, pilot, PROPOSALS)
-    level = level_of(pilots.log_density + pilots.beta_energy, share)
+    level = threshold(pilots.log_density + pilots.beta_energy, share)
     rounds = math.ceil(SPARE * m / (share * PROPOSALS))
     found, shares = [], []
     while sum(len(group.positions) for group in found) < m or len(shares) < rounds:
@@ -66,7 +66,7 @@ def kept(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, m: int, share: 
         shares.append(share_of_each)
     log_share = _log_mean(np.concatenate(shares[:rounds]))
     group = _Group(*(np.concatenate(part)[:m] for part in zip(*found, strict=True)))
-    return Kept(group.positions, group.log_density - log_share.value, group.beta_energy, log_share)
+    return RejectionSamples(group.positions, group.log_density - log_share.value, group.beta_energy, log_share)
 
 
 class _Group(NamedTuple):
@@ -83,7 +83,7 @@ def _kept_of_one_call(
     """What is kept, with ln p a, and a of all."""
     place, chance = jax.random.split(key)
     group = _proposed(flow, beta_energy, place, PROPOSALS)
-    logarithms = log_shares(group.log_density + group.beta_energy, level)
+    logarithms = log_acceptance(group.log_density + group.beta_energy, level)
     chosen = np.asarray(jax.random.uniform(chance, (PROPOSALS,))) < np.exp(logarithms)
     group = group._replace(log_density=group.log_density + logarithms)
     return _Group(*(part[chosen] for part in group)), np.exp(logarithms)
@@ -104,18 +104,18 @@ def _program(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, number: int
     return found.positions, found.log_density, mapped(beta_energy, found.positions, CHUNK)
 
 
-def check_share(share: float) -> None:
+def check_accept_fraction(share: float) -> None:
     """Raises InputError for a share that cannot be kept."""
     if not SMALLEST_SHARE <= share <= 1:
         raise InputError(f"a share of {share} kept", f"a number from {SMALLEST_SHARE} to 1", "take 0.2")
 
 
-def log_shares(works: Float[np.ndarray, "m"], level: float) -> Float[np.ndarray, "m"]:
+def log_acceptance(works: Float[np.ndarray, "m"], level: float) -> Float[np.ndarray, "m"]:
     """ln a of works; a work that is no number is kept nowhere."""
     return np.minimum(0.0, level - np.where(np.isnan(works), np.inf, works))
 
 
-def level_of(works: Float[np.ndarray, "m"], share: float) -> float:
+def threshold(works: Float[np.ndarray, "m"], share: float) -> float:
     """The c at which a share of the flow is kept. Raises InputError where not even that share has a finite work."""
     finite = works[np.isfinite(works)]
     if len(finite) < share * len(works):
@@ -126,7 +126,7 @@ def level_of(works: Float[np.ndarray, "m"], share: float) -> float:
         )
 
     def excess(level: float) -> float:
-        return float(np.exp(log_shares(finite, level)).sum() / len(works)) - share
+        return float(np.exp(log_acceptance(finite, level)).sum() / len(works)) - share
 
     if excess(finite.max()) <= 0:
         return float(finite.max())

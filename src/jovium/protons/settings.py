@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jovium.base.errors import InputError
-from jovium.protons.systems import SystemChoice
+from jovium.protons.systems import ProtonSystemSettings
 
 LESSONS = ("matching", "likelihood", "energy", "scores")
 """In the order they are given: two from data, two from the Hamiltonian (pathwise, and by scores of energies alone)."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ProtonSettings:
     """How a density is trained. matching, likelihood, energy, scores: steps of each lesson, in this order. rate: of a
     step, falling to zero along a cosine within each lesson, and halved by every return to a good state. n_steps: of
     Runge and Kutta. n_times, n_radial, n_channels: size of the velocity; torus: that of a torus. n_chains,
@@ -19,7 +19,7 @@ class Recipe:
     unless the file `data` (extxyz) gives them. start: a run to begin with, of the same system, with as many
     radial functions and times, and no more channels."""
 
-    system: SystemChoice = field(default_factory=SystemChoice)
+    system: ProtonSystemSettings = field(default_factory=ProtonSystemSettings)
     matching: int = 1000
     likelihood: int = 0
     energy: int = 300
@@ -70,6 +70,6 @@ class Recipe:
         raise IndexError(step)
 
     @classmethod
-    def of_dict(cls, values: dict[str, Any]) -> "Recipe":
+    def of_dict(cls, values: dict[str, Any]) -> "ProtonSettings":
         """The recipe that `asdict` made a dictionary of."""
-        return cls(**{**values, "system": SystemChoice(**values["system"])})
+        return cls(**{**values, "system": ProtonSystemSettings(**values["system"])})

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.space import Space
 from jovium.protons.base_density import BaseDensity, GaussianCloud, GaussianPoint, Lattice, UniformTorus
 from jovium.protons.born_oppenheimer import BornOppenheimer
 from jovium.protons.flow import Flow
@@ -37,7 +37,7 @@ LATTICES = {
 
 
 @dataclass(frozen=True)
-class SystemChoice:
+class ProtonSystemSettings:
     """What to model. name: see NAMES. n: particles. coupling, screening: of charges. density, temperature: of
     Lennard-Jones fluids. rs (bohr), kelvin: of hydrogen. side: of the double well. crystal: "" for a fluid, or the
     lattice its particles stay near."""
@@ -96,7 +96,7 @@ def lattice_sites(lattice: str, n: int, cell: Cell) -> Float[np.ndarray, "n 3"]:
     return ((corners + motif).reshape(-1, 3) / edge) @ cell.vectors
 
 
-def initial_flow(choice: SystemChoice, target: Target, form: dict[str, Any], n_steps: int, seed: int) -> Flow:
+def initial_flow(choice: ProtonSystemSettings, target: Target, form: dict[str, Any], n_steps: int, seed: int) -> Flow:
     """A flow that is the base density: form: sizes of the velocity (n_times, n_radial, n_channels), and whether it is
     one of a torus. Raises InputError for a torus without a cell."""
     key = jax.random.key(seed)
@@ -108,7 +108,7 @@ def initial_flow(choice: SystemChoice, target: Target, form: dict[str, Any], n_s
         raise InputError(f"a torus for {choice.name}", "a system in a cell", "leave --torus out")
     if choice.name == "double-well":
         return Flow(base, PointVelocity.of(2, scale=1.5, key=key), n_steps)
-    space = Space.open(*{"dw4": (2, 9.0), "lj13": (3, 5.0)}[choice.name])
+    space = Box.open(*{"dw4": (2, 9.0), "lj13": (3, 5.0)}[choice.name])
     return Flow(base, PairVelocity.of(space, key=key, **sizes), n_steps)
 
 
@@ -120,10 +120,10 @@ def fluid_flow(cell: Cell, n: int, form: dict[str, Any], n_steps: int, seed: int
 def _periodic_velocity(cell: Cell, n: int, form: dict[str, Any], key: PRNGKeyArray) -> PairVelocity:
     sizes = dict(form)
     kind = TorusVelocity if sizes.pop("torus", False) else PairVelocity
-    return kind.of(Space.periodic(cell, _largest_wave(cell, n)), key=key, **sizes)
+    return kind.of(Box.periodic(cell, _largest_wave(cell, n)), key=key, **sizes)
 
 
-def form_of(choice: SystemChoice, target: Target, form: dict[str, Any], n_steps: int) -> Flow:
+def form_of(choice: ProtonSystemSettings, target: Target, form: dict[str, Any], n_steps: int) -> Flow:
     """Names, shapes and types of such a flow, to load one into."""
     return eqx.filter_eval_shape(initial_flow, choice, target, form, n_steps, 0)
 
@@ -134,7 +134,7 @@ def _largest_wave(cell: Cell, n: int) -> float:
     return max(7.3 / (cell.volume / n) ** (1 / 3), 3.01 * float(longest))
 
 
-def _base(choice: SystemChoice, target: Target) -> BaseDensity:
+def _base(choice: ProtonSystemSettings, target: Target) -> BaseDensity:
     if choice.name == "double-well":
         return GaussianPoint.of((-2.5 if choice.side == "left" else 2.2, 0.0), 0.5)
     if target.cell is None:

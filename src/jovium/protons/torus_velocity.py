@@ -10,8 +10,9 @@ from jovium.protons.velocity import CORE, Motion, PairVelocity
 
 
 class Pairs(NamedTuple):
-    """Of every pair: smooth distance s, direction e = w / s with the smooth difference w (`Space.smooth_between`), the
-    slope ds/dr_i and the turn de/dr_i, the derivative along its first axis. Zero for a particle with itself."""
+    """Of every pair: smooth distance s, direction e = w / s with the smooth difference w of
+    `Box.periodic_displacements`, the slope ds/dr_i and the turn de/dr_i, the derivative along its first axis. Zero for
+    a particle with itself."""
 
     distances: Float[Array, "n n"]
     directions: Float[Array, "n n d"]

@@ -20,20 +20,20 @@ from jaxtyping import Array
 from jovium.base.errors import InputError, JoviumError
 from jovium.base.files import existing_folder, sole_writer
 from jovium.observe.reweighting import free_energy
-from jovium.optimise.natural_gradient import flattened
+from jovium.optimise.natural_gradient import flatten
 from jovium.optimise.step_rules import Adam, Natural, StepRule
+from jovium.protons.assignment import shortest_displacements
 from jovium.protons.base_density import Lattice
-from jovium.protons.data import DATA, learning_data, matching_lesson
+from jovium.protons.data import DATA, flow_matching_loss, training_data
 from jovium.protons.flow import Flow, samples, works
-from jovium.protons.learning import (
-    ByLikelihood,
-    FromHamiltonian,
-    Learnt,
-    Lesson,
+from jovium.protons.losses import (
+    Gradient,
+    Loss,
+    MaximumLikelihood,
+    VariationalFreeEnergy,
     integration_error,
 )
-from jovium.protons.pairing import shortest_displacements
-from jovium.protons.settings import Recipe
+from jovium.protons.settings import ProtonSettings
 from jovium.protons.systems import form_of, initial_flow
 from jovium.protons.targets import Target
 from jovium.protons.thermodynamics import excess_term
@@ -84,7 +84,7 @@ class Progress:
     note: str = ""
 
 
-def train(folder: Path, recipe: Recipe, every: int = 25) -> Iterator[Progress]:
+def train(folder: Path, recipe: ProtonSettings, every: int = 25) -> Iterator[Progress]:
     """Train in a run directory or continue there; a report, and a save, per `every` steps. Raises InputError when the
     folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
     again."""
@@ -96,13 +96,13 @@ def train(folder: Path, recipe: Recipe, every: int = 25) -> Iterator[Progress]:
         yield from run.until_done(every)
 
 
-def cost(recipe: Recipe) -> dict[str, Any]:
+def cost(recipe: ProtonSettings) -> dict[str, Any]:
     """What training will take: parameters, memory of the intermediate values (MB), seconds of a step of the Hamiltonian
     and of all of them, measured on a step of 32 samples."""
     target = recipe.system.target()
     flow = initial_flow(recipe.system, target, recipe.form, recipe.n_steps, recipe.seed)
     few = min(32, recipe.batch)
-    lesson = eqx.filter_jit(lambda flow, key: FromHamiltonian(target.beta_energy, few)(flow, key)[:2])
+    lesson = eqx.filter_jit(lambda flow, key: VariationalFreeEnergy(target.beta_energy, few)(flow, key)[:2])
     jax.block_until_ready(lesson(flow, jax.random.key(0)))
     begin = time.monotonic()
     jax.block_until_ready(lesson(flow, jax.random.key(1)))
@@ -118,19 +118,19 @@ def cost(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def trained_flow(folder: Path) -> tuple[Recipe, Flow]:
+def trained_flow(folder: Path) -> tuple[ProtonSettings, Flow]:
     """The recipe and the flow of a run directory. Raises InputError when there is none."""
     recipe = read_recipe(folder)
     facts = checkpoint.read_facts(folder / STATE)
     return recipe, checkpoint.load(folder / STATE, _state_form(recipe, facts["n_steps"], facts["lesson"])).flow
 
 
-def read_recipe(folder: Path) -> Recipe:
+def read_recipe(folder: Path) -> ProtonSettings:
     """What a run directory trains. Raises InputError when it is none."""
-    return read_config(folder, Recipe.of_dict, "run")
+    return read_config(folder, ProtonSettings.of_dict, "run")
 
 
-def _forget_data_of_another(folder: Path, recipe: Recipe) -> None:
+def _forget_data_of_another(folder: Path, recipe: ProtonSettings) -> None:
     """Configurations sampled for a recipe that never trained are not those of this one."""
     if not (folder / STATE).exists() and (folder / CONFIG).exists() and read_recipe(folder) != recipe:
         (folder / DATA).unlink(missing_ok=True)
@@ -139,7 +139,7 @@ def _forget_data_of_another(folder: Path, recipe: Recipe) -> None:
 class _Run:
     """One training: the state, the last good one, and what a step needs."""
 
-    def __init__(self, folder: Path, recipe: Recipe):
+    def __init__(self, folder: Path, recipe: ProtonSettings):
         self.folder, self.recipe = folder, recipe
         self.target = recipe.system.target()
         self.started, self.last_good, self.last_values = time.monotonic(), None, None
@@ -270,19 +270,19 @@ class _Run:
         return self._programs[name]
 
     @functools.lru_cache(maxsize=8)  # noqa: B019 (a run lives as long as the process)
-    def _lesson(self, name: str) -> Lesson:
+    def _lesson(self, name: str) -> Loss:
         if name == "energy":
-            return FromHamiltonian(self.target.beta_energy, self.recipe.batch)
+            return VariationalFreeEnergy(self.target.beta_energy, self.recipe.batch)
         if name == "scores":
-            return FromHamiltonian(self.target.beta_energy, self.recipe.batch, pathwise=False)
-        configurations = learning_data(self.folder, self.recipe, self.target)
+            return VariationalFreeEnergy(self.target.beta_energy, self.recipe.batch, pathwise=False)
+        configurations = training_data(self.folder, self.recipe, self.target)
         if isinstance(self.state.flow.base, Lattice) and self.target.cell:
             sites = np.array(self.state.flow.base.sites)
             moves = [shortest_displacements(sites, x, self.target.cell) for x in configurations]
             configurations = sites + np.array(moves)  # particle i near site i, whatever the order of the data
         if name == "likelihood":
-            return ByLikelihood(configurations, self.recipe.batch)
-        return matching_lesson(self.state.flow, configurations, self.target, self.recipe)
+            return MaximumLikelihood(configurations, self.recipe.batch)
+        return flow_matching_loss(self.state.flow, configurations, self.target, self.recipe)
 
 
 def widened(trained: Flow, untrained: Flow) -> Flow:
@@ -312,15 +312,15 @@ def offset_of(target: Target, flow: Flow) -> float:
     return excess_term(target.n_particles, target.cell.volume, flow.base.log_copies)
 
 
-def _step_program(lesson: Lesson, rule: StepRule) -> Any:
+def _step_program(lesson: Loss, rule: StepRule) -> Any:
     @eqx.filter_jit
     def program(state: State, first: Array, count: Array, seed: Array) -> tuple[State, Array, Array]:
         key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
-        learnt: Learnt = lesson(state.flow, key, rule.needs_scores)
+        learnt: Gradient = lesson(state.flow, key, rule.needs_scores)
         share = (state.step - first) / count
         strength = 0.5 * (1 + jnp.cos(jnp.pi * share)) * 0.5**state.rollbacks
         flow, kept = rule.step(state.flow, state.rule, learnt.gradient, learnt.scores, strength)
-        norm = jnp.sqrt(jnp.sum(flattened(learnt.gradient) ** 2))
+        norm = jnp.sqrt(jnp.sum(flatten(learnt.gradient) ** 2))
         return State(flow, kept, state.step + 1, state.rollbacks), learnt.value, norm
 
     return program
@@ -336,7 +336,7 @@ def _judge_program(target: Target, n: int) -> Any:
     return program
 
 
-def _state_form(recipe: Recipe, n_steps: int, lesson: str) -> State:
+def _state_form(recipe: ProtonSettings, n_steps: int, lesson: str) -> State:
     flow = form_of(recipe.system, recipe.system.target(), recipe.form, n_steps)
     rule = Natural(0.1) if recipe.optimiser == "natural" and lesson != "matching" else Adam(0.1)
     state = eqx.filter_eval_shape(rule.start, flow)

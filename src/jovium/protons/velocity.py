@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jovium.base.space import Space
+from jovium.base.box import Box
 
 FAR = 1e6
 """Distance (bohr) of a particle from itself, as far as pair functions are concerned."""
@@ -49,7 +49,7 @@ class PairVelocity(eqx.Module):
     are values at times evenly spaced over [0, 1] ("k"), interpolated linearly between. Cost O(n^2) with the divergence.
     """
 
-    space: Space = eqx.field(static=True)
+    space: Box = eqx.field(static=True)
     pair: Float[Array, "k r"]
     side: Float[Array, "k r c"]
     along: Float[Array, "k r c"]
@@ -58,7 +58,7 @@ class PairVelocity(eqx.Module):
 
     @classmethod
     def of(
-        cls, space: Space, *, n_times: int = 4, n_radial: int = 14, n_channels: int = 4, key: PRNGKeyArray
+        cls, space: Box, *, n_times: int = 4, n_radial: int = 14, n_channels: int = 4, key: PRNGKeyArray
     ) -> "PairVelocity":
         """A field that is at rest, with surroundings seen at random."""
         n_shells = int(space.shells.max(initial=-1)) + 1

@@ -8,7 +8,7 @@ import numpy as np
 from jovium.base.errors import EngineError
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
 
 
@@ -26,7 +26,7 @@ class AseEngine:
         """Nothing to release."""
 
     def ground_state(
-        self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True
+        self, structure: Structure, protocol: KohnShamSettings, *, fields: bool = True, stress: bool = True
     ) -> GroundState:
         """See `Engine.ground_state`; `fields` is ignored. Energies are both the calculator's potential energy."""
         started = time.perf_counter()

@@ -31,7 +31,7 @@ from jovium.base.units import (
     hartree_to_kelvin,
 )
 from jovium.reference.engine import Engine
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
 
 
@@ -71,14 +71,14 @@ class FluidState:
         return Cell(np.eye(3) * self.rs * (4 * np.pi * self.n_atoms / 3) ** (1 / 3))
 
 
-def force_protocol(state: FluidState) -> Protocol:
-    """Protocol of the forces: electrons at the temperature of the protons, a cutoff and mesh cheaper than for labels.
+def force_protocol(state: FluidState) -> KohnShamSettings:
+    """Settings of the forces: electrons at the temperature of the protons, a cutoff and mesh cheaper than for labels.
 
     The mean-value point from 24 atoms on, below that the shifted 2x2x2 mesh. At this threshold three iterations per
     step leave an error of 0.1 % in the forces (54 atoms, rs 1.4), far below the noise of the thermostat.
     """
     large = state.n_atoms >= 24
-    return Protocol(
+    return KohnShamSettings(
         cutoff=20.0,
         k_spacing=None,
         k_mesh=(1, 1, 1) if large else (2, 2, 2),
@@ -124,7 +124,7 @@ def first_frame(state: FluidState) -> Frame:
     return Frame(0, random_structure(state), momenta, state.kT, float("nan"), float("nan"))
 
 
-def next_frame(state: FluidState, frame: Frame, engine: Engine, protocol: Protocol) -> Frame:
+def next_frame(state: FluidState, frame: Frame, engine: Engine, protocol: KohnShamSettings) -> Frame:
     """One block of BAOAB steps: half kick, half drift, Ornstein-Uhlenbeck, half drift, half kick."""
     step_length, keep = state.time_step, np.exp(-state.time_step / state.friction_time)
     positions, momenta = frame.structure.positions.copy(), frame.momenta.copy()
@@ -159,7 +159,7 @@ def _forces(ground: GroundState) -> Float[np.ndarray, "n 3"]:
 
 
 def sample(
-    state: FluidState, path: Path, n_frames: int, engine: Engine, protocol: Protocol | None = None
+    state: FluidState, path: Path, n_frames: int, engine: Engine, protocol: KohnShamSettings | None = None
 ) -> Iterator[Frame]:
     """Run or continue the trajectory in `path` until it holds `n_frames` frames after the start; yield each new one.
 
@@ -173,7 +173,9 @@ def sample(
         yield from _sample(state, path, n_frames, engine, protocol)
 
 
-def _sample(state: FluidState, path: Path, n_frames: int, engine: Engine, protocol: Protocol) -> Iterator[Frame]:
+def _sample(
+    state: FluidState, path: Path, n_frames: int, engine: Engine, protocol: KohnShamSettings
+) -> Iterator[Frame]:
     frames = read_trajectory(path, state, protocol)
     if not frames:
         append_durably(path, frame_text(state, first_frame(state), protocol))
@@ -186,7 +188,7 @@ def _sample(state: FluidState, path: Path, n_frames: int, engine: Engine, protoc
         yield frame
 
 
-def _identity(state: FluidState, protocol: Protocol) -> dict[str, int | float | str]:
+def _identity(state: FluidState, protocol: KohnShamSettings) -> dict[str, int | float | str]:
     """What a trajectory file must agree on to be continued: the state, the step and the protocol of the forces."""
     mesh = "x".join(map(str, protocol.mesh(state.box)))
     electrons = f"{hartree_to_kelvin(protocol.electronic_kT):.0f}K-{protocol.scf_threshold:g}Ha"
@@ -201,7 +203,7 @@ def _identity(state: FluidState, protocol: Protocol) -> dict[str, int | float | 
     }
 
 
-def _header(state: FluidState, frame: Frame, protocol: Protocol) -> str:
+def _header(state: FluidState, frame: Frame, protocol: KohnShamSettings) -> str:
     lattice = " ".join(f"{x:.17g}" for x in (state.box.vectors * BOHR_ANGSTROM).ravel())
     facts = {
         **_identity(state, protocol),
@@ -216,7 +218,7 @@ def _header(state: FluidState, frame: Frame, protocol: Protocol) -> str:
     return f'Lattice="{lattice}" {columns} pbc="T T T" ' + " ".join(words)
 
 
-def frame_text(state: FluidState, frame: Frame, protocol: Protocol) -> str:
+def frame_text(state: FluidState, frame: Frame, protocol: KohnShamSettings) -> str:
     """One extended-XYZ frame (angstrom; momenta in atomic units) with every digit of its doubles."""
     rows = np.hstack([frame.structure.positions * BOHR_ANGSTROM, frame.momenta])
     lines = [
@@ -227,7 +229,7 @@ def frame_text(state: FluidState, frame: Frame, protocol: Protocol) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_trajectory(path: Path, state: FluidState, protocol: Protocol) -> list[Frame]:
+def read_trajectory(path: Path, state: FluidState, protocol: KohnShamSettings) -> list[Frame]:
     """The complete frames of a trajectory; a frame torn by a kill is cut off the file.
 
     Raises InputError when the file was made at another state or with other forces, or is no trajectory at all: nothing
@@ -245,7 +247,7 @@ def read_trajectory(path: Path, state: FluidState, protocol: Protocol) -> list[F
     return frames
 
 
-def _parse_frame(lines: list[str], state: FluidState, protocol: Protocol, path: Path) -> Frame:
+def _parse_frame(lines: list[str], state: FluidState, protocol: KohnShamSettings, path: Path) -> Frame:
     from ase.io.extxyz import key_val_str_to_dict
 
     facts = key_val_str_to_dict(lines[1].strip())

@@ -4,7 +4,7 @@ from typing import Protocol as Interface
 
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
 
 
@@ -12,7 +12,7 @@ class Engine(Interface):
     """Structure in, electronic ground state out."""
 
     def ground_state(
-        self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True
+        self, structure: Structure, protocol: KohnShamSettings, *, fields: bool = True, stress: bool = True
     ) -> GroundState:
         """Ground state of `structure` at `protocol`; `fields` asks for density and kinetic-energy density.
 

@@ -21,10 +21,10 @@ from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
 from jovium.base.validity import require_hydrogen
 from jovium.reference.espresso_input import PSEUDOPOTENTIAL_FILE, espresso_input
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.pseudopotential import upf
 from jovium.reference.state import GroundState
-from jovium.reference.symmetry import space_group_operations, symmetrised
+from jovium.reference.symmetry import space_group_operations, symmetrise
 
 MAXIMUM_TOP_OCCUPATION = 1e-3
 """Occupation of the highest band above which the thermal tail is cut off and the result is refused."""
@@ -90,7 +90,7 @@ class Espresso:
         self._worker = self._scratch = self._key = None
 
     def ground_state(
-        self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True
+        self, structure: Structure, protocol: KohnShamSettings, *, fields: bool = True, stress: bool = True
     ) -> GroundState:
         """See `Engine.ground_state`. Raises NotConverged, EngineError, EngineMissing or StructureError."""
         require_hydrogen(structure)
@@ -125,7 +125,7 @@ class Espresso:
     def _state(
         self,
         structure: Structure,
-        protocol: Protocol,
+        protocol: KohnShamSettings,
         answer: dict[str, Any],
         arrays: dict[str, np.ndarray],
         seconds: float,
@@ -133,7 +133,7 @@ class Espresso:
         operations = space_group_operations(structure)
 
         def field(name: str) -> GridField | None:
-            return symmetrised(GridField(arrays[name], structure.cell), operations) if name in arrays else None
+            return symmetrise(GridField(arrays[name], structure.cell), operations) if name in arrays else None
 
         return GroundState(
             structure=structure,
@@ -153,7 +153,7 @@ class Espresso:
             seconds=seconds,
         )
 
-    def _start(self, structure: Structure, protocol: Protocol) -> None:
+    def _start(self, structure: Structure, protocol: KohnShamSettings) -> None:
         text = espresso_input(structure, protocol, trajectory=self.trajectory)
         remove_stale_scratch()
         try:

@@ -5,12 +5,12 @@ import numpy as np
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 
 PSEUDOPOTENTIAL_FILE = "H.upf"
 
 
-def number_of_bands(structure: Structure, protocol: Protocol) -> int:
+def number_of_bands(structure: Structure, protocol: KohnShamSettings) -> int:
     """Bands that hold the thermal tail of the Fermi-Dirac occupations up to about 10 kT above the Fermi energy.
 
     From the free-electron count N(E) ~ E^(3/2) at the density of the structure: N/2 (1 + 10 kT/E_F)^(3/2), and at
@@ -22,7 +22,7 @@ def number_of_bands(structure: Structure, protocol: Protocol) -> int:
     return int(np.ceil(max(thermal, occupied) + 4))
 
 
-def require_feasible(structure: Structure, protocol: Protocol) -> None:
+def require_feasible(structure: Structure, protocol: KohnShamSettings) -> None:
     """Raise InputError when the plane waves, V (2 E)^(3/2) / (6 pi^2) per band, are too many or too few.
 
     More than ten million do not fit into a common memory; fewer than the bands cannot hold the thermal tail.
@@ -42,7 +42,7 @@ def require_feasible(structure: Structure, protocol: Protocol) -> None:
         )
 
 
-def espresso_input(structure: Structure, protocol: Protocol, *, trajectory: bool = False) -> str:
+def espresso_input(structure: Structure, protocol: KohnShamSettings, *, trajectory: bool = False) -> str:
     """pw.x input (rydberg, bohr) for one self-consistent calculation with forces and stress.
 
     Spatial symmetry is off, so that tau summed over the mesh needs no symmetrisation; the k-points are written out,

@@ -27,7 +27,7 @@ def windowed_densities(
 ) -> tuple[Float[np.ndarray, "nx ny nz"], Float[np.ndarray, "nx ny nz"]]:
     """n = sum f |psi|^2 (1/bohr^3) and tau = 1/2 sum f |grad psi|^2 (hartree/bohr^3) of windowed orbitals.
 
-    Every plane-wave coefficient is multiplied by exp(-window x^2) with x = |k+G|^2 / (2 cutoff); see Protocol.window.
+    Every plane-wave coefficient is multiplied by exp(-window x^2) with x = |k+G|^2 / (2 cutoff); see `window`.
     |grad psi|^2 = (1/2) Laplacian |psi|^2 - Re psi* Laplacian psi, hence
     tau = (1/4) Laplacian n - (1/2) sum f Re psi* Laplacian psi: two transforms per band where the gradient needs three
     more. Products of two plane waves below the cutoff fit on the grid, so both forms are exact there.

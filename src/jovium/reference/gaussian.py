@@ -14,7 +14,7 @@ from jovium.base.errors import EngineMissing, InputError, NotConverged
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.validity import require_hydrogen
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.pseudopotential import hydrogen_potential
 from jovium.reference.state import GroundState
 
@@ -40,7 +40,7 @@ class Gaussian:
         """Nothing to release."""
 
     def ground_state(
-        self, structure: Structure, protocol: Protocol, *, fields: bool = True, stress: bool = True
+        self, structure: Structure, protocol: KohnShamSettings, *, fields: bool = True, stress: bool = True
     ) -> GroundState:
         """See `Engine.ground_state`; `stress` is ignored. Raises NotConverged or StructureError."""
         require_hydrogen(structure)
@@ -64,7 +64,7 @@ class Gaussian:
             seconds=time.perf_counter() - started,
         )
 
-    def _converged(self, structure: Structure, protocol: Protocol) -> Any:
+    def _converged(self, structure: Structure, protocol: KohnShamSettings) -> Any:
         from pyscf.pbc import dft, gto
         from pyscf.pbc.scf.addons import smearing_
 

@@ -10,7 +10,7 @@ from jovium.base.grid import GridField
 from jovium.base.localization import Localization, electron_localization
 from jovium.base.structure import Structure
 from jovium.base.units import HARTREE_EV
-from jovium.reference.protocol import Protocol
+from jovium.reference.kohn_sham import KohnShamSettings
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class GroundState:
     band_gap: lowest empty minus highest filled level over the k-mesh (hartree), negative for a metal; None when the
         number of electrons is odd or the engine does not say.
     density: n(r) of the self-consistent field, 1/bohr^3. windowed_density and windowed_kinetic_energy_density: n and
-        tau (hartree/bohr^3) of the windowed orbitals (Protocol.window), from which the ELF is made. None when not
+        tau (hartree/bohr^3) of the windowed orbitals (`window`), from which the ELF is made. None when not
         asked for.
     """
 
     structure: Structure
-    protocol: Protocol
+    protocol: KohnShamSettings
     engine: str
     free_energy: float
     entropy_term: float

@@ -42,7 +42,7 @@ def space_group_operations(structure: Structure) -> Operations:
     return np.asarray(found["rotations"], dtype=int), np.asarray(found["translations"], dtype=float)
 
 
-def symmetrised(field: GridField, operations: Operations) -> GridField:
+def symmetrise(field: GridField, operations: Operations) -> GridField:
     """The average of a band-limited field over space-group operations; the field itself for the identity alone."""
     rotations, translations = operations
     if len(rotations) == 1:

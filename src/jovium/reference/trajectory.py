@@ -46,7 +46,7 @@ class Trajectory:
         """Equilibrium mean of one of the series, with its error."""
         return mean_with_error(series[self.start :])
 
-    def decorrelated(self) -> list[int]:
+    def decorrelate(self) -> list[int]:
         """Indices of equilibrium frames apart by the autocorrelation time of the energy (in frames, rounded)."""
         stride = max(1, round(autocorrelation_time(self.energy[self.start :])))
         return list(range(self.start, len(self.energy), stride))

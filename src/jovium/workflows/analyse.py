@@ -14,13 +14,13 @@ from jovium.elf.model import shipped_model
 from jovium.formats.fields import is_field_file, read_field, require_elf, write_field
 from jovium.formats.structures import read_structure
 from jovium.reference.engine import open_engine
-from jovium.reference.protocol import PRODUCTION, Protocol
+from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
 from jovium.report.analysis import Analysis
 from jovium.report.page import write_page
 from jovium.superconductivity.dos import hydrogen_dos
 from jovium.superconductivity.fits import critical_temperatures
-from jovium.topology.certificate import threshold_intervals
 from jovium.topology.critical_points import critical_points
+from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
 
 SPACING = 0.1 / BOHR_ANGSTROM
@@ -34,7 +34,7 @@ LEAST_POINTS = 40
 
 
 @dataclass(frozen=True)
-class Question:
+class AnalysisSettings:
     """What is asked about one file.
 
     spacing: distance of the ELF grid points (bohr) when the ELF is computed, None for the default; shape: the grid
@@ -47,7 +47,7 @@ class Question:
 
     engine: str = "network"
     compare: bool = False
-    protocol: Protocol = PRODUCTION
+    protocol: KohnShamSettings = PRODUCTION
     spacing: float | None = None
     shape: tuple[int, int, int] | None = None
     elf_convention: str = "auto"
@@ -69,7 +69,7 @@ class ElfField:
     band: GridField | None = None
 
 
-def analyse(path: Path, question: Question, progress: Callable[[str], None] = lambda stage: None) -> Analysis:
+def analyse(path: Path, question: AnalysisSettings, progress: Callable[[str], None] = lambda stage: None) -> Analysis:
     """ELF, thresholds, critical points and Tc estimates of a structure file or an ELF field file."""
     require_answerable(question)
     if is_field_file(path):
@@ -106,7 +106,7 @@ def elf_from_file(path: Path, elf_convention: str) -> tuple[Structure, ElfField]
     return file.structure, ElfField(field, record, file.provenance.warnings, None)
 
 
-def predicted_elf(structure: Structure, question: Question) -> ElfField:
+def predicted_elf(structure: Structure, question: AnalysisSettings) -> ElfField:
     """ELF of a structure by the network."""
     model = shipped_model()
     found = model.predict(structure, asked_shape(structure, question))
@@ -116,13 +116,13 @@ def predicted_elf(structure: Structure, question: Question) -> ElfField:
     return ElfField(found.elf, record, tuple(warnings), None, found.band)
 
 
-def asked_shape(structure: Structure, question: Question) -> tuple[int, int, int]:
+def asked_shape(structure: Structure, question: AnalysisSettings) -> tuple[int, int, int]:
     """The grid of the ELF."""
     spacing = question.spacing or min(SPACING, float(structure.cell.lengths.min()) / LEAST_POINTS)
     return question.shape or structure.cell.grid_shape(spacing)
 
 
-def first_principles_elf(structure: Structure, question: Question) -> ElfField:
+def first_principles_elf(structure: Structure, question: AnalysisSettings) -> ElfField:
     """ELF of a structure by the engine."""
     shape = asked_shape(structure, question)
     engine = open_engine("espresso" if question.engine == "network" else question.engine)
@@ -144,7 +144,7 @@ def first_principles_elf(structure: Structure, question: Question) -> ElfField:
     return ElfField(localization.elf, state.record(), tuple(warnings), is_metal)
 
 
-def require_answerable(question: Question) -> None:
+def require_answerable(question: AnalysisSettings) -> None:
     """Raise InputError for settings that would only be refused after the calculation."""
     if not question.persistence >= 0:
         raise InputError(f"persistence {question.persistence}", "a number >= 0", "0.02 is the default")
@@ -158,7 +158,7 @@ def analysis_of(
     name: str,
     structure: Structure,
     elf: ElfField,
-    question: Question,
+    question: AnalysisSettings,
     progress: Callable[[str], None] = lambda stage: None,
 ) -> Analysis:
     """Thresholds, critical points and Tc estimates of an ELF field at hand."""

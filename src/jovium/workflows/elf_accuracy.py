@@ -63,23 +63,23 @@ class Topology:
 
 
 @dataclass(frozen=True)
-class Truth:
+class LabelTopology:
     """A label and its topology, which is worked out once for all predictors."""
 
     sample: Sample
     topology: Topology
 
     @classmethod
-    def of(cls, sample: Sample) -> "Truth":
+    def of(cls, sample: Sample) -> "LabelTopology":
         """Of a label."""
         return cls(sample, Topology.of(sample.elf, sample))
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """One prediction beside the computed field."""
 
-    truth: Truth
+    truth: LabelTopology
     predicted: Float[np.ndarray, "nx ny nz"]
     topology: Topology
 
@@ -102,14 +102,14 @@ def is_crystal(sample: Sample) -> bool:
     return not np.isfinite(sample.kelvin)
 
 
-def judgements(truths: Iterable[Truth], predict: Predict) -> Iterator[Judgement]:
+def judgements(truths: Iterable[LabelTopology], predict: Predict) -> Iterator[Evaluation]:
     """Every prediction beside its label."""
     for truth in truths:
         predicted = np.asarray(predict(truth.sample), np.float32)
-        yield Judgement(truth, predicted, Topology.of(predicted, truth.sample))
+        yield Evaluation(truth, predicted, Topology.of(predicted, truth.sample))
 
 
-def evaluation(judged: Sequence[Judgement]) -> dict[str, Any]:
+def evaluation(judged: Sequence[Evaluation]) -> dict[str, Any]:
     """The accuracy of a predictor, altogether (over the fluid, if there is any) and by state: what `jovium elf
     evaluate --json` prints."""
     fluid = [j for j in judged if not is_crystal(j.truth.sample)]
@@ -128,7 +128,7 @@ def evaluation(judged: Sequence[Judgement]) -> dict[str, Any]:
     }
 
 
-def draw(judged: Mapping[str, Sequence[Judgement]], folder: Path) -> list[Path]:
+def draw(judged: Mapping[str, Sequence[Evaluation]], folder: Path) -> list[Path]:
     """Figures of several predictors on the same fluid labels, the first the one that matters: parity by state, phi,
     residuals. Returns their paths; none without fluid."""
     fluid = {name: [j for j in found if not is_crystal(j.truth.sample)] for name, found in judged.items()}
@@ -142,15 +142,15 @@ def draw(judged: Mapping[str, Sequence[Judgement]], folder: Path) -> list[Path]:
     return paths
 
 
-def _by_state(judged: Sequence[Judgement]) -> dict[str, list[Judgement]]:
+def _by_state(judged: Sequence[Evaluation]) -> dict[str, list[Evaluation]]:
     """Members of every trajectory, at falling rs."""
-    found: dict[str, list[Judgement]] = defaultdict(list)
+    found: dict[str, list[Evaluation]] = defaultdict(list)
     for j in sorted(judged, key=lambda j: (-j.truth.sample.structure.rs, j.truth.sample.group)):
         found[j.truth.sample.group].append(j)
     return found
 
 
-def _parity(judged: Sequence[Judgement]) -> list[tuple[str, np.ndarray, np.ndarray]]:
+def _parity(judged: Sequence[Evaluation]) -> list[tuple[str, np.ndarray, np.ndarray]]:
     return [
         (
             _title(members[0].truth.sample),
@@ -161,12 +161,12 @@ def _parity(judged: Sequence[Judgement]) -> list[tuple[str, np.ndarray, np.ndarr
     ]
 
 
-def _phi(model: str, j: Judgement) -> Phi:
+def _phi(model: str, j: Evaluation) -> Phi:
     found, true = j.topology.network.phi_3d.value, j.truth.topology.network.phi_3d.value
     return Phi(model, _title(j.truth.sample), found, true)
 
 
-def _residuals(model: str, judged: Sequence[Judgement]) -> Iterator[Residual]:
+def _residuals(model: str, judged: Sequence[Evaluation]) -> Iterator[Residual]:
     for members in _by_state(judged).values():
         sample = members[0].truth.sample
         pairs = [(j.predicted - j.truth.sample.elf, j.truth.sample.structure.cell) for j in members]
@@ -248,7 +248,7 @@ def _state(sample: Sample) -> dict[str, float]:
     return {"rs": round(sample.structure.rs, 4), "kelvin": sample.kelvin}
 
 
-def _summary(judged: Sequence[Judgement]) -> dict[str, Any]:
+def _summary(judged: Sequence[Evaluation]) -> dict[str, Any]:
     found = accuracy((j.predicted, j.truth.sample.elf) for j in judged)
     return {
         **asdict(found),
@@ -257,12 +257,12 @@ def _summary(judged: Sequence[Judgement]) -> dict[str, Any]:
     }
 
 
-def _events(j: Judgement) -> dict[str, Any]:
+def _events(j: Evaluation) -> dict[str, Any]:
     errors = {name: j.errors(name) for name in ("phi_1d", "phi_2d", "phi_3d")}
     return {"events": errors, "critical_points": asdict(j.matching(PERSISTENCE))}
 
 
-def _all_points(judged: Sequence[Judgement]) -> dict[str, Any]:
+def _all_points(judged: Sequence[Evaluation]) -> dict[str, Any]:
     shares = []
     for candidates in (PERSISTENCE, CANDIDATE_PERSISTENCE):
         found = [j.matching(candidates) for j in judged]

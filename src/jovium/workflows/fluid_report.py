@@ -9,7 +9,7 @@ import numpy as np
 
 from jovium.base.errors import InputError
 from jovium.elf.model import shipped_model
-from jovium.free_energy.measurement import ASKED, MEASURED, drawn_structures
+from jovium.free_energy.measurement import ASKED, MEASURED, sample_structures
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.report.fluid_page import Bonding, FluidReport, write_fluid_page
 from jovium.topology.network import hydrogen_network
@@ -35,7 +35,7 @@ def report_run(
         measured = json.loads((folder / MEASURED).read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} was not measured: {error}", MEASURED, f"run: jovium measure {folder}") from error
-    structures, _ = drawn_structures(folder, max(n_samples, FOR_PAIRS), seed, measured.get(ASKED, 1.0))
+    structures, _ = sample_structures(folder, max(n_samples, FOR_PAIRS), seed, measured.get(ASKED, 1.0))
     model, found = shipped_model(), []
     for structure in watched(structures[:n_samples]):
         predicted = model.predict(structure, structure.cell.grid_shape(SPACING))

@@ -16,7 +16,7 @@ from jovium.base.structure import Structure
 from jovium.elf.model import ElfModel, shipped_model
 from jovium.labels.record import structure_sha256
 from jovium.superconductivity.fits import FITS, critical_temperatures
-from jovium.topology.certificate import threshold_intervals
+from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
 
 TC_COLUMNS = tuple(f"tc_{fit.name.lower().replace(' ', '_')}_kelvin" for fit in FITS)

@@ -5,7 +5,7 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.grid import GridField
-from jovium.topology.certificate import NAMES, threshold_intervals
+from jovium.topology.intervals import NAMES, threshold_intervals
 from jovium.topology.network import hydrogen_network
 
 CELL = Cell(np.array([[4.0, 0.3, -0.4], [0.8, 4.5, 0.5], [-0.6, 0.9, 4.3]]))

@@ -13,7 +13,7 @@ from jovium.base.errors import InputError
 
 
 @dataclass(frozen=True)
-class Space:
+class Box:
     """A periodic cell, or open space of `dimensions` when vectors is None.
 
     vectors: reduced lattice vectors in rows (bohr), as tuples: a space is part of what a compiled program is compiled
@@ -31,13 +31,13 @@ class Space:
             raise InputError(f"{self}", "a positive reach", "give a length in bohr")
 
     @classmethod
-    def periodic(cls, cell: Cell, largest_wave: float) -> "Space":
+    def periodic(cls, cell: Cell, largest_wave: float) -> "Box":
         """A cell. The reach is half the smallest height of the reduced cell: any closer pair is found by rounding."""
         heights = 1 / np.linalg.norm(np.linalg.inv(cell.reduced), axis=0)
         return cls(tuple(map(tuple, cell.reduced.tolist())), 3, float(heights.min() / 2), largest_wave)
 
     @classmethod
-    def open(cls, dimensions: int, reach: float) -> "Space":
+    def open(cls, dimensions: int, reach: float) -> "Box":
         """Open space."""
         return cls(None, dimensions, reach)
 
@@ -56,7 +56,7 @@ class Space:
         fractional = between @ jnp.asarray(np.linalg.inv(vectors), one.dtype)
         return (fractional - jnp.round(fractional)) @ jnp.asarray(vectors, one.dtype)
 
-    def smooth_between(
+    def periodic_displacements(
         self, one: Float[Array | np.ndarray, "n d"], other: Float[Array | np.ndarray, "m d"]
     ) -> tuple[Float[Array, "n m d"], Float[Array, "n m"]]:
         """Differences r_i - s_j and the squares of their lengths; in a cell, functions of these without an edge.
@@ -91,7 +91,7 @@ class Space:
 
 
 @lru_cache
-def _waves(space: Space) -> tuple[np.ndarray, np.ndarray]:
+def _waves(space: Box) -> tuple[np.ndarray, np.ndarray]:
     if space.vectors is None or space.largest_wave == 0:
         return np.zeros((0, space.dimensions)), np.zeros(0, int)
     waves = Cell(np.array(space.vectors)).waves(space.largest_wave)

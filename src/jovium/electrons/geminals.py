@@ -15,14 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num, PRNGKeyArray
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
-from jovium.base.space import Space
-from jovium.electrons.filling import density_matrix
+from jovium.electrons.density_matrix import density_matrix
+from jovium.electrons.message_passing import Features, Pairs
 from jovium.electrons.radial import basis, softened
-from jovium.electrons.surroundings import Pairs, Seen
 
-COLDNESS = 10.0
+INVERSE_TEMPERATURE = 10.0
 """Fermi energies, or hopping energies, per temperature before training."""
 
 PER_ELECTRON = 12
@@ -32,21 +32,21 @@ body-centred crystal away. A third of them in a uniform gas, where nothing coupl
 FARTHEST_WAVE = 2.5
 """Length up to which functions of a wave are laid out, in Fermi wave vectors; of a difference of two, twice that."""
 
-TILT = 2.0
+ANISOTROPY = 2.0
 """How differently waves along different directions are filled before training, in units of the temperature. Alike, the
 levels of a shell in a crystal would share a pair with equal signs, which is the state with the highest repulsion and
 not the lowest; training, that keeps symmetries, would stay there."""
 
-ATOM_TILT = 0.2
+HOPPING_ANISOTROPY = 0.2
 """How differently electrons hop along different directions before training, for the same reason."""
 
-MISSING = 0.9
+DEPLETION = 0.9
 """Pairs that the levels are short of. With all of them a shell of 12 levels that holds one pair would be filled by 1/12
 each, and g would lift a pair from a full level into it with a twelfth of the weight: psi is no normalised average but a
 product of such weights. Short of most of the last pair the weight is a hundredth, and the rest of g is as it was."""
 
 
-class PairFunction(Protocol):
+class Geminal(Protocol):
     """d functions of two electrons; electrons without a partner have orbitals of their own."""
 
     def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "*s"]:
@@ -54,13 +54,19 @@ class PairFunction(Protocol):
         ...
 
     def __call__(
-        self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int, twist: Float[Array, "3"], field: Array
+        self,
+        protons: Float[Array, "m 3"],
+        pairs: Pairs,
+        seen: Features,
+        n_up: int,
+        twist: Float[Array, "3"],
+        field: Array,
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g of every up with every down electron, and the orbitals of up electrons that have no partner."""
         ...
 
 
-class PlaneWavePairs(eqx.Module):
+class PlaneWaveGeminal(eqx.Module):
     """g = sum_kk' m(k; i) exp(i k.x_i) D_kk' m(k'; j)* exp(-i k'.x_j), m = 1 + f a(k), at backflow places x.
 
     D is the density matrix of independent electrons in a screened potential of the protons (in units of a temperature),
@@ -89,7 +95,7 @@ class PlaneWavePairs(eqx.Module):
     @classmethod
     def of(
         cls,
-        space: Space,
+        space: Box,
         n_up: int,
         n_down: int,
         *,
@@ -99,20 +105,26 @@ class PlaneWavePairs(eqx.Module):
         n_features: int = 32,
         n_radial: int = 8,
         key: PRNGKeyArray,
-    ) -> "PlaneWavePairs":
+    ) -> "PlaneWaveGeminal":
         """Independent electrons in the screened potential of Thomas and Fermi, n_down pairs of them. twisted: whether g
         is complex, for any twist. Raises InputError in open space."""
         if space.vectors is None:
-            raise InputError("plane waves in open space", "a periodic cell", "take AtomPairs")
+            raise InputError("plane waves in open space", "a periodic cell", "take AtomicGeminal")
         of_waves, of_tilts = jax.random.split(key)
         energies, potentials = 0.1 * jax.random.normal(of_waves, (2, n_determinants, n_radial)).at[:, 0].set(0.0)
-        tilts = TILT * jax.random.normal(of_tilts, (n_determinants, 6))
+        tilts = ANISOTROPY * jax.random.normal(of_tilts, (n_determinants, 6))
         scales = jnp.zeros((*energies.shape, n_features))
         n_waves = max(15, (PER_ELECTRON if with_protons else PER_ELECTRON // 3) * n_up)
         return cls(space.vectors, twisted, n_up, max(n_down, 1), n_waves, energies, tilts, potentials, scales)
 
     def __call__(
-        self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int, twist: Float[Array, "3"], field: Array
+        self,
+        protons: Float[Array, "m 3"],
+        pairs: Pairs,
+        seen: Features,
+        n_up: int,
+        twist: Float[Array, "3"],
+        field: Array,
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g, and the next plane waves for electrons without a partner."""
         dtype = seen.places.dtype
@@ -156,7 +168,9 @@ class PlaneWavePairs(eqx.Module):
         ratios = jnp.sum(waves**2, axis=1) / square
         directions = _products(waves) / (jnp.sum(waves**2, axis=1, keepdims=True) + 1e-6)
         levels = (
-            COLDNESS * ratios + self.energies @ _shapes(ratios, n_radial, FARTHEST_WAVE) + self.tilts @ directions.T
+            INVERSE_TEMPERATURE * ratios
+            + self.energies @ _shapes(ratios, n_radial, FARTHEST_WAVE)
+            + self.tilts @ directions.T
         )
         h = jnp.eye(len(waves), dtype=dtype) * levels[:, None]
         if len(protons):
@@ -164,22 +178,24 @@ class PlaneWavePairs(eqx.Module):
             # Thomas and Fermi's screening; half of it, since the cusps of J already draw electrons to protons.
             screened = 2 * np.pi / (apart + 4 * np.sqrt(square) / np.pi) / self.volume
             changes = self.potentials @ _shapes(jnp.asarray(apart.ravel() / square, dtype), n_radial, 2 * FARTHEST_WAVE)
-            v = jnp.asarray(2 * COLDNESS / square * screened, dtype) * (1 + changes.reshape(-1, *apart.shape))
+            v = jnp.asarray(2 * INVERSE_TEMPERATURE / square * screened, dtype) * (
+                1 + changes.reshape(-1, *apart.shape)
+            )
             places = jnp.exp(1j * (protons @ waves.T))
             h = h - v * (places.conj().T @ places)
         if not self.twisted:
             _, turned = _real_waves(self.waves)
             h = jnp.real(turned.conj() @ h @ turned.T).astype(dtype)
-        return jax.vmap(density_matrix, (0, None))(h, jnp.asarray(self.n_pairs - MISSING, dtype))
+        return jax.vmap(density_matrix, (0, None))(h, jnp.asarray(self.n_pairs - DEPLETION, dtype))
 
 
-class AtomPairs(eqx.Module):
+class AtomicGeminal(eqx.Module):
     """g = sum_IJ,ab chi_a(x_i - R_I) (D_IJ delta_a0 delta_b0 + lambda_ab(I, J)) chi_b(x_j - R_J),
     chi_a = exp(-zeta_a q(r)) (1 + f b_a).
 
     D is the density matrix of independent electrons that hop between 1s orbitals with the overlap S (Hueckel's model),
 
-        D = S^-1/2 f(S^-1/2 h S^-1/2) S^-1/2,   h_IJ = -COLDNESS t(I, J) S_IJ between different atoms,
+        D = S^-1/2 f(S^-1/2 h S^-1/2) S^-1/2,   h_IJ = -INVERSE_TEMPERATURE t(I, J) S_IJ between different atoms,
 
     one for each determinant: a Slater determinant of molecular orbitals before training, for any protons. lambda lets
     pairs resonate; it depends on the distance of the two protons and on what each of them sees of the others. Both know
@@ -209,7 +225,7 @@ class AtomPairs(eqx.Module):
         n_features: int = 32,
         n_sites: int = 6,
         key: PRNGKeyArray,
-    ) -> "AtomPairs":
+    ) -> "AtomicGeminal":
         """Molecular orbitals of the orbitals of atoms, and some resonance between neighbours."""
         of_sites, of_mixed, of_alone, of_tilted, of_tilts = jax.random.split(key, 5)
         zetas = jnp.log(jnp.asarray([1.0, 0.7]))
@@ -220,7 +236,7 @@ class AtomPairs(eqx.Module):
             zetas,
             jnp.zeros((n, n_features)),
             jnp.zeros((n_radial, n_determinants)),
-            ATOM_TILT * jax.random.normal(of_tilts, (n_determinants, 6)),
+            HOPPING_ANISOTROPY * jax.random.normal(of_tilts, (n_determinants, 6)),
             jnp.zeros((n_radial, n_determinants, n, n)).at[0].set(pattern),
             jax.random.normal(of_sites, (n_features, n_sites)) / np.sqrt(n_features),
             0.01 * jax.random.normal(of_mixed, (n_radial, n_sites, n_determinants, n, n)),
@@ -241,12 +257,18 @@ class AtomPairs(eqx.Module):
         strength += jnp.einsum("ijq,dq->dij", _products(between / r[..., None]), self.tilts)
         values, vectors = jnp.linalg.eigh(overlap)
         root = (vectors / jnp.sqrt(values)) @ vectors.T
-        h = -COLDNESS * root @ (strength * overlap * (1 - itself)) @ root
+        h = -INVERSE_TEMPERATURE * root @ (strength * overlap * (1 - itself)) @ root
         filled = jax.vmap(density_matrix, (0, None))(h, jnp.asarray(self.n_pairs, dtype))
         return root @ filled @ root
 
     def __call__(
-        self, protons: Float[Array, "m 3"], pairs: Pairs, seen: Seen, n_up: int, twist: Float[Array, "3"], field: Array
+        self,
+        protons: Float[Array, "m 3"],
+        pairs: Pairs,
+        seen: Features,
+        n_up: int,
+        twist: Float[Array, "3"],
+        field: Array,
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g, and orbitals of electrons without a partner, spread over all atoms."""
         r = jnp.sqrt(jnp.sum((seen.places[:, None] - protons) ** 2, axis=-1))

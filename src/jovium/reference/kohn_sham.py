@@ -14,7 +14,7 @@ FUNCTIONALS = ("PBE", "LDA")
 
 
 @dataclass(frozen=True)
-class Protocol:
+class KohnShamSettings:
     """Settings of one Kohn-Sham calculation, in atomic units.
 
     functional: "PBE" or "LDA" (Perdew-Wang 1992).
@@ -61,7 +61,9 @@ class Protocol:
         for name in ("cutoff", "electronic_kT", "scf_threshold", "k_spacing"):
             value = getattr(self, name)
             if value is not None and not (np.isfinite(value) and value > 0):
-                raise InputError(f"{name} {value}", "a positive number", "see jovium.reference.protocol.Protocol")
+                raise InputError(
+                    f"{name} {value}", "a positive number", "see jovium.reference.kohn_sham.KohnShamSettings"
+                )
 
     def mesh(self, cell: Cell) -> tuple[int, int, int]:
         """Numbers of k-points along the three reciprocal vectors of a cell."""
@@ -86,7 +88,7 @@ class Protocol:
         kept = multiplicity > 0
         return points[kept], multiplicity[kept] / len(steps)
 
-    def for_cell(self, cell: Cell) -> "Protocol":
+    def for_cell(self, cell: Cell) -> "KohnShamSettings":
         """The same protocol with the k-mesh of this cell written out."""
         return replace(self, k_mesh=self.mesh(cell), k_spacing=None)
 
@@ -110,10 +112,10 @@ class Protocol:
         }
 
 
-PRODUCTION = Protocol()
+PRODUCTION = KohnShamSettings()
 """The protocol of every published number and label; docs/reference_protocol.md measures its uncertainty of phi."""
 
-CHEAP = Protocol(cutoff=20.0, k_spacing=0.5, scf_threshold=1e-8)
+CHEAP = KohnShamSettings(cutoff=20.0, k_spacing=0.5, scf_threshold=1e-8)
 """For tests and first looks: seconds where PRODUCTION takes a minute."""
 
 PROTOCOLS = {"production": PRODUCTION, "cheap": CHEAP}

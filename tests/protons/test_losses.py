@@ -5,22 +5,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.space import Space
-from jovium.optimise.natural_gradient import flattened
+from jovium.optimise.natural_gradient import flatten
 from jovium.optimise.step_rules import Adam
+from jovium.protons.assignment import shortest_displacements
 from jovium.protons.base_density import GaussianPoint, UniformTorus
 from jovium.protons.flow import Flow, samples
-from jovium.protons.learning import (
-    ByLikelihood,
-    ByMatching,
-    FromHamiltonian,
+from jovium.protons.losses import (
+    FlowMatching,
+    MaximumLikelihood,
+    VariationalFreeEnergy,
     integration_error,
     score_table,
     softened,
 )
-from jovium.protons.pairing import shortest_displacements
 from jovium.protons.velocity import PairVelocity, PointVelocity
 
 PLANE = Flow(GaussianPoint.of((0.3, 0.0), 0.8), PointVelocity.of(2, scale=1.0, n_hidden=4, key=jax.random.key(0)), 4)
@@ -43,9 +43,9 @@ EXACT = np.array([(0.3 - 1.0) / 0.5, 0.5 / 2.0, 0.64 / 0.5 - 1, 0.64 / 2.0 - 1])
 @pytest.mark.parametrize(
     "lesson",
     [
-        FromHamiltonian(spring, 4096),
-        FromHamiltonian(spring, 4096, pathwise=False),
-        FromHamiltonian(spring, 4096, pathwise=False, reference=lambda x: 0.9 * spring(x)),
+        VariationalFreeEnergy(spring, 4096),
+        VariationalFreeEnergy(spring, 4096, pathwise=False),
+        VariationalFreeEnergy(spring, 4096, pathwise=False, reference=lambda x: 0.9 * spring(x)),
     ],
     ids=["pathwise", "scores", "scores with a reference"],
 )
@@ -59,7 +59,7 @@ def test_gradient_of_the_free_energy_is_that_of_gaussians(lesson):
 def test_a_reference_takes_noise_from_the_scores():
     spreads = []
     for reference in (None, lambda x: 0.9 * spring(x)):
-        lesson = FromHamiltonian(spring, 64, pathwise=False, reference=reference)
+        lesson = VariationalFreeEnergy(spring, 64, pathwise=False, reference=reference)
         step = jax.jit(lambda f, k, lesson=lesson: lesson(f, k))
         spreads.append(np.std([base_gradient(step(PLANE, jax.random.key(k))) for k in range(60)], axis=0))
     assert spreads[1].mean() < 0.6 * spreads[0].mean()
@@ -68,7 +68,7 @@ def test_a_reference_takes_noise_from_the_scores():
 def test_likelihood_of_data_has_the_gradient_of_gaussians():
     """-E_data[ln p]: (m - data) / s^2 and 1 - (data - m)^2 / s^2."""
     data = np.array([[[1.0, 0.5]], [[0.2, -0.7]]], np.float32)
-    learnt = ByLikelihood(data, 2048)(PLANE, jax.random.key(0))
+    learnt = MaximumLikelihood(data, 2048)(PLANE, jax.random.key(0))
     apart = data[:, 0] - [0.3, 0.0]
     exact = np.concatenate([-apart.mean(axis=0) / 0.64, 1 - (apart**2).mean(axis=0) / 0.64])
     np.testing.assert_allclose(base_gradient(learnt), exact, atol=0.1)
@@ -87,7 +87,7 @@ def test_scores_average_to_zero():
 def test_matching_learns_a_shift_and_then_samples_it():
     """Data are the base moved by (2, 1): the velocity is constant."""
     starts = np.asarray(jax.vmap(PLANE.base.sample)(jax.random.split(jax.random.key(0), 512)))
-    lesson = ByMatching(starts, np.broadcast_to([[2.0, 1.0]], starts.shape), 64)
+    lesson = FlowMatching(starts, np.broadcast_to([[2.0, 1.0]], starts.shape), 64)
     flow, rule = PLANE, Adam(0.03, longest=1.0)
     state = rule.start(flow)
 
@@ -119,7 +119,7 @@ def test_pairs_undo_relabelling_shift_and_images(cell):
 def test_integration_error_is_what_more_steps_take_away():
     """Of a violent flow in few steps it is large, in many it is not."""
     cell = Cell(np.eye(3) * 4.0)
-    velocity = PairVelocity.of(Space.periodic(cell, 3.0), key=jax.random.key(0))
+    velocity = PairVelocity.of(Box.periodic(cell, 3.0), key=jax.random.key(0))
     velocity = jax.tree.map(
         lambda leaf: leaf + 0.08 * jnp.cos(jnp.arange(leaf.size, dtype=leaf.dtype)).reshape(leaf.shape), velocity
     )
@@ -131,16 +131,16 @@ def test_integration_error_is_what_more_steps_take_away():
 @pytest.mark.parametrize("bad", [np.zeros((0, 2, 3)), np.full((4, 2, 3), np.nan), np.zeros((4, 3))])
 def test_data_that_teach_nothing_are_refused(bad):
     with pytest.raises(InputError, match="configurations of shape"):
-        ByLikelihood(bad)
+        MaximumLikelihood(bad)
 
 
 def test_batches_that_do_not_divide_are_refused():
     with pytest.raises(InputError, match="a batch of 100"):
-        FromHamiltonian(spring, 100)(PLANE, jax.random.key(0))
+        VariationalFreeEnergy(spring, 100)(PLANE, jax.random.key(0))
 
 
 def test_scores_are_rows_of_all_parameters():
-    count = flattened(score_table(PLANE, jnp.zeros((3, 1, 2)))[0]).size
+    count = flatten(score_table(PLANE, jnp.zeros((3, 1, 2)))[0]).size
     assert count == sum(leaf.size for leaf in jax.tree.leaves(PLANE))
 
 

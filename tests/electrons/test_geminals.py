@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jovium.electrons.pairing import AtomPairs
+from jovium.electrons.geminals import AtomicGeminal
 
 CHAIN = np.array([[0.0, 0.0, 1.4 * i] for i in range(6)])
 TRIANGLES = np.array([[0, 0, 0], [1.6, 0.1, 0], [0.4, 1.5, 0.3], [2.2, 1.9, 0.5]], float)
@@ -13,7 +13,7 @@ TRIANGLES = np.array([[0, 0, 0], [1.6, 0.1, 0], [0.4, 1.5, 0.3], [2.2, 1.9, 0.5]
 
 def density(protons, n_pairs, n=2):
     """D of a pair function, and the overlap of 1s orbitals by their definition."""
-    pairs = AtomPairs.of(n_pairs, 0, n_determinants=n, n_features=4, key=jax.random.key(0))
+    pairs = AtomicGeminal.of(n_pairs, 0, n_determinants=n, n_features=4, key=jax.random.key(0))
     r = np.linalg.norm(protons[:, None] - protons, axis=-1)
     return np.asarray(pairs.field(jnp.asarray(protons), jnp.zeros(3))), np.exp(-r) * (1 + r + r**2 / 3)
 

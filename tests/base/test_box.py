@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.space import Space
 
 CELLS = {
     "cubic": Cell(np.eye(3) * 4.2),
@@ -27,7 +27,7 @@ def cell(request):
 
 @pytest.fixture
 def space(cell):
-    return Space.periodic(cell, 0.0)
+    return Box.periodic(cell, 0.0)
 
 
 def test_pairs_within_the_reach_are_nearest_images(cell, space):
@@ -44,7 +44,7 @@ def test_smooth_differences_are_those_of_close_particles(space):
     directions = np.random.default_rng(1).normal(size=(20, 3))
     for size, tolerance in ((0.1, 2e-2), (0.01, 2e-3)):
         r = size * directions / np.linalg.norm(directions, axis=1)[:, None]
-        between, squares = space.smooth_between(r, np.zeros((1, 3)))
+        between, squares = space.periodic_displacements(r, np.zeros((1, 3)))
         np.testing.assert_allclose(between[:, 0], r, atol=tolerance * size)
         np.testing.assert_allclose(squares[:, 0], size**2, rtol=tolerance)
 
@@ -53,21 +53,21 @@ def test_smooth_differences_do_not_know_which_cell_a_particle_is_in(cell, space)
     places = np.random.default_rng(2).random((2, 5, 3)) @ cell.vectors
     shift = np.array([2, -1, 3]) @ cell.vectors
     for found, expected in zip(
-        space.smooth_between(places[0] + shift, places[1]), space.smooth_between(*places), strict=True
+        space.periodic_displacements(places[0] + shift, places[1]), space.periodic_displacements(*places), strict=True
     ):
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_the_smooth_square_is_zero_at_images_alone(cell, space):
     places = np.random.default_rng(3).random((2000, 3)) @ cell.vectors
-    _, squares = space.smooth_between(places, np.zeros((1, 3)))
+    _, squares = space.periodic_displacements(places, np.zeros((1, 3)))
     far = np.linalg.norm(cell.minimum_image(places), axis=1) > 0.5
     assert np.asarray(squares)[far].min() > 0.05
 
 
 def test_open_space_has_plain_differences():
     one, other = np.random.default_rng(4).normal(size=(2, 4, 3))
-    between, squares = Space.open(3, 5.0).smooth_between(one, other)
+    between, squares = Box.open(3, 5.0).periodic_displacements(one, other)
     np.testing.assert_allclose(between, one[:, None] - other, atol=1e-6)
     np.testing.assert_allclose(squares, np.sum((one[:, None] - other) ** 2, axis=-1), rtol=1e-5)
 
@@ -75,4 +75,4 @@ def test_open_space_has_plain_differences():
 @pytest.mark.parametrize("reach", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_space_needs_a_reach(reach):
     with pytest.raises(InputError, match="positive reach"):
-        Space.open(3, reach)
+        Box.open(3, reach)

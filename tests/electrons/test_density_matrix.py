@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jovium.electrons.filling import density_matrix
+from jovium.electrons.density_matrix import density_matrix
 
 LEVELS = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 3.0, 5.0])
 

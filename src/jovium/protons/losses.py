@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.base.errors import InputError
-from jovium.optimise.natural_gradient import flattened, unflattened
+from jovium.optimise.natural_gradient import flatten, unflatten
 from jovium.protons.flow import Flow, Sample, samples
 from jovium.training.devices import mapped
 
@@ -31,25 +31,25 @@ CHUNK = 32
 BetaEnergy = Callable[[Float[Array, "n d"]], Float[Array, ""]]
 
 
-class Learnt(NamedTuple):
+class Gradient(NamedTuple):
     """The gradient of what is minimised, its value, and the scores d ln p / d theta of the samples it came from (None
-    where the lesson gives none)."""
+    where the loss gives none)."""
 
     gradient: Any
     value: Float[Array, ""]
     scores: Float[Array, "b p"] | None
 
 
-class Lesson(Protocol):
+class Loss(Protocol):
     """A way to learn. Called with a flow and a random key; differentiates with respect to the arrays of the flow."""
 
-    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool) -> Learnt:
+    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool) -> Gradient:
         """One gradient; with the scores of its samples where they are asked for."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class FromHamiltonian:
+class VariationalFreeEnergy:
     """Minimise beta F = E_p[ln p + beta U] over `batch` fresh samples.
 
     pathwise: the gradient runs through the samples and the forces. Otherwise E[(w - mean w) d ln p / d theta], w = ln p
@@ -62,7 +62,7 @@ class FromHamiltonian:
     pathwise: bool = True
     reference: BetaEnergy | None = None
 
-    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Learnt:
+    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Gradient:
         """One gradient of beta F."""
         keys = jax.random.split(key, self.batch)
         smooth = self.beta_energy if self.pathwise else self.reference
@@ -73,8 +73,8 @@ class FromHamiltonian:
         if table is not None and not self.pathwise:
             rest = energies - (softened(mapped(smooth, found.positions, CHUNK)) if smooth else -found.log_density)
             weights = (rest - rest.mean()) / (self.batch - 1)
-            gradient = jax.tree.map(jnp.add, gradient, unflattened(gradient, weights @ table))
-        return Learnt(gradient, work.mean(), table)
+            gradient = jax.tree.map(jnp.add, gradient, unflatten(gradient, weights @ table))
+        return Gradient(gradient, work.mean(), table)
 
     def _followed(self, flow: Flow, keys: PRNGKeyArray, smooth: BetaEnergy | None) -> tuple[Sample, Any]:
         """Samples, and the gradient of mean(ln p + smooth energy) along them; zero without a smooth energy."""
@@ -90,7 +90,7 @@ class FromHamiltonian:
 
 
 @dataclass(frozen=True, eq=False)
-class ByLikelihood:
+class MaximumLikelihood:
     """Minimise -E_data[ln p] over batches of configurations (bohr)."""
 
     configurations: Float[np.ndarray, "m n d"]
@@ -99,7 +99,7 @@ class ByLikelihood:
     def __post_init__(self):
         _check(self.configurations)
 
-    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Learnt:
+    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Gradient:
         """One gradient of -E_data[ln p]."""
         chosen = jax.random.randint(key, (self.batch,), 0, len(self.configurations))
         data = jnp.asarray(self.configurations, jnp.float32)[chosen]
@@ -110,14 +110,14 @@ class ByLikelihood:
 
         values, gradient = _summed_gradient(loss, flow, data, self.batch)
         table = score_table(flow, data) if scores else None
-        return Learnt(gradient, values.mean(), table)
+        return Gradient(gradient, values.mean(), table)
 
 
 @dataclass(frozen=True, eq=False)
-class ByMatching:
+class FlowMatching:
     """Minimise E|v(x_t, t) - (x_1 - x_0)|^2, x_t = x_0 + t (x_1 - x_0), over pairs of starts and data (bohr).
 
-    `ends - starts` are the displacements of the pairs; `jovium.protons.pairing` makes them short.
+    `ends - starts` are the displacements of the pairs; `jovium.protons.assignment` makes them short.
     """
 
     starts: Float[np.ndarray, "m n d"]
@@ -128,7 +128,7 @@ class ByMatching:
         _check(self.starts)
         _check(self.displacements)
 
-    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Learnt:
+    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Gradient:
         """One gradient of the mean square deviation of the velocity."""
         pick, when = jax.random.split(key)
         chosen = jax.random.randint(pick, (self.batch,), 0, len(self.starts))
@@ -140,7 +140,7 @@ class ByMatching:
             return jnp.sum(values), values
 
         values, gradient = _summed_gradient(loss, flow, (starts, moves, times), self.batch)
-        return Learnt(gradient, values.mean(), None)
+        return Gradient(gradient, values.mean(), None)
 
 
 def softened(energies: Float[Array, "b"]) -> Float[Array, "b"]:
@@ -155,7 +155,7 @@ def score_table(flow: Flow, positions: Float[Array, "b n d"]) -> Float[Array, "b
 
     def score(x: Float[Array, "n d"]) -> Float[Array, "p"]:
         gradient = eqx.filter_grad(lambda flow: flow.log_density(x))(flow)
-        return flattened(gradient)
+        return flatten(gradient)
 
     return mapped(score, positions, CHUNK)
 

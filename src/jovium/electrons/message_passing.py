@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jovium.base.space import Space
+from jovium.base.box import Box
 from jovium.electrons.radial import basis
 
 
-class Seen(NamedTuple):
+class Features(NamedTuple):
     """Features h and backflow coordinates x (bohr) of electrons, and features of protons."""
 
     electrons: Float[Array, "n f"]
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 class Pairs(NamedTuple):
     """Differences (bohr) for electrons with electrons, electrons with protons, and protons with protons; k functions of
     each; `spins`: 1 for two electrons of equal spin in the first, of opposite spin in the second row, 0 for an electron
-    with itself. In a cell all are those of `Space.smooth_between`."""
+    with itself. In a cell all are those of `Box.periodic_displacements`."""
 
     ee: Float[Array, "n n 3"]
     ep: Float[Array, "n m 3"]
@@ -47,18 +47,18 @@ class Pairs(NamedTuple):
 
 
 def pairs_of(
-    space: Space, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"], n_up: int, n_radial: int
+    space: Box, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"], n_up: int, n_radial: int
 ) -> Pairs:
     """All pairs of one configuration (bohr), the first n_up electrons with spin up."""
     n, m = len(electrons), len(protons)
-    ee, ee_square = space.smooth_between(electrons, electrons)
-    pp, pp_square = space.smooth_between(protons, protons)
+    ee, ee_square = space.periodic_displacements(electrons, electrons)
+    pp, pp_square = space.periodic_displacements(protons, protons)
     # A particle is at the distance 1 of itself, where the square root has a derivative.
     r_ee, r_pp = jnp.sqrt(ee_square + np.eye(n)), jnp.sqrt(pp_square + np.eye(m))
     # Without protons a constant: the forward Laplacian has no rule for arrays without elements.
     ep, r_ep = jnp.zeros((n, 0, 3), electrons.dtype), jnp.zeros((n, 0), electrons.dtype)
     if m:
-        ep, ep_square = space.smooth_between(electrons, protons)
+        ep, ep_square = space.periodic_displacements(electrons, protons)
         r_ep = jnp.sqrt(ep_square)
     reach = space.reach if space.vectors is None else np.inf
     basis_ee, basis_ep, basis_pp = (basis(r, reach, n_radial) for r in (r_ee, r_ep, r_pp))
@@ -68,7 +68,7 @@ def pairs_of(
     return Pairs(ee, ep, pp, r_ee, r_ep, r_pp, basis_ee, basis_ep, basis_pp, spins)
 
 
-class Surroundings(eqx.Module):
+class MessagePassing(eqx.Module):
     """The network of messages. Sizes: k functions of distance, c directions, f features, g flows."""
 
     n_radial: int = eqx.field(static=True)
@@ -93,7 +93,7 @@ class Surroundings(eqx.Module):
         n_features: int = 32,
         n_flows: int = 6,
         key: PRNGKeyArray,
-    ) -> "Surroundings":
+    ) -> "MessagePassing":
         """A network with random messages and without backflow."""
         keys = iter(jax.random.split(key, 8))
 
@@ -116,7 +116,7 @@ class Surroundings(eqx.Module):
             flow_other=jnp.zeros((3, n_features, n_flows)),
         )
 
-    def __call__(self, electrons: Float[Array, "n 3"], pairs: Pairs) -> Seen:
+    def __call__(self, electrons: Float[Array, "n 3"], pairs: Pairs) -> Features:
         """Features and backflow coordinates of one configuration."""
         spins = jnp.asarray(pairs.spins, electrons.dtype)
         # Electrons of equal spin, of opposite spin, protons, of which a gas has none.
@@ -145,4 +145,4 @@ class Surroundings(eqx.Module):
             strength = ((features @ of_mine)[:, None] + other @ of_others) / len(of_mine)
             eta = jnp.sum((values @ filters) * strength, axis=-1)
             places = places + jnp.sum(eta[..., None] * toward, axis=1)
-        return Seen(features, places, protons)
+        return Features(features, places, protons)

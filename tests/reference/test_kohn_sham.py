@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
-from jovium.reference.protocol import CHEAP, PRODUCTION, Protocol
+from jovium.reference.kohn_sham import CHEAP, PRODUCTION, KohnShamSettings
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.25, 0.5])
 @pytest.mark.parametrize("mesh", [(1, 1, 1), (2, 3, 4), (5, 2, 3)])
 def test_reduced_mesh_integrates_like_the_full_mesh(odd_cell, mesh, offset):
     """An even function of k has the same mean over the reduced, weighted mesh and over all points."""
-    points, weights = Protocol(k_spacing=None, k_mesh=mesh, k_offset=offset).k_points(odd_cell)
+    points, weights = KohnShamSettings(k_spacing=None, k_mesh=mesh, k_offset=offset).k_points(odd_cell)
     steps = np.stack(np.meshgrid(*map(np.arange, mesh), indexing="ij"), -1).reshape(-1, 3)
     every = (steps + offset) / mesh
 
@@ -25,12 +25,12 @@ def test_reduced_mesh_integrates_like_the_full_mesh(odd_cell, mesh, offset):
 
 
 def test_time_reversal_halves_a_shifted_even_mesh(odd_cell):
-    points, _ = Protocol(k_spacing=None, k_mesh=(4, 4, 4)).k_points(odd_cell)
+    points, _ = KohnShamSettings(k_spacing=None, k_mesh=(4, 4, 4)).k_points(odd_cell)
     assert len(points) == 32
 
 
 def test_mesh_follows_the_reciprocal_lengths(odd_cell):
-    mesh = Protocol(k_spacing=0.3).mesh(odd_cell)
+    mesh = KohnShamSettings(k_spacing=0.3).mesh(odd_cell)
     lengths = np.linalg.norm(odd_cell.reciprocal, axis=1)
     assert all(length / n <= 0.3 < length / max(n - 1, 1e-9) for length, n in zip(lengths, mesh, strict=True))
 
@@ -50,7 +50,7 @@ def test_mesh_follows_the_reciprocal_lengths(odd_cell):
 )
 def test_impossible_settings_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
-        Protocol(**changes)
+        KohnShamSettings(**changes)
 
 
 def test_every_setting_is_in_the_record():
