@@ -1,7 +1,13 @@
-"""Training that is watched: what diverges is given up for the last good state, and what is told says so."""
+"""The training loop: what diverges is given up for the last good state, and the report says so; nothing is lost."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,81 +15,84 @@ import pytest
 
 from jovium.base.errors import InputError, JoviumError
 from jovium.training import checkpoint
-from jovium.training.loop import MOST_ROLLBACKS, WatchedTraining, verdict
-from jovium.training.run_folder import CONFIG, STATE, keep_config, read_config, read_metrics
+from jovium.training.loop import MAX_ROLLBACKS, Stage, Training, TrainingState, run_in_folder, verdict
+from jovium.training.run_folder import CONFIG, STATE, check_config, read_kind, read_metrics, read_settings, write_config
+from jovium.training.settings import Settings, setting
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What the toy is told to do."""
+class ToySettings(Settings):
+    """Of a training whose values are written down beforehand."""
 
-    steps: int = 6
-    rate: float = 1.0
-    seed: int = 0
+    kind: ClassVar[str] = "toy"
 
-    @classmethod
-    def of_dict(cls, values):
-        return cls(**values)
+    steps: int = setting(6, "steps", may_change=True)
+    learning_rate: float = setting(1.0, "learning rate")
+    seed: int = setting(0, "seed")
 
 
-class Toy(NamedTuple):
-    step: jnp.ndarray
-    rollbacks: jnp.ndarray
-    momentum: jnp.ndarray
-
-
-@dataclass(frozen=True)
-class Told:
-    step: int
-    value: float
-    error: float
-    note: str = ""
-
-
-class Training(WatchedTraining):
+class Toy(Training):
     """Values of a script, one after the other, whatever the state is."""
 
     jump, spread, unit = 1.0, 0.01, "units"
 
-    def __init__(self, folder, script, plan=None):
-        super().__init__(folder, plan or Plan())
+    def __init__(self, folder, script, settings=None):
+        super().__init__(settings or ToySettings(), folder)
         self.script = iter(script)
-        self.state = self.state or self.form()
+        self.state = self.state or self.template({})
 
-    def form(self):
-        return Toy(jnp.int32(0), jnp.int32(0), jnp.float32(1.0))
+    def template(self, facts):
+        return TrainingState.first(None, None, jnp.float32(1.0))
 
-    def advanced(self, seed):
-        return self.state._replace(step=self.state.step + 1), {"value": jnp.asarray(next(self.script))}
+    def step(self, state, key):
+        return state._replace(step=state.step + 1), {"value": jnp.asarray(next(self.script))}
 
-    def forgetful(self, state):
-        return state._replace(momentum=0 * state.momentum)
+    def objective(self, figures):
+        return figures["value"], figures["error"]
 
-    def minimised(self, report):
-        return report.value, report.error
-
-    def report(self, found, note=""):
-        values = np.array([told["value"] for told in found])
-        return Told(int(self.state.step), float(values.mean()), float(values.std()), note)
+    def summarise(self, metrics):
+        values = np.array([of_step["value"] for of_step in metrics])
+        return {"value": float(values.mean()), "error": float(values.std())}
 
 
 def test_a_value_that_is_no_number_costs_the_steps_since_the_last_report(tmp_path):
-    run = Training(tmp_path, [3.0, 2.9, 2.8, float("nan"), 2.8, 2.7, 2.6, 2.5])
-    reports = list(run.until_done(2))
+    toy = Toy(tmp_path, [3.0, 2.9, 2.8, float("nan"), 2.8, 2.7, 2.6, 2.5])
+    reports = list(toy.run(2))
     assert [report.step for report in reports] == [2, 2, 4, 6]
-    assert reports[1].note == "not a number; back to step 2 with half the rate"
-    assert int(run.state.rollbacks) == 1
-    assert float(run.state.momentum) == 0
+    assert reports[1].note == "not a number; back to step 2 with half the learning rate"
+    assert int(toy.state.rollbacks) == 1
+    assert float(toy.state.momentum) == 0
     assert [line["value"] for line in read_metrics(tmp_path)][1] is None
 
 
+def test_a_first_value_that_is_no_number_costs_nothing_else(tmp_path):
+    """The step after a report breaks: no second value is waited for."""
+    reports = list(Toy(tmp_path, [3.0, 2.9, float("nan"), 2.8, 2.7, 2.6, 2.5]).run(2))
+    assert [report.step for report in reports] == [2, 2, 4, 6]
+
+
 def test_a_value_that_rises_costs_them_too(tmp_path):
-    run = Training(tmp_path, [3.0, 3.0, 9.0, 9.0, 2.0, 2.0, 2.0, 2.0])
-    assert "diverging: 3.0000 -> 9.0000 units; back to step 2" in [r.note for r in run.until_done(2)][1]
+    toy = Toy(tmp_path, [3.0, 3.0, 9.0, 9.0, 2.0, 2.0, 2.0, 2.0])
+    assert "diverging: 3.0000 -> 9.0000 units; back to step 2" in [report.note for report in toy.run(2)][1]
+
+
+def test_training_in_memory_is_the_training_in_a_folder(tmp_path):
+    script = [3.0, 2.9, 2.8, float("nan"), 2.8, 2.7, 2.6, 2.5]
+    in_memory, in_folder = (list(Toy(folder, script).run(2)) for folder in (None, tmp_path))
+    assert [report.metrics for report in in_memory[2:]] == [report.metrics for report in in_folder[2:]]
+
+
+def test_another_stage_has_other_values(tmp_path):
+    class Staged(Toy):
+        def stage(self, step):
+            return Stage("first", 0, 4) if step < 4 else Stage("second", 4, 2)
+
+    reports = list(Staged(tmp_path, [3.0, 3.0, 3.0, 3.0, 99.0, 99.0]).run(3))
+    assert [(report.step, report.note) for report in reports] == [(3, ""), (4, ""), (6, "")]
 
 
 @pytest.mark.parametrize(
-    ("now", "told"),
+    ("now", "note"),
     [
         ((0.9, 0.05), ""),  # lower, within what errors do
         ((1.9, 0.1), ""),  # higher by less than the jump that is allowed in any case
@@ -93,9 +102,9 @@ def test_a_value_that_rises_costs_them_too(tmp_path):
         ((1.0, float("inf")), "not a number"),
     ],
 )
-def test_what_is_wrong_beside_the_last_good_value(now, told):
+def test_what_is_wrong_beside_the_last_good_value(now, note):
     """1.0 +- 0.2 was good; ten errors are suspicious."""
-    assert verdict(now, (1.0, 0.2), 1.0, 0.01, "Ha") == told
+    assert verdict(now, (1.0, 0.2), 1.0, 0.01, "Ha") == note
 
 
 def test_the_first_value_is_good_if_it_is_a_number():
@@ -103,33 +112,74 @@ def test_the_first_value_is_good_if_it_is_a_number():
 
 
 def test_training_that_always_fails_ends_and_keeps_the_last_good_state(tmp_path):
-    run = Training(tmp_path, [3.0, 3.0] + [float("nan")] * 20)
-    with pytest.raises(JoviumError, match=f"after {MOST_ROLLBACKS} returns"):
-        list(run.until_done(2))
-    assert int(checkpoint.load(tmp_path / STATE, run.form()).step) == 2
+    toy = Toy(tmp_path, [3.0, 3.0] + [float("nan")] * 20)
+    with pytest.raises(JoviumError, match=f"after {MAX_ROLLBACKS} returns"):
+        list(toy.run(2))
+    assert int(checkpoint.load(tmp_path / STATE, toy.template({})).step) == 2
 
 
 def test_a_run_that_is_repeated_goes_on_and_remembers_what_was_good(tmp_path):
-    list(Training(tmp_path, [3.0] * 4, Plan(steps=4)).until_done(2))
-    again = Training(tmp_path, [9.0, 9.0, 2.0, 2.0])
+    list(Toy(tmp_path, [3.0] * 4, ToySettings(steps=4)).run(2))
+    again = Toy(tmp_path, [9.0, 9.0, 2.0, 2.0])
     assert int(again.state.step) == 4
-    assert "diverging" in next(again.until_done(2)).note
+    assert "diverging" in next(again.run(2)).note
 
 
-def test_a_trained_run_keeps_its_recipe_but_for_what_may_grow(tmp_path):
-    keep_config(tmp_path, Plan())
-    keep_config(tmp_path, Plan(rate=2.0))  # nothing was trained yet
+def test_a_trained_run_keeps_its_settings_but_for_those_that_may_change(tmp_path):
+    write_config(tmp_path, ToySettings())
+    check_config(tmp_path, ToySettings(learning_rate=2.0))  # nothing was trained yet
+    write_config(tmp_path, ToySettings(learning_rate=2.0))
     (tmp_path / STATE).touch()
-    keep_config(tmp_path, Plan(rate=2.0, steps=9), growing=("steps",))
-    assert read_config(tmp_path, Plan.of_dict, "toy") == Plan(rate=2.0, steps=9)
-    with pytest.raises(InputError, match=r"rate 2.0 -> 3.0"):
-        keep_config(tmp_path, replace(Plan(), rate=3.0, steps=9), growing=("steps",))
-    with pytest.raises(InputError, match=r"steps 9 -> 6"):
-        keep_config(tmp_path, Plan(rate=2.0))
+    check_config(tmp_path, ToySettings(learning_rate=2.0, steps=9))
+    assert read_settings(tmp_path, ToySettings) == ToySettings(learning_rate=2.0)
+    assert read_kind(tmp_path) == "toy"
+    with pytest.raises(InputError, match=r"learning_rate 2.0 -> 3.0"):
+        check_config(tmp_path, replace(ToySettings(), learning_rate=3.0, steps=9))
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"unknown": 1}', "[]"])
-def test_a_damaged_config_is_no_run(tmp_path, text):
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"kind": "toy", "version": 1, "unknown": 1}', '{"kind": "toy", "version": 99}',
+     '{"kind": "other", "version": 1}'],
+)  # fmt: skip
+def test_a_damaged_or_foreign_config_is_no_run(tmp_path, text):
     (tmp_path / CONFIG).write_text(text)
-    with pytest.raises(InputError, match="holds no toy"):
-        read_config(tmp_path, Plan.of_dict, "toy")
+    with pytest.raises(InputError):
+        read_settings(tmp_path, ToySettings)
+
+
+def test_a_report_of_one_step_has_no_error_bar_and_is_refused(tmp_path):
+    with pytest.raises(InputError, match="every 1 steps"), run_in_folder(tmp_path, ToySettings(), 1):
+        pass
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_loop import Toy, ToySettings
+class Slow(Toy):
+    def step(self, state, key):
+        time.sleep(0.05)
+        return super().step(state, key)
+print("begun", flush=True)
+toy = Slow(Path(sys.argv[1]), [3.0] * 10000, ToySettings(steps=10000))
+for report in toy.run(5000):
+    print(report.step, flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_saves_the_step_at_hand_and_ends(tmp_path, number):
+    """As a queue does before it kills: a report long before its time, and a state to go on from."""
+    here = os.path.dirname(__file__)
+    process = subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path), here], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(3.0)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    steps = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert len(steps) == 1
+    assert int(Toy(tmp_path, []).state.step) == steps[0] > 1

@@ -4,7 +4,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from jovium.cli.training import configure_training, run_training
+from jovium.electrons.settings import ElectronSettings
+from jovium.training.settings import settings_from
+
+if TYPE_CHECKING:
+    from jovium.training.loop import Report
 
 HELP = "the electronic ground state at fixed protons: energy, pressure, g(r)"
 DESCRIPTION = """Variational Monte Carlo: a neural wave function lowers the mean of its local energy, which no wave
@@ -26,98 +33,67 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command and its subcommands."""
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
     train = commands.add_parser("train", help="train a wave function", description=TRAIN, epilog=STRUCTURES)
-    train.add_argument("run_folder", metavar="RUN", type=Path)
+    configure_training(train, ElectronSettings, 20)
     train.add_argument("structure", metavar="STRUCTURE", help="see below")
-    system = train.add_argument_group("system")
-    system.add_argument(
-        "--unpaired", type=int, metavar="K", help="electrons of spin up without a partner (default 0 or 1)"
-    )
-    system.add_argument(
-        "--twist", type=float, nargs=3, default=[0.0, 0.0, 0.0], metavar="T", help="in units of the reciprocal vectors"
-    )
-    steps = train.add_argument_group("optimisation")
-    steps.add_argument("--steps", type=int, default=500, help="of optimisation (default 500)")
-    steps.add_argument("--optimiser", default="natural", choices=["natural", "adam"])
-    steps.add_argument("--rate", type=float, default=0.1, help="of the first step (default 0.1; adam: try 0.002)")
-    steps.add_argument("--slowing", type=float, default=500.0, help="steps until the rate is half (default 500)")
-    steps.add_argument("--damping", type=float, default=1e-3, help="of the natural gradient (default 0.001)")
-    steps.add_argument("--keep", type=float, default=0.95, help="part of the last direction kept (default 0.95)")
-    steps.add_argument("--largest", type=float, default=0.05, help="change of psi in a step at most (default 0.05)")
-    walk = train.add_argument_group("sampling")
-    walk.add_argument("--walkers", type=int, default=512, help="configurations per step (default 512)")
-    walk.add_argument("--sweeps", type=int, default=10, help="moves of each between two steps (default 10)")
-    walk.add_argument("--mover", default="metropolis", choices=["metropolis", "langevin"])
-    walk.add_argument("--blocks", type=int, default=1, help="parts moved one after the other (default 1: all at once)")
-    walk.add_argument("--seed", type=int, default=0)
-    model = train.add_argument_group("wave function")
-    model.add_argument("--determinants", type=int, default=4, help="default 4")
-    model.add_argument("--radial", type=int, default=8, help="functions of a distance (default 8)")
-    model.add_argument("--sides", type=int, default=4, help="directions that electrons are told of (default 4)")
-    model.add_argument("--features", type=int, default=32, help="of an electron (default 32)")
-    model.add_argument("--flows", type=int, default=6, help="channels of the backflow (default 6)")
-    model.add_argument(
-        "--precision", default="auto", choices=["auto", "single", "double"], help="auto: double in larger cells"
-    )
-    train.add_argument("--every", type=int, default=20, help="steps per report and save (default 20)")
-    train.add_argument(
-        "--dry-run", action="store_true", help="print settings, parameters, memory and time; train nothing"
-    )
-    train.add_argument("--json", action="store_true", help="one JSON line per report")
     train.set_defaults(run=run_train)
     measure = commands.add_parser("measure", help="measure a wave function", description=MEASURE)
     measure.add_argument("run_folder", metavar="RUN", type=Path)
-    measure.add_argument("--steps", type=int, default=50, help="over which its walkers are measured (default 50)")
-    measure.add_argument("--seed", type=int, default=1)
+    measure.add_argument("--steps", type=int, default=50, metavar="N", help="steps of the walkers (default 50)")
+    measure.add_argument("--seed", type=int, default=1, metavar="N")
     measure.add_argument("--json", action="store_true", help="print one JSON object")
     measure.set_defaults(run=run_measure)
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
-    from dataclasses import asdict, fields
+    settings = settings_from(options, ElectronSettings)
 
-    from jovium.electrons.settings import ElectronSettings
-    from jovium.electrons.training import cost, train
-    from jovium.report.electron_figures import draw_energy
-    from jovium.training.run_folder import read_metrics, record
+    def reports() -> Any:
+        from jovium.electrons.training import train
 
-    chosen = {field.name: getattr(options, field.name) for field in fields(ElectronSettings)}
-    recipe = ElectronSettings(**{**chosen, "twist": tuple(options.twist)})
-    if options.dry_run:
-        print(json.dumps({**asdict(recipe), **cost(recipe)}, indent=2))
-        return 0
-    for report in train(options.run_folder, recipe, options.every):
-        print(json.dumps(record(report)) if options.json else line_of(report), flush=True)
-        draw_energy(options.run_folder / "training.png", read_metrics(options.run_folder))
-    return 0
+        return train(options.run_folder, settings, options.report_every)
+
+    def cost() -> dict[str, Any]:
+        from jovium.electrons.training import cost
+
+        return cost(settings)
+
+    def draw(path: Path, metrics: list[dict[str, Any]]) -> None:
+        from jovium.report.electron_figures import draw_energy
+
+        draw_energy(path, metrics)
+
+    return run_training(options, settings, reports, report_line, cost=cost, draw=draw)
 
 
-def line_of(report: Any) -> str:
-    """A report in one line."""
-    line = (
-        f"step {report.step:5d}  E {report.energy:.5f} +- {report.error:.5f} Ha  variance {report.variance:.4f}  "
-        f"acceptance {report.acceptance:.2f}  correlated over {report.autocorrelation:.1f}  R-hat {report.r_hat:.2f}  "
-        f"moved {report.moved:.4f}  {report.seconds:.0f} s"
+def report_line(report: "Report") -> str:
+    """The figures of a report in one line."""
+    from jovium.base.statistics import round_to_error
+
+    return (
+        f"E {round_to_error(report['energy'], report['energy_error'])} Ha  variance {report['variance']:.4f}  "
+        f"acceptance {report['acceptance']:.2f}  autocorrelation {report['autocorrelation']:.1f} steps  "
+        f"R-hat {report['r_hat']:.2f}  step norm {report['step_norm']:.4f}  {report.seconds:.0f} s"
     )
-    return f"{line}  [{report.note}]" if report.note else line
 
 
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures of a trained wave function."""
+    from jovium.base.statistics import round_to_error
     from jovium.cli.progress import progress
     from jovium.electrons.measurement import measure_run
     from jovium.report.electron_figures import draw_correlations
 
-    found = measure_run(options.run_folder, options.steps, options.seed, progress)
-    if found.pairs:
-        draw_correlations(options.run_folder / "g_of_r.png", found.pairs)
-    record = found.record()
+    measurement = measure_run(options.run_folder, options.steps, options.seed, progress)
+    if measurement.pairs:
+        draw_correlations(options.run_folder / "g_of_r.png", measurement.pairs)
+    record = measurement.record()
     if options.json:
         print(json.dumps(record))
         return 0
     for name, value in record.items():
-        shown = f"{value['value']:.6f} +- {value['error']:.6f}" if isinstance(value, dict) else f"{value:.6g}"
+        shown = round_to_error(value["value"], value["error"]) if isinstance(value, dict) else f"{value:.6g}"
         print(f"{name:28s} {shown}")
-    if found.r_hat > 1.1:
+    if measurement.r_hat > 1.1:
         print("warning: walkers still remember where they began (R-hat above 1.1); take more --steps", file=sys.stderr)
     return 0

@@ -5,7 +5,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from jovium.cli.training import configure_training, run_training
+from jovium.elf.settings import ElfSettings
+from jovium.training.settings import settings_from
+
+if TYPE_CHECKING:
+    from jovium.training.loop import Report
 
 HELP = "train and judge the network that gives the ELF straight from atomic positions"
 DESCRIPTION = "The electron localization function by a neural network."
@@ -29,20 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command and its subcommands."""
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
     train = commands.add_parser("train", help="train a network on labels", description=TRAIN)
+    configure_training(train, ElfSettings, 500)
     train.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
-    train.add_argument("--out", metavar="RUN", type=Path, required=True, help="run directory")
-    train.add_argument("--steps", type=int, default=20000, help="structures shown (default 20000)")
-    train.add_argument("--learning-rate", type=float, default=1e-2)
-    train.add_argument("--channels", type=int, default=24, help="hidden fields (default 24)")
-    train.add_argument("--hidden", type=int, default=48, help="width of the pointwise networks (default 48)")
-    train.add_argument("--layers", type=int, default=2, help="convolutions (default 2; 0: a local model)")
-    train.add_argument(
-        "--widths", type=int, default=5, help="Gaussian widths of the atoms, narrowest first (default 5)"
-    )
-    train.add_argument("--start", metavar="RUN", type=Path, help="begin with the weights of another run of this form")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--every", type=int, default=500, help="steps per report and save (default 500)")
-    train.add_argument("--json", action="store_true", help="one JSON line per report")
     train.set_defaults(run=run_train)
     export = commands.add_parser("export", help="a model file of a run", description=EXPORT)
     export.add_argument("run_folder", metavar="RUN", type=Path)
@@ -70,24 +65,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
-    from dataclasses import asdict
+    settings = settings_from(options, ElfSettings)
 
-    from jovium.elf.run import read_samples, train_run
-    from jovium.elf.training import ElfSettings
+    def reports() -> Any:
+        from jovium.elf.samples import read_samples
+        from jovium.elf.training import train
 
-    recipe = ElfSettings(
-        steps=options.steps,
-        learning_rate=options.learning_rate,
-        seed=options.seed,
-        n_channels=options.channels,
-        n_hidden=options.hidden,
-        n_layers=options.layers,
-        n_widths=options.widths,
-    )
-    for progress in train_run(options.out, read_samples(options.labels), recipe, options.every, options.start):
-        line = f"step {progress.step}  rmse {progress.rmse:.4f}  validation {progress.validation_rmse:.4f}"
-        print(json.dumps(asdict(progress)) if options.json else f"{line}  {progress.seconds:.0f} s", flush=True)
-    return 0
+        return train(options.run_folder, read_samples(options.labels), settings, options.report_every)
+
+    def line(report: "Report") -> str:
+        return f"RMSE {report['rmse']:.4f}  validation {report['validation_rmse']:.4f}  {report.seconds:.0f} s"
+
+    return run_training(options, settings, reports, line)
 
 
 def run_export(options: argparse.Namespace) -> int:

@@ -1,11 +1,14 @@
 """`jovium`: subcommands, errors and exit codes."""
 
 import argparse
+import re
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 from jovium import __version__
 from jovium.base.errors import JoviumError
@@ -17,13 +20,10 @@ from jovium.cli import (
     doctor,
     electrons,
     elf,
-    eos,
     free_energy,
-    measure,
+    index,
     protons,
     reference,
-    report,
-    sample,
     screen,
 )
 from jovium.cli.compiled import keep_compiled_programs
@@ -34,14 +34,11 @@ COMMANDS = {
     "convert": convert,
     "crystal": crystal,
     "free-energy": free_energy,
-    "measure": measure,
-    "eos": eos,
-    "sample": sample,
-    "report": report,
     "elf": elf,
     "protons": protons,
     "electrons": electrons,
     "reference": reference,
+    "index": index,
     "doctor": doctor,
     "cite": cite,
 }
@@ -52,8 +49,8 @@ EPILOG = """examples:
   jovium analyse POSCAR --engine dft    the same from first principles
   jovium analyse ELFCAR --json          the same from an ELF you computed, as one JSON object
   jovium screen IN.extxyz OUT           phi, phi*, Tc of thousands of structures
-  jovium free-energy RUN --n 2 --rs 1.25          F, E, S, P of dense hydrogen, protons and electrons together
-  jovium protons train RUN --n 16 --coupling 10   a density of charges: free energy, samples
+  jovium free-energy train RUN --rs 1.25          F, E, S, P of dense hydrogen, protons and electrons together
+  jovium protons train RUN --coupling 10          a density of charges: free energy, samples
   jovium electrons train RUN h2:1.4               a wave function: energy of a molecule or a crystal
   jovium convert elf.cube elf.xsf       fields and structures between formats
   jovium doctor                         what is installed and whether it works
@@ -61,14 +58,37 @@ EPILOG = """examples:
 exit codes: 0 done, 1 error, 2 bad input, 3 the first-principles engine failed, 4 output could not be written"""
 
 
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors name the nearest command or option; subcommands have parsers of this kind."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        # A mistyped option is an error, never a guess.
+        kwargs |= {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        super().__init__(*args, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """Usage, the message, and what was perhaps meant; exit code 2."""
+        wrong = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (\S+)", message)
+        if wrong and (close := get_close_matches((wrong[1] or wrong[2]).split("=")[0], self._names(), 1)):
+            message = f"{message.split(' (choose')[0]}; did you mean '{close[0]}'?"
+        super().error(message)
+
+    def _names(self) -> list[str]:
+        """Options and commands of this parser and of all below it."""
+        names = [option for action in self._actions for option in action.option_strings]
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for name, below in action.choices.items():
+                    names += [name, *below._names()]
+        return names
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line as an argparse parser (shell completion and the docs read it too)."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="jovium",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"jovium {__version__}")
     top.add_argument(
@@ -76,14 +96,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, module in COMMANDS.items():
-        command = commands.add_parser(
-            name,
-            help=module.HELP,
-            description=module.DESCRIPTION,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,  # a mistyped option is an error, never a guess
-        )
-        module.configure(command)
+        module.configure(commands.add_parser(name, help=module.HELP, description=module.DESCRIPTION))
     return top
 
 

@@ -1,102 +1,58 @@
-"""What a training run of a wave function is told to do."""
+"""Settings of a wave function at fixed protons and of its training."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import MISSING, dataclass
+from typing import ClassVar
 
-import jax
-import numpy as np
+from jovium.training.settings import FRACTION, POSITIVE, Settings, at_least, one_of, setting
 
-from jovium.base.errors import InputError
-from jovium.electrons.systems import ElectronSystem, electron_system
-from jovium.electrons.wave_function import WaveFunction, needs_double_precision
+SYSTEM, OPTIMISATION, SAMPLING, MODEL = "system", "optimisation", "sampling", "wave function"
 
 
 @dataclass(frozen=True)
-class ElectronSettings:
-    """How a wave function is trained. structure: a file or a name. twist: in units of the reciprocal vectors. steps: of
-    optimisation. rate: of the first step, falling as 1 / (1 + step / slowing). damping, keep, largest: of the natural
-    gradient. walkers: configurations per step; sweeps: moves of each between steps; mover: metropolis or langevin;
-    blocks: parts of a configuration moved one after the other. determinants, radial, sides, features, flows: sizes of
-    the wave function. precision: single, double, or auto: double in cells of more than four electrons, where the
-    matrices of pairs are too ill conditioned for single precision."""
+class ElectronSettings(Settings):
+    """How a wave function is trained. structure: see `jovium.electrons.systems.electron_system`."""
 
-    structure: str
-    unpaired: int | None = None
-    twist: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    steps: int = 500
-    optimiser: str = "natural"
-    rate: float = 0.1
-    slowing: float = 500.0
-    damping: float = 1e-3
-    keep: float = 0.95
-    largest: float = 0.05
-    walkers: int = 512
-    sweeps: int = 10
-    mover: str = "metropolis"
-    blocks: int = 1
-    determinants: int = 4
-    radial: int = 8
-    sides: int = 4
-    features: int = 32
-    flows: int = 6
-    precision: str = "auto"
-    seed: int = 0
+    kind: ClassVar[str] = "electrons"
 
-    def __post_init__(self):
-        sizes = (
-            self.walkers - 1,
-            self.sweeps,
-            self.blocks,
-            self.determinants,
-            self.radial - 1,
-            self.features,
-            self.flows,
-        )
-        rates = self.rate, self.slowing, self.damping
-        if min(sizes) < 1 or min(rates) <= 0 or self.steps < 0 or not 0 <= self.keep < 1:
-            raise InputError(
-                f"{self}", "positive sizes and rates, keep below 1, two walkers or more", "check the options"
-            )
-        if self.optimiser not in ("natural", "adam") or self.mover not in ("metropolis", "langevin"):
-            raise InputError(
-                f"optimiser {self.optimiser}, mover {self.mover}", "natural or adam; metropolis or langevin", "choose"
-            )
-        if self.precision not in ("auto", "single", "double"):
-            raise InputError(f"precision {self.precision}", "auto, single or double", "leave it out")
-
-    @property
-    def system(self) -> ElectronSystem:
-        """What the electrons are among."""
-        return electron_system(self.structure, self.unpaired)
-
-    @property
-    def in_double_precision(self) -> bool:
-        """Whether training and measuring are done in double precision."""
-        system = self.system
-        needed = needs_double_precision(system.space, system.n_up + system.n_down)
-        return self.precision == "double" or (self.precision == "auto" and needed)
-
-    def wave_function(self) -> WaveFunction:
-        """The wave function before training."""
-        system = self.system
-        if system.cell is None and any(self.twist):
-            raise InputError(f"twist {self.twist} in open space", "twists only in a periodic cell", "leave it out")
-        wave = np.zeros(3) if system.cell is None else np.array(self.twist) @ system.cell.reciprocal
-        return WaveFunction.of(
-            system.space,
-            system.n_up,
-            system.n_down,
-            with_protons=len(system.protons) > 0,
-            twist=(float(wave[0]), float(wave[1]), float(wave[2])),
-            n_determinants=self.determinants,
-            n_radial=self.radial,
-            n_sides=self.sides,
-            n_features=self.features,
-            n_flows=self.flows,
-            key=jax.random.key(self.seed),
-        )
-
-    @classmethod
-    def of_dict(cls, values: dict[str, Any]) -> "ElectronSettings":
-        """The recipe that `asdict` made a dictionary of."""
-        return cls(**{**values, "twist": tuple(values["twist"])})
+    structure: str = setting(MISSING, "file of hydrogen atoms, or a name like h2:1.4", group=SYSTEM)
+    unpaired: int | None = setting(
+        None, "electrons of spin up without a partner; automatic: 0 or 1", check=at_least(0), group=SYSTEM
+    )
+    twist: tuple[float, float, float] = setting(
+        (0.0, 0.0, 0.0), "twist of the boundary conditions", "reciprocal vectors", group=SYSTEM
+    )
+    steps: int = setting(500, "optimisation steps", check=at_least(0), group=OPTIMISATION, may_change=True)
+    optimiser: str = setting(
+        "natural", "natural gradient or Adam", check=one_of("natural", "adam"), group=OPTIMISATION
+    )
+    learning_rate: float = setting(
+        0.1, "learning rate of the first step; with adam try 0.002", check=POSITIVE, group=OPTIMISATION
+    )
+    decay_steps: float = setting(
+        500.0, "steps after which the learning rate is half: 1 / (1 + step / decay_steps)", check=POSITIVE,
+        group=OPTIMISATION,
+    )  # fmt: skip
+    damping: float = setting(1e-3, "damping of the natural gradient", check=POSITIVE, group=OPTIMISATION)
+    momentum: float = setting(0.95, "fraction of the last direction that is kept", check=FRACTION, group=OPTIMISATION)
+    max_norm: float = setting(
+        0.05, "largest change of psi in a step, in the Fisher metric", check=POSITIVE, group=OPTIMISATION
+    )
+    walkers: int = setting(512, "walkers per step", check=at_least(2), group=SAMPLING)
+    mc_steps: int = setting(10, "Monte Carlo moves of a walker between two steps", check=at_least(1), group=SAMPLING)
+    sampler: str = setting(
+        "metropolis", "metropolis, or mala: Langevin moves along grad ln|psi|^2", check=one_of("metropolis", "mala"),
+        group=SAMPLING,
+    )  # fmt: skip
+    blocks: int = setting(
+        1, "blocks of electrons moved one after the other; 1: all at once", check=at_least(1), group=SAMPLING
+    )
+    seed: int = setting(0, "seed of the random numbers", group=SAMPLING)
+    determinants: int = setting(4, "determinants", check=at_least(1), group=MODEL)
+    radial: int = setting(8, "radial functions of a distance", check=at_least(2), group=MODEL)
+    direction_channels: int = setting(4, "sums over the directions of neighbours", check=at_least(0), group=MODEL)
+    features: int = setting(32, "features of an electron", check=at_least(1), group=MODEL)
+    backflow_channels: int = setting(6, "channels of the backflow", check=at_least(1), group=MODEL)
+    precision: str = setting(
+        "auto", "single, double, or auto: double in cells of more than four electrons",
+        check=one_of("auto", "single", "double"), group=MODEL,
+    )  # fmt: skip

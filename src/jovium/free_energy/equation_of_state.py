@@ -13,82 +13,79 @@ import numpy as np
 
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, replacing, write_lines
-from jovium.free_energy.measurement import ASKED, MEASURED, measure_run
-from jovium.free_energy.settings import FreeEnergySettings
-from jovium.free_energy.training import Progress, train, trained
-from jovium.protons.rejection import check_accept_fraction
+from jovium.free_energy.measurement import measure_run, request
+from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
+from jovium.free_energy.training import load_run, train
+from jovium.training.loop import Report
+from jovium.training.run_folder import MEASURED
 
-TABLE, HIERARCHY = "eos.csv", "eos.h5"
+TABLE, HDF5_TABLE = "eos.csv", "eos.h5"
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Scan:
-    """States (rs in bohr, kelvin) in the order they are trained in, all like `recipe` but for the steps and the start:
-    those of the first state are the recipe's, every other has `later` steps. n_batches, n_looks, and the share of
-    protons that is kept: of the measurement."""
+    """States (rs in bohr, kelvin) in the order they are trained in, all with the same settings but for steps and start:
+    the first state has those of `settings`, every other `steps_per_state` steps and its neighbour's models."""
 
-    recipe: FreeEnergySettings
+    settings: FreeEnergySettings
     rs: tuple[float, ...]
     kelvin: tuple[float, ...]
-    later: int
-    n_batches: int
-    n_looks: int
-    share: float = 1.0
+    steps_per_state: int
+    measurement: MeasurementSettings
 
     def __post_init__(self):
-        if not self.rs or not self.kelvin or self.later < 1:
+        if not self.rs or not self.kelvin or self.steps_per_state < 1:
             raise InputError(
-                f"{self.rs} bohr, {self.kelvin} K, {self.later} steps", "a state or more", "give --rs, --kelvin"
+                f"{self.rs} bohr, {self.kelvin} K, {self.steps_per_state} steps per state",
+                "a state or more, one step or more",
+                "give --rs, --kelvin, --steps-per-state",
             )
-        check_accept_fraction(self.share)
         for rs, kelvin in self.states:
-            replace(self.recipe, rs=rs, kelvin=kelvin)  # says what is wrong with it before anything is trained
+            replace(self.settings, rs=rs, kelvin=kelvin)  # says what is wrong with it before anything is trained
 
     @property
     def states(self) -> list[tuple[float, float]]:
         """Along rs and back at the next temperature: every state is a neighbour of the one before."""
-        ways = [self.rs if i % 2 == 0 else self.rs[::-1] for i in range(len(self.kelvin))]
-        return [(rs, kelvin) for kelvin, way in zip(self.kelvin, ways, strict=True) for rs in way]
+        rows = [self.rs if i % 2 == 0 else self.rs[::-1] for i in range(len(self.kelvin))]
+        return [(rs, kelvin) for kelvin, row in zip(self.kelvin, rows, strict=True) for rs in row]
 
-    def recipes(self, folder: Path) -> list[tuple[Path, FreeEnergySettings]]:
-        """Run directories and what is trained there."""
+    def runs(self, folder: Path) -> list[tuple[Path, FreeEnergySettings]]:
+        """Run folders and what is trained there."""
         # Whole paths: a run keeps that of its start, and the command may be repeated from another folder.
-        places = [folder.resolve() / f"rs{rs:g}_T{kelvin:g}" for rs, kelvin in self.states]
-        first = replace(self.recipe, rs=self.states[0][0], kelvin=self.states[0][1])
-        found = [(places[0], first)]
-        for (before, place), (rs, kelvin) in zip(pairwise(places), self.states[1:], strict=True):
-            later = replace(self.recipe, rs=rs, kelvin=kelvin, steps=self.later, protons="", psi="", start=str(before))
-            found.append((place, later))
-        return found
+        paths = [folder.resolve() / f"rs{rs:g}_T{kelvin:g}" for rs, kelvin in self.states]
+        runs = [(paths[0], replace(self.settings, rs=self.states[0][0], kelvin=self.states[0][1]))]
+        later = replace(self.settings, steps=self.steps_per_state, init_flow="", init_wavefunction="")
+        for (before, path), (rs, kelvin) in zip(pairwise(paths), self.states[1:], strict=True):
+            runs.append((path, replace(later, rs=rs, kelvin=kelvin, init_from=str(before))))
+        return runs
 
 
-def scan(folder: Path, plan: Scan, every: int, seed: int) -> Iterator[tuple[str, Progress | Row]]:
+def scan(folder: Path, plan: Scan, report_every: int = 20) -> Iterator[tuple[str, Report | Row]]:
     """Train and measure every state; reports and, at the end of each, its row. A repeated call continues. Raises what
     training and measuring raise."""
     existing_folder(folder)
     rows: list[Row] = []
-    for place, recipe in plan.recipes(folder):
-        for report in train(place, recipe, every):
-            yield place.name, report
-        if not _is_measured(place, recipe, plan, seed):
-            measure_run(place, plan.n_batches, plan.n_looks, seed, share=plan.share)
-        rows.append(flat(json.loads((place / MEASURED).read_text())))
+    for path, settings in plan.runs(folder):
+        for report in train(path, settings, report_every):
+            yield path.name, report
+        if not _is_measured(path, plan):
+            measure_run(path, plan.measurement)
+        rows.append(flatten(json.loads((path / MEASURED).read_text())))
         write_table(folder, rows)
-        yield place.name, rows[-1]
+        yield path.name, rows[-1]
 
 
-def flat(measured: dict[str, Any]) -> Row:
+def flatten(measured: dict[str, Any]) -> Row:
     """A line of the table: values, and errors in columns of their own."""
-    row: Row = {name: measured[name] for name in ("rs_bohr", "T_K", "n_protons", "twists", "isotope", "samples")}
+    row: Row = {name: measured[name] for name in ("rs_bohr", "T_K", "n_atoms", "n_twists", "isotope", "samples")}
     for name, value in measured.items():
         if isinstance(value, dict):
             # What could not be measured has no number.
-            here, error = (np.nan if value[part] is None else value[part] for part in ("value", "error"))
-            row |= {name: here, f"{name}_error": error}
-    rest = {name: measured[name] for name in ("effective_samples", "acceptance")}
-    return row | rest | {"kept": measured.get("kept", 1.0)}
+            mean, error = (np.nan if value[part] is None else value[part] for part in ("value", "error"))
+            row |= {name: mean, f"{name}_error": error}
+    return row | {name: measured[name] for name in ("effective_samples", "acceptance", "accept_fraction")}
 
 
 def write_table(folder: Path, rows: Sequence[Row]) -> None:
@@ -100,17 +97,17 @@ def write_table(folder: Path, rows: Sequence[Row]) -> None:
         writer.writeheader()
         writer.writerows(rows)
         write_lines(folder / TABLE, [text.getvalue()])
-    with replacing(folder / HIERARCHY) as part, h5py.File(part, "w") as file:
+    with replacing(folder / HDF5_TABLE) as part, h5py.File(part, "w") as file:
         for name in rows[0]:
             values = [row[name] for row in rows]
             file.create_dataset(name, data=values if isinstance(values[0], str) else np.array(values))
 
 
-def _is_measured(place: Path, recipe: FreeEnergySettings, plan: Scan, seed: int) -> bool:
-    """Whether measure.json is of the state that is there."""
+def _is_measured(path: Path, plan: Scan) -> bool:
+    """Whether measure.json is of the state that is there, measured as the plan says."""
     try:
-        found = json.loads((place / MEASURED).read_text())
+        measured = json.loads((path / MEASURED).read_text())
     except (OSError, ValueError):
         return False
-    asked = {"step": int(trained(place)[1].step), "seed": seed, "batches": plan.n_batches, "looks": plan.n_looks}
-    return all(found.get(name) == value for name, value in asked.items()) and found.get(ASKED, 1.0) == plan.share
+    asked = request(*load_run(path), plan.measurement)
+    return all(measured.get(name) == value for name, value in asked.items())

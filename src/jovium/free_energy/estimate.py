@@ -11,11 +11,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from jovium.coulomb.hydrogen import CoulombPotential
-from jovium.electrons import local_energy as local
-from jovium.electrons.local_energy import CHUNK, LocalEnergy, clipped, rows
+from jovium.electrons import local_energy
+from jovium.electrons.local_energy import CHUNK, LocalEnergy, clip_energies, rows
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy.walkers import Walkers
-from jovium.training.devices import mapped
+from jovium.training.devices import map_rows
 
 
 def local_energies(
@@ -23,48 +23,48 @@ def local_energies(
 ) -> LocalEnergy:
     """Parts of the local energy (hartree), (b, m)."""
 
-    def one(group: tuple[Array, ...]) -> LocalEnergy:
+    def among_protons(group: tuple[Array, ...]) -> LocalEnergy:
         electrons, protons, twist = group
-        field = psi.field(protons, twist)
-        return local.local_energies(
-            lambda model, x, r: model.log_psi(x, r, twist, field), psi, potential, electrons, protons
+        mean_field = psi.mean_field(protons, twist)
+        return local_energy.local_energies(
+            lambda model, x, r: model.log_psi(x, r, twist, mean_field), psi, potential, electrons, protons
         )
 
-    return _over_protons(one, walkers, twists)
+    return _over_protons(among_protons, walkers, twists)
 
 
 def wave_function_scores(psi: WaveFunction, walkers: Walkers, twists: Float[Array, "b 3"]) -> Num[Array, "b m p"]:
     """d ln psi / d theta, all parameters in one row."""
 
-    def one(group: tuple[Array, ...]) -> Num[Array, "m p"]:
+    def among_protons(group: tuple[Array, ...]) -> Num[Array, "m p"]:
         electrons, protons, twist = group
-        return local.scores(lambda model, x, r: model.log_psi(x, r, twist), psi, electrons, protons)
+        return local_energy.scores(lambda model, x, r: model.log_psi(x, r, twist), psi, electrons, protons)
 
-    return _over_protons(one, walkers, twists)
+    return _over_protons(among_protons, walkers, twists)
 
 
 def dilation_scores(
     smaller: WaveFunction, larger: WaveFunction, strain: float, walkers: Walkers, twists: Float[Array, "b 3"]
 ) -> Num[Array, "b m"]:
-    """D = d ln psi / d ln edge when cell, protons, electrons and 1 / twist grow by the same share, parameters fixed,
-    by the difference of psi in cells whose edges are shorter and longer by `strain`."""
+    """D = d ln psi / d ln edge when cell, protons, electrons and 1 / twist grow alike, parameters fixed, by the
+    difference of psi in cells whose edges are shorter and longer by `strain`."""
 
-    def one(group: tuple[Array, ...]) -> Num[Array, "m"]:
+    def among_protons(group: tuple[Array, ...]) -> Num[Array, "m"]:
         electrons, protons, twist = group
 
-        def value(psi: WaveFunction, share: float) -> Num[Array, "m"]:
-            place, wave = share * protons, twist / share
-            field = psi.field(place, wave)
-            return jax.vmap(lambda x: psi.log_psi(share * x, place, wave, field))(electrons)
+        def log_psi(psi: WaveFunction, scale: float) -> Num[Array, "m"]:
+            scaled, wave = scale * protons, twist / scale
+            mean_field = psi.mean_field(scaled, wave)
+            return jax.vmap(lambda x: psi.log_psi(scale * x, scaled, wave, mean_field))(electrons)
 
-        change = value(larger, 1 + strain) - value(smaller, 1 - strain)
+        change = log_psi(larger, 1 + strain) - log_psi(smaller, 1 - strain)
         if jnp.iscomplexobj(change):
             # A phase is known up to a multiple of 2 pi.
             turns = jnp.round(change.imag / (2 * jnp.pi))
             change = change - 2j * jnp.pi * turns
         return change / (2 * strain)
 
-    return _over_protons(one, walkers, twists)
+    return _over_protons(among_protons, walkers, twists)
 
 
 def pulay_term(energies: Num[Array, "b m"], dilations: Num[Array, "b m"]) -> Float[Array, "b"]:
@@ -78,11 +78,11 @@ def electron_residuals(
     energies: Num[Array, "b m"], scores: Num[Array, "b m p"]
 ) -> tuple[Float[Array, "r"], Float[Array, "r p"]]:
     """Clipped local energies and scores less their means among each configuration of protons, as real rows."""
-    kept = clipped((energies - energies.mean(axis=1, keepdims=True)).reshape(-1)).reshape(energies.shape)
-    kept, scores = (values - values.mean(axis=1, keepdims=True) for values in (kept, scores))
-    return rows(kept.reshape(-1)), rows(scores.reshape(-1, scores.shape[-1]))
+    clipped = clip_energies((energies - energies.mean(axis=1, keepdims=True)).reshape(-1)).reshape(energies.shape)
+    clipped, scores = (values - values.mean(axis=1, keepdims=True) for values in (clipped, scores))
+    return rows(clipped.reshape(-1)), rows(scores.reshape(-1, scores.shape[-1]))
 
 
 def _over_protons(function: Any, walkers: Walkers, twists: Float[Array, "b 3"]) -> Any:
     size = max(1, CHUNK // walkers.electrons.shape[1])
-    return mapped(function, (walkers.electrons, walkers.protons, twists), size)
+    return map_rows(function, (walkers.electrons, walkers.protons, twists), size)

@@ -1,7 +1,7 @@
 """What a trained model of dense hydrogen says: F, E, S and P per atom, from protons drawn afresh.
 
-Energies of electrons are dear, ln p and the fitted surface cheap: MANY times as many protons have these alone, and
-every mean is controlled by them."""
+Energies of electrons are dear, ln p and the fitted surface cheap: CONTROLS_PER_SAMPLE times as many protons have these
+alone, and every mean is controlled by them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -23,40 +23,48 @@ from jovium.base.units import PRESSURE_GPA
 from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy.estimate import dilation_scores, local_energies, pulay_term
-from jovium.free_energy.settings import FreeEnergySettings
-from jovium.free_energy.step import State, twists_of
+from jovium.free_energy.finite_size import size_error
+from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
+from jovium.free_energy.step import Models
 from jovium.free_energy.surface import Surface
-from jovium.free_energy.training import trained, with_parameters_of
-from jovium.free_energy.walkers import Walkers, electrons_near, sample_electrons
+from jovium.free_energy.systems import FreeEnergySystem
+from jovium.free_energy.training import load_run, precision, with_parameters_of
+from jovium.free_energy.walkers import Walkers, place_electrons, sample_electrons
 from jovium.observe.control_variates import controlled_mean
-from jovium.observe.reweighting import effective_samples, normalised_weights
-from jovium.protons.rejection import RejectionSamples, check_accept_fraction, kept
+from jovium.observe.reweighting import reweighted_free_energy
+from jovium.protons.rejection import RejectionSamples, rejection_sample
+from jovium.training.loop import TrainingState
+from jovium.training.run_folder import MEASURED
 
-MEASURED, ASKED = "measure.json", "kept_asked"
+EQUILIBRATION_MOVES, MOVES_BETWEEN_SAMPLES = 200, 10
+"""Moves of the electrons after their protons are drawn, and between two samples of them."""
 
-SWEEPS, APART = 200, 10
-"""Moves of the electrons after their protons are drawn, and between two looks at them."""
-
-MANY = 16
+CONTROLS_PER_SAMPLE = 16
 """Protons without electrons for each configuration that has some."""
 
-FEW = 20
+MIN_EFFECTIVE_SAMPLES = 20
 """Effective samples under which a reweighted F means nothing."""
 
-FEWEST = 4
+MIN_SAMPLES = 4
 """Configurations of protons with electrons, under which two controls leave nothing to tell an error by."""
+
+DEFAULT_BATCHES = 8
+"""Batches, as many protons as a step of training has, that are measured unless told otherwise."""
 
 STRAIN = 0.005
 """Of the cells that a wave function is compared in, to see how it follows the cell."""
+
+Progress = Callable[[Iterable[Any]], Iterator[Any]]
 
 
 @dataclass(frozen=True)
 class FreeEnergyMeasurement:
     """Per atom: F, the same without what the flow is wrong by (reweighted, None where few samples carry its weight), E
-    (hartree), S (k_B); P (hartree / bohr^3); virial: P without what a wave function that is no eigenstate adds;
-    parts of E (hartree): K and V_pp, V_ep, V_ee of the electrons. effective_samples: of the weights, of
-    n_samples independent configurations of protons; noise: standard deviation of kT ln p + E of one configuration that
-    its electrons leave (hartree); kept: the share of the flow's configurations that p consists of."""
+    (hartree), S (k_B); P (hartree / bohr^3); virial: P without what a wave function adds that is no eigenstate;
+    parts of E (hartree): K and V_pp, V_ep, V_ee of the electrons. effective_samples: of the weights, of n_samples
+    independent configurations of protons; noise: standard deviation of kT ln p + E of one configuration that its
+    electrons leave (hartree); accept_fraction: of the flow's configurations that p consists of; size_error: see
+    `finite_size.size_error`."""
 
     free_energy: Estimate
     reweighted: Estimate | None
@@ -69,224 +77,265 @@ class FreeEnergyMeasurement:
     effective_samples: float
     n_samples: int
     noise: float
-    kept: float
-    recipe: FreeEnergySettings
+    accept_fraction: float
+    settings: FreeEnergySettings
+    size_error: tuple[float, float]
 
     def record(self) -> dict[str, Any]:
         """Figures with their units in the names."""
-
-        def pair(estimate: Estimate | None, unit: float = 1.0) -> dict[str, float | None]:
-            if estimate is None:
-                return {"value": None, "error": None}
-            return {"value": estimate.value * unit, "error": estimate.error * unit}
-
-        found = {
-            "F_Ha_per_atom": pair(self.free_energy),
-            "F_reweighted_Ha_per_atom": pair(self.reweighted),
-            "E_Ha_per_atom": pair(self.energy),
-            "S_kB_per_atom": pair(self.entropy),
-            "P_GPa": pair(self.pressure, PRESSURE_GPA),
-            "P_virial_GPa": pair(self.virial, PRESSURE_GPA),
+        unknown = {"value": None, "error": None}
+        record = {
+            "F_Ha_per_atom": self.free_energy.record(),
+            "F_reweighted_Ha_per_atom": self.reweighted.record() if self.reweighted else unknown,
+            "E_Ha_per_atom": self.energy.record(),
+            "S_kB_per_atom": self.entropy.record(),
+            "P_GPa": self.pressure.record(PRESSURE_GPA),
+            "P_virial_GPa": self.virial.record(PRESSURE_GPA),
         }
-        found |= {f"{name}_Ha_per_atom": pair(part) for name, part in self.parts.items()}
-        return found | {
+        record |= {f"{name}_Ha_per_atom": part.record() for name, part in self.parts.items()}
+        return record | {
+            "size_error_Ha_per_atom": self.size_error[0],
+            "size_error_GPa": self.size_error[1] * PRESSURE_GPA,
             "acceptance": self.acceptance,
             "effective_samples": self.effective_samples,
             "samples": self.n_samples,
             "noise_Ha": self.noise,
-            "kept": self.kept,
-            "n_protons": self.recipe.n,
-            "rs_bohr": self.recipe.rs,
-            "T_K": self.recipe.kelvin,
-            "isotope": self.recipe.isotope,
-            "twists": self.recipe.twists**3,
+            "accept_fraction": self.accept_fraction,
+            "n_atoms": self.settings.n_atoms,
+            "rs_bohr": self.settings.rs,
+            "T_K": self.settings.kelvin,
+            "isotope": self.settings.isotope,
+            "n_twists": self.settings.twists**3,
         }
+
+    def __str__(self) -> str:
+        lines = [f"{name:28s} {shown_value(value)}" for name, value in self.record().items()]
+        return "\n".join([*lines, *self.notes()])
+
+    def notes(self) -> list[str]:
+        """What a reader has to know before these numbers are taken for hydrogen."""
+        return size_notes(self.record())
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{name}</td><td>{shown_value(value)}</td></tr>" for name, value in self.record().items())
+        return f"<table>{rows}</table>" + "".join(f"<p>{note}</p>" for note in self.notes())
+
+
+def size_notes(record: dict[str, Any]) -> list[str]:
+    """What the size of the cell means for a measurement (its record), in sentences."""
+    energy, pressure, n = record["size_error_Ha_per_atom"], record["size_error_GPa"], record["n_atoms"]
+    note = (
+        f"note: these are numbers of a cell of {n} atoms; its size alone moves E and F by up to about "
+        f"{1000 * energy:.0f} mHa per atom and P by {pressure:.0f} GPa"
+    )
+    if pressure >= abs(record["P_GPa"]["value"]):
+        note += ", more than P itself: a test of the method, not a state of matter"
+    return [note]
+
+
+def shown_value(value: Any) -> str:
+    """A figure of a record: a value and its error rounded to two digits of the error."""
+    if not isinstance(value, dict):
+        return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if value["value"] is None:
+        return "not known, too few effective samples"
+    return rounded(value["value"], value["error"])
+
+
+def rounded(value: float, error: float) -> str:
+    """value +- error, both to two digits of the error."""
+    if not (np.isfinite(error) and error > 0):
+        return f"{value:.6g} +- {error:.2g}"
+    digits = max(0, 1 - int(np.floor(np.log10(error))))
+    return f"{value:.{digits}f} +- {error:.{digits}f}"
 
 
 def measure_run(
-    folder: Path,
-    n_batches: int,
-    n_looks: int,
-    seed: int,
-    watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
-    share: float = 1.0,
+    folder: Path, how: MeasurementSettings = MeasurementSettings(), progress: Progress = iter
 ) -> FreeEnergyMeasurement:
-    """Measure a run directory with so many batches, as large as it trains with, of fresh protons, and so many looks at
-    their electrons; writes measure.json. All twists have the same protons: what is weighed is E(R) averaged over them.
-    share: of the flow's configurations, those that the fitted surface likes best (`jovium.protons.rejection`). Raises
-    InputError for no batch, one look or a share that is none."""
-    if n_batches < 1 or n_looks < 2:
-        raise InputError(f"{n_batches} batches, {n_looks} looks", "one batch, two looks or more", "take 8 and 32")
-    check_accept_fraction(share)
-    recipe, state = _to_measure(folder)
-    per_batch = recipe.configurations // recipe.twists**3
+    """Measure a run folder; writes measure.json. See `measure`. Raises InputError for a folder that holds no run."""
+    settings, state = load_run(folder)
+    measurement = measure(settings, state, how, progress)
+    write_json(folder / MEASURED, request(settings, state, how) | measurement.record())
+    return measurement
+
+
+def request(settings: FreeEnergySettings, state: TrainingState, how: MeasurementSettings) -> dict[str, Any]:
+    """What measure.json says of how it was made: a state measured in the same way has the same."""
+    n_batches, per_batch = _batches(settings, how)
+    return {
+        "step": int(state.step),
+        "seed": how.seed,
+        "samples": n_batches * per_batch,
+        "electron_samples": how.electron_samples,
+        "accept_fraction_requested": how.accept_fraction,
+    }
+
+
+def measure(
+    settings: FreeEnergySettings,
+    state: TrainingState,
+    how: MeasurementSettings = MeasurementSettings(),
+    progress: Progress = iter,
+) -> FreeEnergyMeasurement:
+    """F, E, S and P of a trained state. All twists have the same protons: E(R) is averaged over them. Raises InputError
+    for fewer than MIN_SAMPLES configurations of protons."""
+    n_batches, per_batch = _batches(settings, how)
     n_samples = n_batches * per_batch
-    if n_samples < FEWEST:
-        raise InputError(f"{n_samples} configurations of protons", f"{FEWEST} or more", "take more --batches")
-    place, key = jax.random.split(jax.random.fold_in(jax.random.key(seed), 7))
-    potential = CoulombPotential.of(recipe.space, 2 * recipe.n)
-    program = eqx.filter_jit(lambda state, protons, key: _looks(recipe, potential, state, n_looks, protons, key))
-    with jax.enable_x64(recipe.in_double_precision):
-        protons = _kept(recipe, state, (1 + MANY) * n_samples, share, place)
-        batches = protons.positions[:n_samples].reshape(n_batches, per_batch, recipe.n, 3)
+    if n_samples < MIN_SAMPLES:
+        raise InputError(f"{n_samples} configurations of protons", f"{MIN_SAMPLES} or more", "take more --samples")
+    system, models = FreeEnergySystem(settings), _integrate_better(state.model)
+    proton_key, key = jax.random.split(jax.random.fold_in(jax.random.key(how.seed), 7))
+    potential = CoulombPotential.of(system.box, 2 * settings.n_atoms)
+    program = eqx.filter_jit(
+        lambda models, walkers, protons, key: _sample_energies(
+            system, potential, models, walkers, how.electron_samples, protons, key
+        )
+    )
+    with precision(settings):
+        protons = _draw(system, models, (1 + CONTROLS_PER_SAMPLE) * n_samples, how.accept_fraction, proton_key)
+        batches = protons.positions[:n_samples].reshape(n_batches, per_batch, settings.n_atoms, 3)
         pairs = list(zip(batches, jax.random.split(key, n_batches), strict=True))
-        gathered = [jax.tree.map(lambda x: np.asarray(x, float), program(state, *pair)) for pair in watched(pairs)]
-    energies = {name: np.concatenate([batch[name] for batch in gathered]) for name in gathered[0]}
-    found = summary(recipe, protons, energies)
-    facts = {"step": int(state.step), "seed": seed, "batches": n_batches, "looks": n_looks, ASKED: share}
-    write_json(folder / MEASURED, facts | found.record())
-    return found
+        measured = [
+            jax.tree.map(lambda x: np.asarray(x, float), program(models, state.walkers, *pair))
+            for pair in progress(pairs)
+        ]
+    return summarise(system, protons, {name: np.concatenate([b[name] for b in measured]) for name in measured[0]})
 
 
-def _to_measure(folder: Path) -> tuple[FreeEnergySettings, State]:
-    """A run whose flow takes twice its steps: an answer is integrated better than a lesson."""
-    recipe, state = trained(folder)
-    return recipe, state._replace(flow=state.flow.with_steps(2 * state.flow.n_steps))
+def _batches(settings: FreeEnergySettings, how: MeasurementSettings) -> tuple[int, int]:
+    """How many batches, of how many configurations of protons."""
+    per_batch = settings.proton_walkers // settings.twists**3
+    return (DEFAULT_BATCHES if how.samples is None else -(-how.samples // per_batch)), per_batch
 
 
-def _kept(recipe: FreeEnergySettings, state: State, n: int, share: float, key: jax.Array) -> RejectionSamples:
-    """n configurations of protons, a share of the flow's kept by the fitted surface."""
-    return kept(state.flow, eqx.Partial(_beta_energy, state.surface, recipe.state.temperature), key, n, share)
+def _integrate_better(models: Models) -> Models:
+    """With twice the Runge-Kutta steps: an answer is integrated better than a step of training."""
+    return models._replace(flow=models.flow.with_steps(2 * models.flow.n_steps))
+
+
+def _draw(
+    system: FreeEnergySystem, models: Models, n: int, accept_fraction: float, key: jax.Array
+) -> RejectionSamples:
+    """n configurations of protons, a fraction of the flow's accepted by the fitted surface."""
+    beta_energy = eqx.Partial(_beta_energy, models.surface, system.state.temperature)
+    return rejection_sample(models.flow, beta_energy, key, n, accept_fraction)
 
 
 def _beta_energy(surface: Surface, kT: float, protons: Float[Array, "n 3"]) -> Float[Array, ""]:
     return surface(protons) / kT
 
 
-def sample_structures(
-    folder: Path, n: int, seed: int, share: float = 1.0
+def sample(
+    settings: FreeEnergySettings, state: TrainingState, n: int, seed: int = 1, accept_fraction: float = 1.0
 ) -> tuple[list[Structure], Float[np.ndarray, "n"]]:
-    """n independent configurations of protons of a run, and ln p of each; share as in `measure_run`. Raises InputError
-    for none."""
+    """n independent configurations of protons, and ln p of each; accept_fraction as in `measure`. Raises InputError for
+    none."""
     if n < 1:
         raise InputError(f"{n} samples", "one or more", "take 100")
-    recipe, state = _to_measure(folder)
-    with jax.enable_x64(recipe.in_double_precision):
-        found = _kept(recipe, state, n, share, jax.random.key(seed))
-    cell, atoms = recipe.cell, ("H",) * recipe.n
-    return [Structure(cell, cell.wrap(x), atoms) for x in found.positions], found.log_density
+    system = FreeEnergySystem(settings)
+    with precision(settings):
+        protons = _draw(system, _integrate_better(state.model), n, accept_fraction, jax.random.key(seed))
+    cell, atoms = system.cell, ("H",) * settings.n_atoms
+    return [Structure(cell, cell.wrap(x), atoms) for x in protons.positions], protons.log_density
 
 
-def write_samples(folder: Path, path: Path, n: int, seed: int, share: float = 1.0) -> None:
-    """Write n independent configurations of protons of a run, with ln p of each; share as in `measure_run`. Raises
-    InputError for none."""
+def write_samples(folder: Path, path: Path, n: int, seed: int = 1, accept_fraction: float = 1.0) -> None:
+    """Write n independent configurations of protons of a run, with ln p of each; as `sample`."""
     from jovium.formats.structures import write_structures
 
-    structures, log_densities = sample_structures(folder, n, seed, share)
+    structures, log_densities = sample(*load_run(folder), n, seed, accept_fraction)
     write_structures(path, structures, [{"log_density": float(value)} for value in log_densities])
 
 
-def summary(
-    recipe: FreeEnergySettings, protons: RejectionSamples, found: dict[str, np.ndarray]
+def summarise(
+    system: FreeEnergySystem, protons: RejectionSamples, energies: dict[str, np.ndarray]
 ) -> FreeEnergyMeasurement:
     """Figures from all protons, and from what the first of them, which have electrons, gave."""
-    state, n, n_samples = recipe.state, recipe.n, len(found["energy"])
-    surface = state.temperature * protons.beta_energy
+    state, n, n_samples = system.state, system.settings.n_atoms, len(energies["energy"])
+    kT = state.temperature
+    # ln p and the surface of every configuration: of those with electrons, and of the many without.
+    surface = kT * protons.beta_energy
     controls, many = np.split(np.column_stack([protons.log_density, surface]), [n_samples])
     state = replace(state, mean=partial(controlled_mean, controls=controls, many=many))
-    works = state.temperature * controls[:, 0] + found["energy"]
-    guesses = (state.temperature * rows[:, 0] + rows[:, 1] for rows in (controls, many))
-    reweighted, effective = _reweighted(works, found["noise"], state.temperature, *guesses)
-    exact = reweighted.value + state.temperature * state.momentum_and_labels
+    work = kT * controls[:, 0] + energies["energy"]
+    guesses = (kT * rows[:, 0] + rows[:, 1] for rows in (controls, many))
+    reweighted, effective = reweighted_free_energy(work, energies["noise"], kT, *guesses)
+    exact = reweighted.value + kT * state.momentum_and_labels
     reweighted = Estimate(exact / n, reweighted.error / n, effective)
-    log_share = protons.log_share
+    log_fraction = protons.log_fraction
 
-    def with_share(figure: Estimate, unit: float) -> Estimate:
-        return replace(figure, error=float(np.hypot(figure.error, unit * log_share.error / n)))
+    def with_fraction_error(estimate: Estimate, unit: float) -> Estimate:
+        """F and S hold ln of the accepted fraction, whose error is theirs too."""
+        return replace(estimate, error=float(np.hypot(estimate.error, unit * log_fraction.error / n)))
 
     return FreeEnergyMeasurement(
-        with_share(state.free_energy(works), state.temperature),
-        with_share(reweighted, state.temperature) if effective >= FEW else None,
-        state.energy(found["energy"]),
-        with_share(state.entropy(controls[:, 0]), 1.0),
-        state.pressure(found["kinetic"], found["energy"], found["force"]),
-        state.pressure(found["kinetic"], found["energy"]),
+        with_fraction_error(state.free_energy(work), kT),
+        with_fraction_error(reweighted, kT) if effective >= MIN_EFFECTIVE_SAMPLES else None,
+        state.energy(energies["energy"]),
+        with_fraction_error(state.entropy(controls[:, 0]), 1.0),
+        state.pressure(energies["kinetic"], energies["energy"], energies["pulay"]),
+        state.pressure(energies["kinetic"], energies["energy"]),
         {
-            label: state.mean(found[name] / n)
+            label: state.mean(energies[name] / n)
             for label, name in (("K", "kinetic"), ("V_pp", "pp"), ("V_ep", "ep"), ("V_ee", "ee"))
         },
-        float(found["acceptance"].mean()),
+        float(energies["acceptance"].mean()),
         effective,
         n_samples,
-        float(np.sqrt(np.mean(found["noise"]))),
-        float(np.exp(log_share.value)),
-        recipe,
+        float(np.sqrt(np.mean(energies["noise"]))),
+        float(np.exp(log_fraction.value)),
+        system.settings,
+        size_error(system),
     )
 
 
-def _reweighted(
-    works: Float[np.ndarray, "s"],
-    noise: Float[np.ndarray, "s"],
-    kT: float,
-    guesses: Float[np.ndarray, "s"],
-    many: Float[np.ndarray, "l"],
-) -> tuple[Estimate, float]:
-    """-kT ln E_p[exp(-w / kT)] (Zwanzig, J. Chem. Phys. 22, 1420 (1954)), and the effective samples. Works have a
-    Gaussian noise of that variance (Ha^2) from their electrons, which alone would lower it by its variance / 2 kT.
-    Guesses of the works, there and of many more configurations, control it as they control a mean: to first order it
-    is one, of weights over their mean."""
-    log_weights = -(works + noise.mean() / (2 * kT)) / kT
-    weights, guessed = (len(rows) * normalised_weights(rows) for rows in (log_weights, -guesses / kT))
-    many_log_weights = -many / kT
-    # Guesses that rejection has made all alike say nothing, and neither do the few that are not.
-    spread = max(guessed.var(ddof=1), 0.01 * (len(many) * normalised_weights(many_log_weights)).var(), 1e-12)
-    share = np.cov(weights, guessed)[0, 1] / spread
-    value = _log_mean(log_weights) + share * (_log_mean(many_log_weights) - _log_mean(-guesses / kT))
-    rest = weights - share * guessed
-    of_many = share * len(many) * normalised_weights(many_log_weights)
-    error = kT * np.sqrt(rest.var(ddof=1) / len(works) + of_many.var(ddof=1) / len(many))
-    of_noise = noise.std(ddof=1) / np.sqrt(len(noise)) / (2 * kT)
-    effective = effective_samples(log_weights)
-    return Estimate(-kT * value, float(np.hypot(error, of_noise)), effective), effective
+def strain(system: FreeEnergySystem, psi: WaveFunction, fraction: float) -> tuple[WaveFunction, WaveFunction]:
+    """The wave function, with the same parameters, in cells whose edges are shorter and longer by a fraction."""
+    settings = [replace(system.settings, rs=system.settings.rs * (1 + sign * fraction)) for sign in (-1, 1)]
+    smaller, larger = (
+        with_parameters_of(FreeEnergySystem(each).wave_function(), psi, "the run") for each in settings
+    )
+    return smaller, larger
 
 
-def _log_mean(logarithms: Float[np.ndarray, "s"]) -> float:
-    return float(np.logaddexp.reduce(logarithms) - np.log(len(logarithms)))
-
-
-def strained(recipe: FreeEnergySettings, psi: WaveFunction, strain: float) -> tuple[WaveFunction, WaveFunction]:
-    """The wave function, with the same parameters, in cells whose edges are shorter and longer by a share."""
-    cells = [replace(recipe, rs=recipe.rs * (1 + sign * strain)) for sign in (-1, 1)]
-    one, other = (with_parameters_of(cell.wave_function(), psi, "the run") for cell in cells)
-    return one, other
-
-
-def _looks(
-    recipe: FreeEnergySettings,
+def _sample_energies(
+    system: FreeEnergySystem,
     potential: CoulombPotential,
-    state: State,
-    n_looks: int,
+    models: Models,
+    walkers: Walkers,
+    n_electron_samples: int,
     protons: Float[Array, "c n 3"],
     key: jax.Array,
 ) -> dict[str, jax.Array]:
-    """Means over the looks at the electrons of every configuration of protons, at all twists, and the error that these
-    have left."""
-    place, first, later = jax.random.split(key, 3)
-    n_twists = recipe.twists**3
-    twists = twists_of(recipe, recipe.configurations)
-    smaller, larger = strained(recipe, state.psi, STRAIN)
-    electrons = electrons_near(protons, recipe.electrons, place)
+    """Means over the samples of the electrons of every configuration of protons, at all twists, and the error that
+    these have left."""
+    placing, equilibration, sampling = jax.random.split(key, 3)
+    n_twists, psi = system.n_twists, models.psi
+    twists = system.twists(system.settings.proton_walkers)
+    smaller, larger = strain(system, psi, STRAIN)
+    electrons = place_electrons(protons, system.settings.electron_walkers, placing)
     protons, electrons = (jnp.repeat(x, n_twists, axis=0) for x in (protons, electrons))
-    walkers = state.walkers._replace(protons=protons, electrons=electrons)
-    walkers = sample_electrons(state.psi, walkers, twists, SWEEPS, first, False)
+    walkers = walkers._replace(protons=protons, electrons=electrons)
+    walkers = sample_electrons(psi, walkers, twists, EQUILIBRATION_MOVES, equilibration, False)
 
-    def look(walkers: Walkers, key: jax.Array) -> tuple[Walkers, Any]:
-        walkers = sample_electrons(state.psi, walkers, twists, APART, key, False)
-        local = local_energies(state.psi, potential, walkers, twists)
+    def one_sample(walkers: Walkers, key: jax.Array) -> tuple[Walkers, Any]:
+        walkers = sample_electrons(psi, walkers, twists, MOVES_BETWEEN_SAMPLES, key, False)
+        local = local_energies(psi, potential, walkers, twists)
         dilations = dilation_scores(smaller, larger, STRAIN, walkers, twists)
-        force = pulay_term(local.total, dilations)
-        return walkers, (jax.tree.map(lambda part: part.real, local), force)
+        pulay = pulay_term(local.total, dilations)
+        return walkers, (jax.tree.map(lambda part: part.real, local), pulay)
 
-    walkers, (local, forces) = jax.lax.scan(look, walkers, jax.random.split(later, n_looks))
+    walkers, (local, pulay) = jax.lax.scan(one_sample, walkers, jax.random.split(sampling, n_electron_samples))
 
-    def of_protons(values: jax.Array) -> jax.Array:
+    def twist_average(values: jax.Array) -> jax.Array:
         return values.reshape(-1, n_twists).mean(axis=1)
 
-    # Electrons of one look are independent of each other, looks at one of them nearly.
+    # Electron walkers are independent of each other, samples of one of them nearly.
     total = local.total.mean(axis=0)
     variance = total.var(axis=1, ddof=1) / total.shape[1]
     parts = {"energy": local.total, "kinetic": local.kinetic, "pp": local.pp, "ep": local.ep, "ee": local.ee}
-    found = {name: of_protons(part.mean(axis=(0, 2))) for name, part in parts.items()}
-    found |= {"force": of_protons(forces.mean(axis=0))}
-    found |= {"noise": of_protons(variance) / n_twists}
-    return found | {"acceptance": jnp.full_like(found["energy"], walkers.acceptance)}
+    means = {name: twist_average(part.mean(axis=(0, 2))) for name, part in parts.items()}
+    means |= {"pulay": twist_average(pulay.mean(axis=0))}
+    means |= {"noise": twist_average(variance) / n_twists}
+    return means | {"acceptance": jnp.full_like(means["energy"], walkers.acceptance)}

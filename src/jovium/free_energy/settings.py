@@ -1,141 +1,104 @@
-"""What a free-energy run of dense hydrogen is told to do."""
+"""Settings of a free-energy run of dense hydrogen."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
-import jax
-import numpy as np
-
-from jovium.base.box import Box
-from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.units import DEUTERON_MASS, PROTON_MASS, kelvin_to_hartree
-from jovium.electrons.wave_function import WaveFunction, needs_double_precision
-from jovium.free_energy.thermodynamics import ThermodynamicState
-from jovium.protons.flow import Flow
-from jovium.protons.losses import CHUNK
-from jovium.protons.systems import fluid_flow
+from jovium.training.settings import EVEN, FRACTION, POSITIVE, Check, Settings, at_least, one_of, setting
 
-MASSES = {"H": PROTON_MASS, "D": DEUTERON_MASS}
-"""Of the nuclei, in electron masses."""
+SYSTEM, OPTIMISATION, SAMPLING, FLOW, WAVE_FUNCTION, START = (
+    "system", "optimisation", "sampling", "flow", "wave function", "start",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class FreeEnergySettings:
-    """How F of n atoms at rs (bohr) and a temperature is lowered. twists: per reciprocal vector. steps, of which the
-    first `waiting` change the wave function alone. configurations of protons per step, each with `electrons`
-    configurations of electrons that make `sweeps` moves; stride: of the starts of the flow (bohr).
-    lessons: configurations that the flow draws in a step to learn from. rate, damping, keep: of the wave function;
-    proton_rate, proton_damping: of the flow; both rates fall as 1 / (1 + step / slowing). channels, radial, times,
-    integration_steps: sizes of the flow; determinants, features: of the wave function. protons: a run of
-    `jovium protons` with these sizes to begin with; psi: a run of this kind or of `jovium electrons`, of any number of
-    atoms, whose wave function to begin with; start: a run of this kind, at any rs and temperature."""
+class FreeEnergySettings(Settings):
+    """How F of n_atoms hydrogen atoms at rs and a temperature is lowered."""
 
-    n: int = 2
-    rs: float = 1.25
-    kelvin: float = 6000.0
-    twists: int = 1
-    isotope: str = "H"
-    steps: int = 400
-    waiting: int = 40
-    configurations: int = 128
-    electrons: int = 2
-    sweeps: int = 15
-    stride: float = 0.3
-    lessons: int = 256
-    rate: float = 0.1
-    proton_rate: float = 0.2
-    proton_damping: float = 0.1
-    slowing: float = 200.0
-    damping: float = 1e-3
-    keep: float = 0.9
-    channels: int = 4
-    radial: int = 8
-    times: int = 3
-    integration_steps: int = 4
-    determinants: int = 1
-    features: int = 32
-    protons: str = ""
-    psi: str = ""
-    start: str = ""
-    seed: int = 0
+    kind: ClassVar[str] = "free_energy"
+
+    n_atoms: int = setting(16, "atoms in the cell", check=EVEN, group=SYSTEM)
+    rs: float = setting(1.25, "Wigner-Seitz radius", "bohr", check=POSITIVE, group=SYSTEM)
+    kelvin: float = setting(6000.0, "temperature", "K", check=POSITIVE, group=SYSTEM)
+    twists: int = setting(
+        4, "twists per reciprocal vector, the grid of Monkhorst and Pack; 1: none", check=at_least(1), group=SYSTEM
+    )
+    isotope: str = setting("H", "nuclei", check=one_of("H", "D"), group=SYSTEM)
+    steps: int = setting(400, "optimisation steps", check=at_least(0), group=OPTIMISATION, may_change=True)
+    wavefunction_warmup: int = setting(
+        40, "first steps, in which the wave function alone changes", check=at_least(0), group=OPTIMISATION
+    )
+    learning_rate: float = setting(0.1, "learning rate of the wave function", check=POSITIVE, group=OPTIMISATION)
+    flow_learning_rate: float = setting(0.2, "learning rate of the flow", check=POSITIVE, group=OPTIMISATION)
+    decay_steps: float = setting(
+        200.0, "steps after which both learning rates are half: 1 / (1 + step / decay_steps)", check=POSITIVE,
+        group=OPTIMISATION,
+    )  # fmt: skip
+    damping: float = setting(
+        1e-3, "damping of the natural gradient of the wave function", check=POSITIVE, group=OPTIMISATION
+    )
+    flow_damping: float = setting(
+        0.1, "damping of the natural gradient of the flow, a fraction of the mean diagonal of its Fisher matrix",
+        check=POSITIVE, group=OPTIMISATION,
+    )  # fmt: skip
+    momentum: float = setting(
+        0.9, "fraction of the last direction of the wave function that is kept", check=FRACTION, group=OPTIMISATION
+    )
+    proton_walkers: int = setting(
+        128, "configurations of protons per step, a multiple of the number of twists", check=at_least(2), group=SAMPLING
+    )
+    electron_walkers: int = setting(
+        2, "configurations of electrons for each of protons", check=at_least(2), group=SAMPLING
+    )
+    mc_steps: int = setting(
+        15, "Monte Carlo moves of the electrons after their protons have moved", check=at_least(1), group=SAMPLING
+    )
+    latent_step: float = setting(
+        0.3, "step of the random walk in the latent space of the flow", "bohr", check=POSITIVE, group=SAMPLING
+    )
+    flow_batch_size: int = setting(
+        256, "samples of the flow in a step of its training",
+        check=Check("2 to 32, or a multiple of 32", lambda n: 2 <= n <= 32 or (n > 32 and n % 32 == 0)), group=SAMPLING,
+    )  # fmt: skip
+    seed: int = setting(0, "seed of the random numbers", group=SAMPLING)
+    flow_channels: int = setting(4, "channels of a proton's environment", check=at_least(1), group=FLOW)
+    flow_radial: int = setting(8, "Gaussians of a distance", check=at_least(3), group=FLOW)
+    flow_knots: int = setting(3, "times at which the velocity has parameters", check=at_least(2), group=FLOW)
+    ode_steps: int = setting(4, "Runge-Kutta steps", check=at_least(1), group=FLOW)
+    determinants: int = setting(1, "determinants", check=at_least(1), group=WAVE_FUNCTION)
+    features: int = setting(32, "features of an electron", check=at_least(1), group=WAVE_FUNCTION)
+    init_from: str = setting("", "free-energy run of the same sizes, at any rs and temperature", group=START)
+    init_flow: str = setting("", "run of `jovium protons train --torus` of the same sizes", group=START)
+    init_wavefunction: str = setting(
+        "", "run whose wave function to begin with, of any number of atoms; of `jovium electrons` too", group=START
+    )
 
     def __post_init__(self):
-        state = np.array([self.rs, self.kelvin])
-        if self.n < 2 or self.n % 2 or not (np.isfinite(state).all() and state.min() > 0):
-            raise InputError(
-                f"{self.n} atoms, rs {self.rs} bohr, {self.kelvin} K",
-                "an even number of atoms, 2 or more; rs and T above zero",
-                "check --n, --rs and --kelvin",
-            )
-        if self.isotope not in MASSES:
-            raise InputError(f"isotope '{self.isotope}'", f"one of: {', '.join(MASSES)}", "choose one of them")
-        if self.twists < 1:
-            raise InputError(f"{self.twists} twists per reciprocal vector", "one or more", "take --twists 1 for none")
+        super().__post_init__()
         n_twists = self.twists**3
-        if self.configurations % n_twists or self.configurations < 2 * n_twists:
+        if self.proton_walkers % n_twists or self.proton_walkers < 2 * n_twists:
             raise InputError(
-                f"{self.configurations} configurations for {self.twists}^3 twists",
+                f"proton_walkers {self.proton_walkers} for {self.twists}^3 twists",
                 f"a multiple of {n_twists}, twice or more",
-                f"take --configurations {max(2, 128 // n_twists) * n_twists}",
-            )
-        sizes = (
-            self.sweeps,
-            self.electrons - 1,
-            self.lessons - 1,
-            self.channels,
-            self.determinants,
-            self.features,
-            self.integration_steps,
-        )
-        if self.lessons > CHUNK and self.lessons % CHUNK:
-            raise InputError(
-                f"{self.lessons} lessons", f"at most {CHUNK}, or a multiple of {CHUNK}", "take --lessons 256"
-            )
-        rates = self.stride, self.rate, self.proton_rate, self.slowing, self.damping, self.proton_damping
-        if min(sizes) < 1 or min(rates) <= 0 or min(self.steps, self.waiting) < 0 or not 0 <= self.keep < 1:
-            raise InputError(
-                f"{self}", "positive sizes and rates, keep below 1, two electron configurations", "check the options"
+                f"take --proton-walkers {max(2, 128 // n_twists) * n_twists}",
             )
 
-    @property
-    def cell(self) -> Cell:
-        """A cube with the volume 4 pi rs^3 / 3 per atom."""
-        return Cell(np.eye(3) * self.rs * (4 * np.pi * self.n / 3) ** (1 / 3))
 
-    @property
-    def space(self) -> Box:
-        """The cell as the wave function sees it."""
-        return Box.periodic(self.cell, 0.0)
+@dataclass(frozen=True)
+class MeasurementSettings(Settings):
+    """How a trained run is measured."""
 
-    @property
-    def in_double_precision(self) -> bool:
-        """Whether training and measuring are done in double precision."""
-        return needs_double_precision(self.space, self.n)
+    kind: ClassVar[str] = "measurement"
 
-    @property
-    def state(self) -> ThermodynamicState:
-        """What is weighed."""
-        return ThermodynamicState(self.n, self.cell.volume, kelvin_to_hartree(self.kelvin), MASSES[self.isotope])
-
-    def flow(self) -> Flow:
-        """Protons before training: anywhere in the cell."""
-        form = {"n_times": self.times, "n_radial": self.radial, "n_channels": self.channels, "torus": True}
-        return fluid_flow(self.cell, self.n, form, self.integration_steps, self.seed)
-
-    def wave_function(self) -> WaveFunction:
-        """Electrons before training: independent, in the mean field of the protons."""
-        return WaveFunction.of(
-            self.space,
-            self.n // 2,
-            self.n // 2,
-            twisted=self.twists > 1,
-            n_determinants=self.determinants,
-            n_features=self.features,
-            key=jax.random.key(self.seed),
-        )
-
-    @classmethod
-    def of_dict(cls, values: dict[str, Any]) -> "FreeEnergySettings":
-        """The recipe that `asdict` made a dictionary of."""
-        return cls(**values)
+    samples: int | None = setting(
+        None, "configurations of protons, in whole batches of as many as a step of training has; automatic: 8 batches",
+        check=at_least(1),
+    )  # fmt: skip
+    electron_samples: int = setting(
+        32, "samples of the electrons of every configuration of protons", check=at_least(2)
+    )
+    accept_fraction: float = setting(
+        1.0, "fraction of the flow's samples to accept, those that the fitted surface likes best, by rejection; below 1"
+        " F is mostly a lower upper bound", check=Check("a number from 0.01 to 1", lambda value: 0.01 <= value <= 1),
+    )  # fmt: skip
+    seed: int = setting(1, "seed of the random numbers")

@@ -1,119 +1,168 @@
-"""One step of protons and electrons: what training continues from, and what both models learn from their walkers."""
+"""One step down F = E_p[kT ln p(R) + E(R)],  E(R) = <E_loc(r; R)> over r ~ |psi(r; R)|^2.
 
-from typing import NamedTuple
+    protons     R ~ p            latents walk at random, the flow pushes them forward to R and ln p(R)
+    electrons   r ~ |psi|^2      Metropolis moves among the protons where they are now
+    energies    E_loc(r; R)      of every electron walker
+    surface     E(R)             fitted to the energies of all steps so far
+    flow        p                down E_p[kT ln p + surface], in the metric of p
+    electrons   psi              down <E_loc> among the electrons of each R, in the metric of |psi|^2"""
+
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
+from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.local_energy import LocalEnergy
 from jovium.electrons.wave_function import WaveFunction
-from jovium.free_energy.estimate import electron_residuals, wave_function_scores
-from jovium.free_energy.settings import FreeEnergySettings
+from jovium.free_energy.estimate import electron_residuals, local_energies, wave_function_scores
 from jovium.free_energy.surface import Surface
-from jovium.free_energy.walkers import Walkers, carried, drawn, grid_of_twists, twist_shells
+from jovium.free_energy.systems import FreeEnergySystem
+from jovium.free_energy.walkers import Walkers, init_walkers, move_protons, push_forward, sample_electrons
 from jovium.optimise.natural_gradient import flatten
 from jovium.optimise.step_rules import Natural, NaturalEnergy
 from jovium.protons.flow import Flow
-from jovium.protons.losses import CHUNK, VariationalFreeEnergy
-from jovium.training.devices import mapped
+from jovium.protons.losses import ROWS_AT_ONCE, VariationalFreeEnergy
+from jovium.training.devices import compile_program, map_rows
+from jovium.training.loop import TrainingState
 
-LARGEST_STEP = 0.05
+MAX_NORM = 0.05
 """Change of psi in a step (square root of twice the Kullback-Leibler divergence) at most."""
 
-FLOW_LARGEST_STEP = 0.05
+FLOW_MAX_NORM = 0.05
 """Change of the flow in a step at most: electrons must follow a flow that moves."""
 
 
-class State(NamedTuple):
-    """Everything training continues from."""
+class Models(NamedTuple):
+    """The density of the protons, the wave function of the electrons, and the surface that the flow follows."""
 
     flow: Flow
     psi: WaveFunction
-    walkers: Walkers
     surface: Surface
-    flow_last: Float[Array, "p"]
-    psi_last: Float[Array, "q"]
-    step: Array
-    rollbacks: Array
 
 
-def twists_of(recipe: FreeEnergySettings, n: int) -> Float[Array, "b 3"]:
-    """The grid of twists, configuration i with the twist i modulo their number."""
-    return jnp.asarray(_grid(recipe, n), float)
+class Momenta(NamedTuple):
+    """The last directions of the natural gradients."""
+
+    flow: Float[Array, "p"]
+    psi: Float[Array, "q"]
 
 
-def _grid(recipe: FreeEnergySettings, n: int) -> Float[np.ndarray, "b 3"]:
-    grid = grid_of_twists(recipe.space.vectors or (), recipe.twists)
-    return np.tile(grid, (n // len(grid), 1))
+class FreeEnergyStep:
+    """The parts of a step, each compiled once: a first state and the equilibration bias are made of the same ones."""
+
+    def __init__(self, system: FreeEnergySystem):
+        settings = system.settings
+        potential = CoulombPotential.of(system.box, 2 * settings.n_atoms)
+        twists = system.twists(settings.proton_walkers)
+        self.move_protons = compile_program(
+            lambda models, walkers, key: move_protons(models.flow, models.psi, walkers, settings.latent_step, key)
+        )
+        self.sample_electrons = compile_program(
+            lambda psi, walkers, key: sample_electrons(psi, walkers, twists, settings.mc_steps, key, True)
+        )
+        self.local_energies = compile_program(lambda psi, walkers: local_energies(psi, potential, walkers, twists))
+        self.update = compile_program(lambda state, walkers, local: update(system, state, walkers, local))
+
+    def __call__(self, state: TrainingState, key: Array) -> tuple[TrainingState, dict[str, Array]]:
+        """The state after one step, and its metrics."""
+        proton_key, electron_key = jax.random.split(key)
+        psi = state.model.psi
+        walkers = self.move_protons(state.model, state.walkers, proton_key)
+        walkers = self.sample_electrons(psi, walkers, electron_key)
+        return self.update(state, walkers, self.local_energies(psi, walkers))
 
 
-def initial_state(recipe: FreeEnergySettings) -> State:
-    """Untrained models, protons of the flow, electrons near them."""
-    flow, psi = recipe.flow(), recipe.wave_function()
-    return first_state(recipe, flow, psi, drawn(flow, jax.random.key(0), recipe.configurations, recipe.electrons))
-
-
-def first_state(recipe: FreeEnergySettings, flow: Flow, psi: WaveFunction, walkers: Walkers) -> State:
-    """Of models and walkers, before anything is known of energies."""
-    n_kinds = twist_shells(_grid(recipe, recipe.configurations)).shape[1]
-    surface = Surface.of(recipe.space, flow.base, n_kinds, jax.random.key(recipe.seed + 3))
-    flow_last, psi_last = (0 * flatten(eqx.filter(model, eqx.is_inexact_array)) for model in (flow, psi))
-    return State(flow, psi, walkers, surface, flow_last, psi_last, jnp.int32(0), jnp.int32(0))
-
-
-def learned(
-    recipe: FreeEnergySettings, state: State, walkers: Walkers, local: LocalEnergy
-) -> tuple[State, dict[str, Array]]:
-    """The state after both models learned from walkers and their local energies, and what a report needs."""
+def update(
+    system: FreeEnergySystem, state: TrainingState, walkers: Walkers, local: LocalEnergy
+) -> tuple[TrainingState, dict[str, Array]]:
+    """The state after both models followed walkers and their local energies, and the metrics of the step."""
+    settings, kT = system.settings, system.state.temperature
     energies = local.total.real.mean(axis=1)
-    strength = 0.5**state.rollbacks / (1 + state.step / recipe.slowing)
-    flow, flow_last, surface, table = flow_learned(recipe, state, walkers, energies - local.pp.mean(axis=1), strength)
+    lr_scale = 0.5**state.rollbacks / (1 + state.step / settings.decay_steps)
 
-    scores = wave_function_scores(state.psi, walkers, twists_of(recipe, recipe.configurations))
-    residuals, centred = electron_residuals(local.total, scores)
-    rule = NaturalEnergy(recipe.rate, recipe.damping, LARGEST_STEP, recipe.keep)
-    psi, psi_last = rule.step(state.psi, state.psi_last, centred, residuals, strength)
-    moved = [
+    flow, flow_momentum, surface, flow_scores = update_flow(
+        system, state, walkers, energies - local.pp.mean(axis=1), lr_scale
+    )
+    psi, psi_momentum, psi_scores = update_wave_function(system, state, walkers, local, lr_scale)
+
+    flow_change, psi_change = (
         flatten(eqx.filter(after, eqx.is_inexact_array)) - flatten(eqx.filter(before, eqx.is_inexact_array))
-        for after, before in ((flow, state.flow), (psi, state.psi))
-    ]
-    told = {
-        "works": recipe.state.temperature * walkers.log_density + energies,
-        "energies": energies,
-        "log_densities": walkers.log_density,
+        for after, before in ((flow, state.model.flow), (psi, state.model.psi))
+    )
+    metrics = {
+        "work": kT * walkers.log_density + energies,
+        "energy": energies,
+        "log_density": walkers.log_density,
         "kinetic": local.kinetic.real.mean(axis=1),
         "variance": local.total.real.var(axis=1, ddof=1).mean(),
         "acceptance": walkers.acceptance,
-        "moved_protons": jnp.sqrt(jnp.mean(((table - table.mean(axis=0)) @ moved[0]) ** 2)),
-        "moved_electrons": jnp.sqrt(jnp.sum((centred @ moved[1]) ** 2) / walkers.electrons[..., 0, 0].size),
+        # How far both distributions moved, in their Fisher metrics.
+        "flow_step_norm": jnp.sqrt(jnp.mean(((flow_scores - flow_scores.mean(axis=0)) @ flow_change) ** 2)),
+        "psi_step_norm": jnp.sqrt(jnp.sum((psi_scores @ psi_change) ** 2) / walkers.electrons[..., 0, 0].size),
     }
-    return State(flow, psi, walkers, surface, flow_last, psi_last, state.step + 1, state.rollbacks), told
+    models, momenta = Models(flow, psi, surface), Momenta(flow_momentum, psi_momentum)
+    return TrainingState(models, walkers, momenta, state.step + 1, state.rollbacks), metrics
 
 
-def integration_errors(flow: Flow, better: Flow, starts: Float[Array, "b n 3"]) -> Float[Array, "b"]:
-    """ln p by a better integration, back from where the flow ends, less ln p as the flow says."""
-    protons, log_density = carried(flow, starts)
-    return mapped(better.log_density, protons, CHUNK) - log_density
-
-
-def flow_learned(
-    recipe: FreeEnergySettings,
-    state: State,
+def update_flow(
+    system: FreeEnergySystem,
+    state: TrainingState,
     walkers: Walkers,
     electronic: Float[Array, "b"],
-    strength: Float[Array, ""],
+    lr_scale: Float[Array, ""],
 ) -> tuple[Flow, Float[Array, "p"], Surface, Float[Array, "m p"]]:
     """The flow and its direction after a step down kT ln p + surface, the surface with the energies E - V_pp (hartree)
-    of the walkers, and the scores of the configurations that the flow learned from."""
-    kinds = twist_shells(_grid(recipe, recipe.configurations))
-    surface = state.surface.fitted(walkers.protons, electronic, kinds, state.step.astype(electronic.dtype))
-    lesson = VariationalFreeEnergy(lambda protons: surface(protons) / recipe.state.temperature, recipe.lessons)
-    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(recipe.seed + 4), state.step), state.rollbacks)
-    gradient, _, table = lesson(state.flow, key, scores=True)
-    assert table is not None
-    rule = Natural(recipe.proton_rate, recipe.proton_damping, FLOW_LARGEST_STEP)
-    flow, last = rule.step(state.flow, state.flow_last, gradient, table, strength * (state.step >= recipe.waiting))
-    return flow, last, surface, table
+    of the walkers, and the scores of the samples that the flow followed."""
+    settings, kT = system.settings, system.state.temperature
+    shells = system.twist_shells(settings.proton_walkers)
+    surface = state.model.surface.fit(walkers.protons, electronic, shells, state.step.astype(electronic.dtype))
+    loss = VariationalFreeEnergy(lambda protons: surface(protons) / kT, settings.flow_batch_size)
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(settings.seed + 4), state.step), state.rollbacks)
+    gradient, _, scores = loss(state.model.flow, key, scores=True)
+    assert scores is not None
+    rule = Natural(settings.flow_learning_rate, settings.flow_damping, FLOW_MAX_NORM)
+    lr_scale = lr_scale * (state.step >= settings.wavefunction_warmup)
+    flow, momentum = rule.step(state.model.flow, state.momentum.flow, gradient, scores, lr_scale)
+    return flow, momentum, surface, scores
+
+
+def update_wave_function(
+    system: FreeEnergySystem, state: TrainingState, walkers: Walkers, local: LocalEnergy, lr_scale: Float[Array, ""]
+) -> tuple[WaveFunction, Float[Array, "q"], Float[Array, "r q"]]:
+    """psi and its direction after a step down the energy, and its centred scores in real rows."""
+    settings, psi = system.settings, state.model.psi
+    scores = wave_function_scores(psi, walkers, system.twists(settings.proton_walkers))
+    residuals, centred = electron_residuals(local.total, scores)
+    rule = NaturalEnergy(settings.learning_rate, settings.damping, MAX_NORM, settings.momentum)
+    psi, momentum = rule.step(psi, state.momentum.psi, centred, residuals, lr_scale)
+    return psi, momentum, centred
+
+
+def initial_state(system: FreeEnergySystem) -> TrainingState:
+    """Untrained models, protons of the flow, electrons near them."""
+    flow, psi, settings = system.flow(), system.wave_function(), system.settings
+    walkers = init_walkers(flow, jax.random.key(0), settings.proton_walkers, settings.electron_walkers)
+    return first_state(system, flow, psi, walkers)
+
+
+def first_state(system: FreeEnergySystem, flow: Flow, psi: WaveFunction, walkers: Walkers) -> TrainingState:
+    """Of models and walkers, before anything is known of energies."""
+    settings = system.settings
+    n_shells = system.twist_shells(settings.proton_walkers).shape[1]
+    surface = Surface.of(system.box, flow.base, n_shells, jax.random.key(settings.seed + 3))
+    momenta = Momenta(*(0 * flatten(eqx.filter(model, eqx.is_inexact_array)) for model in (flow, psi)))
+    return TrainingState.first(Models(flow, psi, surface), walkers, momenta)
+
+
+def integration_errors(flow: Flow, better: Flow, latents: Float[Array, "b n 3"]) -> Float[Array, "b"]:
+    """ln p by a better integration, back from where the flow ends, less ln p as the flow says."""
+    protons, log_density = push_forward(flow, latents)
+    return map_rows(better.log_density, protons, ROWS_AT_ONCE) - log_density
+
+
+def parameters(tree: Any) -> int:
+    """Numbers that training changes."""
+    return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array)))

@@ -32,9 +32,9 @@ class ThermodynamicState:
         """ln N! + 3 N ln Lambda, what beta F has beside E_p[ln p + beta E]."""
         return labelling_term(self.n, 0.0) + momentum_term(self.n, thermal_wavelength(self.mass, self.temperature))
 
-    def free_energy(self, works: Float[np.ndarray, "s"]) -> Estimate:
+    def free_energy(self, work: Float[np.ndarray, "s"]) -> Estimate:
         """F per atom (hartree) from kT ln p + E_el of independent configurations: an upper bound for exact E_el."""
-        return self.mean((works + self.temperature * self.momentum_and_labels) / self.n)
+        return self.mean((work + self.temperature * self.momentum_and_labels) / self.n)
 
     def energy(self, energies: Float[np.ndarray, "s"]) -> Estimate:
         """E per atom (hartree), the nuclei's 3/2 kT included, from E_el."""
@@ -48,10 +48,10 @@ class ThermodynamicState:
         self,
         kinetic: Float[np.ndarray, "s"],
         energies: Float[np.ndarray, "s"],
-        forces: Float[np.ndarray, "s"] | float = 0.0,
+        pulay: Float[np.ndarray, "s"] | float = 0.0,
     ) -> Estimate:
-        """P (hartree / bohr^3): the virial of electrons and potential, and n kT / volume of the nuclei. With the
-        `forces` of a wave function that is no eigenstate (`pulay_term`, hartree) it is -dF/dV of the F that this
-        wave function has; without, it errs by the square root of what F errs by."""
-        virial = virial_pressure(self.mean(energies + kinetic - forces), self.volume)
+        """P (hartree / bohr^3) = [K + E - pulay] / 3 V + n kT / V: the virial of electrons and potential, and the ideal
+        gas of the nuclei. With the `pulay_term` (hartree) of a wave function that is no eigenstate it is -dF/dV of the F
+        that this wave function has; without, it errs by the square root of what F errs by."""
+        virial = virial_pressure(self.mean(energies + kinetic - pulay), self.volume)
         return replace(virial, value=virial.value + self.n * self.temperature / self.volume)

@@ -1,75 +1,93 @@
-"""What a training run of a proton density is told to do."""
+"""Settings of a proton density and of its training."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 from jovium.base.errors import InputError
-from jovium.protons.systems import ProtonSystemSettings
+from jovium.training.settings import POSITIVE, Check, Settings, at_least, one_of, setting
 
-LESSONS = ("matching", "likelihood", "energy", "scores")
-"""In the order they are given: two from data, two from the Hamiltonian (pathwise, and by scores of energies alone)."""
+SYSTEMS = ("ocp", "hydrogen", "yukawa", "lj", "lj13", "dw4", "double-well", "harmonic")
+
+STAGES = ("flow-matching", "likelihood", "energy", "score")
+"""Losses in the order they are taken: two from data, two from the Hamiltonian (pathwise, and by scores of energies
+alone)."""
+
+SYSTEM, TRAINING, DATA, MODEL = "system", "training", "data", "flow"
 
 
 @dataclass(frozen=True)
-class ProtonSettings:
-    """How a density is trained. matching, likelihood, energy, scores: steps of each lesson, in this order. rate: of a
-    step, falling to zero along a cosine within each lesson, and halved by every return to a good state. n_steps: of
-    Runge and Kutta. n_times, n_radial, n_channels: size of the velocity; torus: that of a torus. n_chains,
-    n_frames: configurations sampled to learn from,
-    unless the file `data` (extxyz) gives them. start: a run to begin with, of the same system, with as many
-    radial functions and times, and no more channels."""
+class ProtonSettings(Settings):
+    """How a density of particles is trained."""
 
-    system: ProtonSystemSettings = field(default_factory=ProtonSystemSettings)
-    matching: int = 1000
-    likelihood: int = 0
-    energy: int = 300
-    scores: int = 0
-    optimiser: str = "adam"
-    rate: float = 4e-3
-    batch: int = 128
-    n_steps: int = 6
-    n_times: int = 4
-    n_radial: int = 14
-    n_channels: int = 4
-    torus: bool = False
-    n_chains: int = 128
-    n_frames: int = 60
-    seed: int = 0
-    data: str = ""
-    start: str = ""
+    kind: ClassVar[str] = "protons"
+
+    system: str = setting("ocp", "what the particles are", check=one_of(*SYSTEMS), group=SYSTEM)
+    n_atoms: int = setting(16, "particles", check=at_least(1), group=SYSTEM)
+    coupling: float = setting(10.0, "e^2 / (a kT) of charges; stiffness of springs", check=POSITIVE, group=SYSTEM)
+    screening: float = setting(2.0, "inverse screening length of yukawa", "1/a", check=POSITIVE, group=SYSTEM)
+    density: float = setting(0.5, "N sigma^3 / V of lj", check=POSITIVE, group=SYSTEM)
+    temperature: float = setting(2.0, "kT / epsilon of lj", check=POSITIVE, group=SYSTEM)
+    rs: float = setting(1.4, "Wigner-Seitz radius of hydrogen", "bohr", check=POSITIVE, group=SYSTEM)
+    kelvin: float = setting(6000.0, "temperature of hydrogen", "K", check=POSITIVE, group=SYSTEM)
+    side: str = setting("left", "well of double-well", check=one_of("left", "right", "both"), group=SYSTEM)
+    crystal: str = setting(
+        "", "lattice that particles stay near; none: a fluid", check=one_of("", "sc", "bcc", "fcc"), group=SYSTEM
+    )
+    flow_matching_steps: int = setting(
+        1000, "steps from data, velocities matched to straight paths", check=at_least(0), group=TRAINING
+    )
+    likelihood_steps: int = setting(0, "steps from data, maximum likelihood", check=at_least(0), group=TRAINING)
+    energy_steps: int = setting(300, "steps down F, pathwise along forces", check=at_least(0), group=TRAINING)
+    score_steps: int = setting(0, "steps down F from energies alone, by scores", check=at_least(0), group=TRAINING)
+    optimiser: str = setting("adam", "Adam or natural gradient", check=one_of("adam", "natural"), group=TRAINING)
+    learning_rate: float = setting(
+        4e-3, "learning rate of Adam, falling to zero along a cosine in each stage",
+        check=Check("a number between 0 and 1", lambda rate: 0 < rate < 1), group=TRAINING,
+    )  # fmt: skip
+    natural_learning_rate: float = setting(
+        0.2, "learning rate of the natural gradient, likewise", check=POSITIVE, group=TRAINING
+    )
+    batch_size: int = setting(
+        128, "samples per step",
+        check=Check("2 to 16, or a multiple of 32", lambda size: 2 <= size <= 16 or (size > 16 and size % 32 == 0)),
+        group=TRAINING,
+    )  # fmt: skip
+    seed: int = setting(0, "seed of the random numbers", group=TRAINING)
+    init_from: str = setting(
+        "", "run to begin with, of the same system and form, with no more channels", group=TRAINING
+    )
+    data: str = setting("", "extxyz file of configurations; none: sampled by the run", group=DATA)
+    chains: int = setting(128, "Markov chains that configurations are sampled by", check=at_least(1), group=DATA)
+    frames: int = setting(60, "configurations of each chain", check=at_least(1), group=DATA)
+    flow_channels: int = setting(4, "channels of a particle's environment", check=at_least(1), group=MODEL)
+    flow_radial: int = setting(14, "Gaussians of radial functions", check=at_least(3), group=MODEL)
+    flow_knots: int = setting(4, "times at which the velocity has parameters", check=at_least(2), group=MODEL)
+    ode_steps: int = setting(6, "Runge-Kutta steps", check=at_least(1), group=MODEL)
+    torus: bool = setting(
+        False, "distances without an edge at half the cell, for cells of few particles", group=MODEL
+    )
 
     def __post_init__(self):
-        counts = [getattr(self, name) for name in LESSONS]
-        sizes = self.n_steps, self.n_times - 1, self.n_radial - 2, self.n_channels, self.n_chains, self.n_frames
-        if min(counts) < 0 or min(sizes) < 1 or self.optimiser not in ("adam", "natural") or not 0 < self.rate < 1:
-            raise InputError(f"{self}", "steps >= 0, sizes >= 1, adam or natural, a rate below 1", "check the options")
-        if self.batch < 2 or (self.batch > 16 and self.batch % 32):
-            raise InputError(f"a batch of {self.batch}", "2 to 16, or a multiple of 32", "take 128")
-        if self.data and not self.matching + self.likelihood:
-            raise InputError(f"data {self.data} and no lesson from data", "--matching or --likelihood", "leave it out")
+        super().__post_init__()
+        if self.data and not self.flow_matching_steps + self.likelihood_steps:
+            raise InputError(
+                f"data {self.data} and no steps from data",
+                "--flow-matching-steps or --likelihood-steps above 0",
+                "add steps from data, or leave --data out",
+            )
 
     @property
-    def form(self) -> dict[str, int]:
-        """Sizes of the velocity, and whether it is that of a torus."""
-        sizes = {"n_times": self.n_times, "n_radial": self.n_radial, "n_channels": self.n_channels}
-        return sizes | {"torus": self.torus}
+    def in_open_space(self) -> bool:
+        """Whether the system has no periodic cell."""
+        return self.system in ("lj13", "dw4", "double-well")
 
     @property
-    def total(self) -> int:
-        """Steps of all lessons."""
-        return sum(getattr(self, name) for name in LESSONS)
+    def steps(self) -> int:
+        """Steps of all stages."""
+        return sum(self.stage_steps.values())
 
-    def lesson_at(self, step: int) -> tuple[str, int, int]:
-        """The lesson of a step, its first step and its number of steps."""
-        first = 0
-        for name in LESSONS:
-            count = getattr(self, name)
-            if step < first + count:
-                return name, first, count
-            first += count
-        raise IndexError(step)
-
-    @classmethod
-    def of_dict(cls, values: dict[str, Any]) -> "ProtonSettings":
-        """The recipe that `asdict` made a dictionary of."""
-        return cls(**{**values, "system": ProtonSystemSettings(**values["system"])})
+    @property
+    def stage_steps(self) -> dict[str, int]:
+        """Steps of each stage, in order."""
+        counts = self.flow_matching_steps, self.likelihood_steps, self.energy_steps, self.score_steps
+        return dict(zip(STAGES, counts, strict=True))

@@ -1,15 +1,12 @@
-"""Training a proton density in a run directory: lessons one after the other, saved, watched, continued.
+"""Training a proton density in a run folder: up to four losses, one stage after the other.
 
-`config.json` says what is trained, `state.safetensors` holds the flow, the step rule and the step, `metrics.jsonl` has
-a line per report, `data.npz` the configurations that were learnt from. Random numbers depend on the seed, the step and
-the number of roll-backs alone: a run that was killed and repeated is the run that was not."""
+Beside config.json, state.safetensors and metrics.jsonl the folder holds data.npz, the configurations learned from."""
 
 import functools
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -17,252 +14,177 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jovium.base.errors import InputError, JoviumError
-from jovium.base.files import existing_folder, sole_writer
+from jovium.base.errors import InputError
 from jovium.observe.reweighting import free_energy
-from jovium.optimise.natural_gradient import flatten
-from jovium.optimise.step_rules import Adam, Natural, StepRule
 from jovium.protons.assignment import shortest_displacements
 from jovium.protons.base_density import Lattice
 from jovium.protons.data import DATA, flow_matching_loss, training_data
-from jovium.protons.flow import Flow, samples, works
-from jovium.protons.losses import (
-    Gradient,
-    Loss,
-    MaximumLikelihood,
-    VariationalFreeEnergy,
-    integration_error,
-)
+from jovium.protons.flow import Flow
+from jovium.protons.losses import Loss, MaximumLikelihood, VariationalFreeEnergy
 from jovium.protons.settings import ProtonSettings
-from jovium.protons.systems import form_of, initial_flow
+from jovium.protons.step import judge_program, step_program, step_rule
+from jovium.protons.systems import flow_template, initial_flow, target_of
 from jovium.protons.targets import Target
 from jovium.protons.thermodynamics import excess_term
 from jovium.sampling.independence import independence_chain
 from jovium.training import checkpoint
-from jovium.training.loop import MOST_ROLLBACKS
-from jovium.training.run_folder import CONFIG, METRICS, STATE, keep_config, keep_report, read_config
-
-JUMP = 10.0
-"""A median of what is minimised above that of the last good steps by so many of their standard deviations, and by a kT
-per particle, diverges."""
+from jovium.training.loop import Metrics, Report, Stage, Training, TrainingState, run_in_folder
+from jovium.training.run_folder import CONFIG, STATE, read_settings
 
 COLLAPSE = 3.0
 """An entropy that falls by more kT per particle than this from one report to the next has collapsed."""
 
-TOLERANCE = 0.002
-"""Integration error of the free energy, kT per particle, at which the number of steps is doubled."""
+INTEGRATION_TOLERANCE = 0.002
+"""Integration error of the free energy, kT per particle, at which the number of Runge-Kutta steps is doubled."""
+
+JUDGED_SAMPLES, JUDGED_SAMPLES_OF_ENGINE = 512, 64
+"""Fresh samples in a report; fewer where each is a first-principles calculation."""
 
 
-class State(NamedTuple):
-    """Everything training continues from."""
-
-    flow: Flow
-    rule: Any
-    step: Array
-    rollbacks: Array
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where training is. value: of the last batch, of what the lesson minimises. free_energy: beta F - beta F_ideal
-    (without a cell: -ln Z) per particle of fresh samples, its error, reweighted, the share of effective samples, the
-    acceptance of independence Metropolis, ln p per particle, and the error of integration per particle."""
-
-    step: int
-    lesson: str
-    value: float
-    gradient_norm: float
-    free_energy: float
-    free_energy_error: float
-    reweighted: float
-    effective_share: float
-    acceptance: float
-    log_density: float
-    integration_error: float
-    integration_steps: int
-    seconds: float
-    note: str = ""
-
-
-def train(folder: Path, recipe: ProtonSettings, every: int = 25) -> Iterator[Progress]:
-    """Train in a run directory or continue there; a report, and a save, per `every` steps. Raises InputError when the
-    folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
+def train(folder: Path, settings: ProtonSettings, report_every: int = 25) -> Iterator[Report]:
+    """Train in a run folder or continue there; a report, and a save, per `report_every` steps. Raises InputError when
+    the folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
     again."""
-    existing_folder(folder)
-    with sole_writer(folder / METRICS):
-        run = _Run(folder, recipe)
-        _forget_data_of_another(folder, recipe)
-        keep_config(folder, recipe)
-        yield from run.until_done(every)
+    with run_in_folder(folder, settings, report_every, before_writing=_remove_data_of_another):
+        yield from ProtonTraining(settings, folder).run(report_every)
 
 
-def cost(recipe: ProtonSettings) -> dict[str, Any]:
+def load_run(folder: Path) -> tuple[ProtonSettings, Flow]:
+    """Settings and flow of a run folder. Raises InputError when there is none."""
+    settings = read_settings(folder, ProtonSettings)
+    facts = checkpoint.read_facts(folder / STATE)
+    return settings, checkpoint.load(folder / STATE, _template(settings, facts)).model
+
+
+def cost(settings: ProtonSettings) -> dict[str, Any]:
     """What training will take: parameters, memory of the intermediate values (MB), seconds of a step of the Hamiltonian
     and of all of them, measured on a step of 32 samples."""
-    target = recipe.system.target()
-    flow = initial_flow(recipe.system, target, recipe.form, recipe.n_steps, recipe.seed)
-    few = min(32, recipe.batch)
-    lesson = eqx.filter_jit(lambda flow, key: VariationalFreeEnergy(target.beta_energy, few)(flow, key)[:2])
-    jax.block_until_ready(lesson(flow, jax.random.key(0)))
+    target = target_of(settings)
+    flow = initial_flow(settings, target)
+    few = min(32, settings.batch_size)
+    loss = eqx.filter_jit(lambda flow, key: VariationalFreeEnergy(target.beta_energy, few)(flow, key)[:2])
+    jax.block_until_ready(loss(flow, jax.random.key(0)))
     begin = time.monotonic()
-    jax.block_until_ready(lesson(flow, jax.random.key(1)))
-    seconds = (time.monotonic() - begin) * recipe.batch / few
-    n, width = target.n_particles, 2 * recipe.n_radial + 20 * recipe.n_channels
+    jax.block_until_ready(loss(flow, jax.random.key(1)))
+    seconds = (time.monotonic() - begin) * settings.batch_size / few
+    n, width = target.n_particles, 2 * settings.flow_radial + 20 * settings.flow_channels
     return {
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(flow, eqx.is_inexact_array))),
         "memory_mb": round(few * 4 * n**2 * width * 4 / 1e6),
         "seconds_per_energy_step": round(seconds, 3),
-        "minutes_of_lessons_after_matching": round(
-            seconds * (recipe.energy + recipe.likelihood + recipe.scores) / 60, 1
-        ),
+        "minutes_after_flow_matching": round(seconds * (settings.steps - settings.flow_matching_steps) / 60, 1),
     }
 
 
-def trained_flow(folder: Path) -> tuple[ProtonSettings, Flow]:
-    """The recipe and the flow of a run directory. Raises InputError when there is none."""
-    recipe = read_recipe(folder)
-    facts = checkpoint.read_facts(folder / STATE)
-    return recipe, checkpoint.load(folder / STATE, _state_form(recipe, facts["n_steps"], facts["lesson"])).flow
+def _remove_data_of_another(folder: Path, settings: ProtonSettings) -> None:
+    """Configurations sampled for settings that never trained are not those of these."""
+    if not (folder / STATE).exists() and (folder / CONFIG).exists():
+        if read_settings(folder, ProtonSettings) != settings:
+            (folder / DATA).unlink(missing_ok=True)
 
 
-def read_recipe(folder: Path) -> ProtonSettings:
-    """What a run directory trains. Raises InputError when it is none."""
-    return read_config(folder, ProtonSettings.of_dict, "run")
+class ProtonTraining(Training):
+    """One training of a flow. The objective is the loss of the stage; spread: a single batch may scatter at will."""
 
+    unit, spread = "", np.inf
 
-def _forget_data_of_another(folder: Path, recipe: ProtonSettings) -> None:
-    """Configurations sampled for a recipe that never trained are not those of this one."""
-    if not (folder / STATE).exists() and (folder / CONFIG).exists() and read_recipe(folder) != recipe:
-        (folder / DATA).unlink(missing_ok=True)
-
-
-class _Run:
-    """One training: the state, the last good one, and what a step needs."""
-
-    def __init__(self, folder: Path, recipe: ProtonSettings):
-        self.folder, self.recipe = folder, recipe
-        self.target = recipe.system.target()
-        self.started, self.last_good, self.last_values = time.monotonic(), None, None
+    def __init__(self, settings: ProtonSettings, folder: Path):
+        self.target = target_of(settings)
+        self.jump, self.log_density = float(self.target.n_particles), None
         self._programs: dict[Any, Any] = {}
-        if (folder / STATE).exists():
-            facts = checkpoint.read_facts(folder / STATE)
-            self.state = checkpoint.load(folder / STATE, _state_form(recipe, facts["n_steps"], facts["lesson"]))
-            self.last_good, self.last_values = facts["log_density"], facts.get("values")
-        else:
-            flow = initial_flow(recipe.system, self.target, recipe.form, recipe.n_steps, recipe.seed)
-            flow = widened(trained_flow(Path(recipe.start))[1], flow) if recipe.start else flow
-            self.state = State(flow, None, jnp.int32(0), jnp.int32(0))
+        super().__init__(settings, folder)
+        if self.state is None:
+            flow = initial_flow(settings, self.target)
+            flow = widen(load_run(Path(settings.init_from))[1], flow) if settings.init_from else flow
+            self.state = TrainingState.first(flow, None, None)
 
-    @property
-    def done(self) -> int:
-        return int(self.state.step)
+    def template(self, facts: dict[str, Any]) -> TrainingState:
+        """Names, shapes and types of a state that was saved in the stage, with the Runge-Kutta steps, of its facts."""
+        self.log_density = facts["log_density"]
+        return _template(self.settings, facts)
 
-    def until_done(self, every: int) -> Iterator[Progress]:
-        """Steps and reports until the recipe is at its end."""
-        if every < 1:
-            raise InputError(f"a report every {every} steps", "one or more", "take 25")
-        while self.done < self.recipe.total:
-            name, first, count = self.recipe.lesson_at(self.done)
-            rule = self._rule(name)
-            if self.done == first or self.state.rule is None:
-                self.state = self.state._replace(rule=rule.start(self.state.flow))
-            stop = min(first + count, (self.done // every + 1) * every)
-            good, values = self.state, []
-            while self.done < stop:
-                self.state, value, norm = self._step(name, rule, first, count)
-                values.append(float(value))
-                if not np.isfinite(values[-1] + float(norm)):
-                    break
-            yield self._judged(name, good, values, float(norm))
+    def facts(self) -> dict[str, Any]:
+        """Runge-Kutta steps, stage and ln p per particle of the last report."""
+        stage = self.stage(max(0, int(self.state.step) - 1)).name
+        return {"ode_steps": self.state.model.n_steps, "stage": stage, "log_density": self.log_density}
 
-    def _judged(self, name: str, good: State, values: list[float], norm: float) -> Progress:
-        """Save a state that is sound; go back to the last good one from any other. Either is reported."""
-        note, report = self._verdict(name, values), None
-        if not note:
-            report = self._report(name, values[-1], norm)
-            note = self._verdict_of(report)
-        if note:
-            self._roll_back(name, good, note, doubled="integration" in note)
-            report = self._report(name, values[-1], norm, note + f"; back to step {self.done}")
-        assert report is not None
-        self.last_good = report.log_density
-        if not note:
-            self.last_values = [name, float(np.median(values)), float(np.std(values))]
-        facts = {"n_steps": self.state.flow.n_steps, "lesson": name, "log_density": report.log_density}
-        checkpoint.save(self.folder / STATE, self.state, {**facts, "values": self.last_values})
-        keep_report(self.folder, report)
-        return report
+    def stage(self, step: int) -> Stage:
+        """The stage that a step belongs to."""
+        first = 0
+        for name, steps in self.settings.stage_steps.items():
+            if step < first + steps:
+                return Stage(name, first, steps)
+            first += steps
+        raise IndexError(step)
 
-    def _verdict(self, name: str, values: list[float]) -> str:
-        """What is wrong with the values of the last steps beside those of the last good ones, or nothing."""
-        if not np.isfinite(values[-1]):
-            return "not a number"
-        lesson, before, spread = self.last_values or ("", 0.0, 0.0)
-        now = float(np.median(values))
-        if lesson == name and now - before > max(self.target.n_particles, JUMP * spread):
-            return f"diverging: {before:.4g} -> {now:.4g}"
-        return ""
+    def enter_stage(self, stage: Stage, state: TrainingState) -> TrainingState:
+        """A new stage begins with a new memory of its step rule."""
+        if int(state.step) != stage.first and state.momentum is not None:
+            return state
+        return state._replace(momentum=step_rule(self.settings, stage.name).start(state.model))
 
-    def _verdict_of(self, report: Progress) -> str:
-        """What is wrong with fresh samples, or nothing."""
-        if not np.isfinite([report.log_density, report.integration_error]).all():
-            return "not a number"
-        gone = report.log_density - (report.log_density if self.last_good is None else self.last_good)
-        if report.lesson in ("energy", "scores") and gone > COLLAPSE:
-            return f"entropy collapsed by {gone:.2f} kT per particle"
-        if abs(report.integration_error) > TOLERANCE and report.lesson in ("energy", "scores", "likelihood"):
-            return f"integration error {report.integration_error:.2g} kT per particle"
-        return ""
-
-    def _roll_back(self, name: str, good: State, note: str, doubled: bool) -> None:
-        if int(good.rollbacks) >= MOST_ROLLBACKS:
-            raise JoviumError(
-                f"{self.folder}: {note}, after {MOST_ROLLBACKS} returns to a good state",
-                "training that stays finite",
-                "the last good state is kept; train with a lower --rate in another folder",
-            )
-        flow = good.flow.with_steps(2 * good.flow.n_steps) if doubled else good.flow
-        # The means of a step rule have the form of the flow, which holds its number of steps.
-        form = jax.tree.structure(self._rule(name).start(flow))
-        kept = jax.tree.unflatten(form, jax.tree.leaves(good.rule))
-        self.state = good._replace(flow=flow, rule=kept, rollbacks=good.rollbacks + 1)
-
-    def _rule(self, name: str) -> StepRule:
-        """The step rule of a lesson."""
-        if self.recipe.optimiser == "natural" and name != "matching":
-            return Natural(50 * self.recipe.rate)
-        return Adam(self.recipe.rate, longest=1.0 if name == "matching" else 20.0)
-
-    def _step(self, name: str, rule: StepRule, first: int, count: int) -> tuple[State, Array, Array]:
-        lesson = self._lesson(name)
-        program = self._program(("step", name, self.state.flow.n_steps), lambda: _step_program(lesson, rule))
-        return program(self.state, jnp.float32(first), jnp.float32(count), jax.random.key(self.recipe.seed))
-
-    def _report(self, name: str, value: float, norm: float, note: str = "") -> Progress:
-        n, few = self.target.n_particles, 64 if self.recipe.system.name == "hydrogen" else 512
-        key = jax.random.fold_in(jax.random.key(self.recipe.seed + 1), self.done)
-        judge = self._program(("judge", self.state.flow.n_steps), lambda: _judge_program(self.target, few))
-        work, log_density, error = (np.asarray(found, float) for found in judge(self.state.flow, key))
-        offset = offset_of(self.target, self.state.flow)
-        possible = np.isfinite(work).any() and not np.isnan(work).any()
-        found = free_energy(work, offset) if possible else None
-        chain = independence_chain(work) if possible else None
-        return Progress(
-            step=self.done,
-            lesson=name,
-            value=value,
-            gradient_norm=norm,
-            free_energy=found.variational.value / n if found else float("inf"),
-            free_energy_error=found.variational.error / n if found else float("inf"),
-            reweighted=found.reweighted.value / n if found else float("inf"),
-            effective_share=found.effective_samples / found.n_samples if found else 0.0,
-            acceptance=chain.acceptance if chain else 0.0,
-            log_density=float(log_density.mean()) / n,
-            integration_error=float(error) / n,
-            integration_steps=self.state.flow.n_steps,
-            seconds=time.monotonic() - self.started,
-            note=note,
+    def step(self, state: TrainingState, key: Array) -> tuple[TrainingState, dict[str, Array]]:
+        """One step of the stage at hand."""
+        name, first, steps = self.stage(int(state.step))
+        program = self._program(
+            ("step", name, state.model.n_steps), lambda: step_program(self._loss(name), step_rule(self.settings, name))
         )
+        return program(state, jnp.float32(first), jnp.float32(steps), key)
+
+    def objective(self, figures: dict[str, Any]) -> tuple[float, float]:
+        """The loss of the stage: one bad batch among many is no divergence."""
+        return figures["loss"], figures["loss_spread"]
+
+    def diagnose(self, figures: dict[str, Any]) -> str:
+        """What is wrong with fresh samples, or nothing."""
+        log_density, error, stage = figures["log_density"], figures["integration_error"], figures["stage"]
+        if not np.isfinite([log_density, error]).all():
+            return "not a number"
+        fall = log_density - (log_density if self.log_density is None else self.log_density)
+        if stage in ("energy", "score") and fall > COLLAPSE:
+            return f"entropy collapsed by {fall:.2f} kT per particle"
+        if abs(error) > INTEGRATION_TOLERANCE and stage != "flow-matching":
+            return f"integration error {error:.2g} kT per particle"
+        self.log_density = log_density
+        return ""
+
+    def recover(self, good: TrainingState, note: str) -> tuple[TrainingState, str]:
+        """Half the learning rate, the memory of the step rule kept, and twice the Runge-Kutta steps where they failed."""
+        flow, change = good.model, "half the learning rate"
+        if note.startswith("integration"):
+            flow = flow.with_steps(2 * flow.n_steps)
+            change += f" and {flow.n_steps} Runge-Kutta steps"
+        # The memory of a step rule has the form of the flow, which holds its number of steps.
+        form = jax.tree.structure(step_rule(self.settings, self.stage(int(good.step)).name).start(flow))
+        momentum = jax.tree.unflatten(form, jax.tree.leaves(good.momentum))
+        return good._replace(model=flow, momentum=momentum, rollbacks=good.rollbacks + 1), change
+
+    def summarise(self, metrics: Metrics) -> dict[str, Any]:
+        """Median and spread of the loss over the steps; of fresh samples per particle beta F - beta F_ideal (without a
+        cell: -ln Z), its error, reweighted, the fraction of effective samples, acceptance of independence Metropolis,
+        ln p, and the error of integrating it."""
+        flow, n = self.state.model, self.target.n_particles
+        n_samples = JUDGED_SAMPLES_OF_ENGINE if self.settings.system == "hydrogen" else JUDGED_SAMPLES
+        judge = self._program(("judge", flow.n_steps), lambda: judge_program(self.target, n_samples))
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(self.settings.seed + 1), self.state.step))
+        work, log_density, error = (np.asarray(values, float) for values in judge(flow, *keys))
+        possible = np.isfinite(work).any() and not np.isnan(work).any()
+        estimate = free_energy(work, excess_offset(self.target, flow)) if possible else None
+        losses = np.array([of_step["loss"] for of_step in metrics], float)
+        return {
+            "stage": self.stage(max(0, int(self.state.step) - 1)).name,
+            "loss": float(np.median(losses)),
+            "loss_spread": float(np.std(losses)),
+            "gradient_norm": float(metrics[-1]["gradient_norm"]),
+            "free_energy": estimate.variational.value / n if estimate else np.inf,
+            "free_energy_error": estimate.variational.error / n if estimate else np.inf,
+            "reweighted": estimate.reweighted.value / n if estimate else np.inf,
+            "effective_fraction": estimate.effective_samples / estimate.n_samples if estimate else 0.0,
+            "acceptance": independence_chain(work).acceptance if possible else 0.0,
+            "log_density": float(log_density.mean()) / n,
+            "integration_error": float(error) / n,
+            "ode_steps": flow.n_steps,
+        }
 
     def _program(self, name: Any, make: Any) -> Any:
         if name not in self._programs:
@@ -270,75 +192,50 @@ class _Run:
         return self._programs[name]
 
     @functools.lru_cache(maxsize=8)  # noqa: B019 (a run lives as long as the process)
-    def _lesson(self, name: str) -> Loss:
-        if name == "energy":
-            return VariationalFreeEnergy(self.target.beta_energy, self.recipe.batch)
-        if name == "scores":
-            return VariationalFreeEnergy(self.target.beta_energy, self.recipe.batch, pathwise=False)
-        configurations = training_data(self.folder, self.recipe, self.target)
-        if isinstance(self.state.flow.base, Lattice) and self.target.cell:
-            sites = np.array(self.state.flow.base.sites)
-            moves = [shortest_displacements(sites, x, self.target.cell) for x in configurations]
-            configurations = sites + np.array(moves)  # particle i near site i, whatever the order of the data
-        if name == "likelihood":
-            return MaximumLikelihood(configurations, self.recipe.batch)
-        return flow_matching_loss(self.state.flow, configurations, self.target, self.recipe)
+    def _loss(self, stage: str) -> Loss:
+        settings, target = self.settings, self.target
+        if stage in ("energy", "score"):
+            return VariationalFreeEnergy(target.beta_energy, settings.batch_size, pathwise=stage == "energy")
+        assert self.folder is not None
+        configurations = training_data(self.folder, settings, target)
+        base = self.state.model.base
+        if isinstance(base, Lattice) and target.cell:
+            sites = np.array(base.sites)
+            displacements = [shortest_displacements(sites, x, target.cell) for x in configurations]
+            configurations = sites + np.array(displacements)  # particle i near site i, whatever the order of the data
+        if stage == "likelihood":
+            return MaximumLikelihood(configurations, settings.batch_size)
+        return flow_matching_loss(self.state.model, configurations, target, settings)
 
 
-def widened(trained: Flow, untrained: Flow) -> Flow:
+def widen(trained: Flow, untrained: Flow) -> Flow:
     """The untrained flow with the parameters of the trained one: the same density, with channels to spare. Raises
     InputError when the forms do not allow that."""
 
-    def filled(old: Array, new: Array) -> Array:
+    def fill(old: Array, new: Array) -> Array:
         if old.shape[:-1] != new.shape[:-1] or old.shape[-1:] > new.shape[-1:]:
             raise InputError(
                 f"a start with parameters of shape {old.shape} for {new.shape}",
-                "the same system, radial functions and times, and no more channels",
+                "the same system, radial functions and knots, and no more channels",
                 "check the options of both runs",
             )
         return new.at[..., : old.shape[-1]].set(old) if old.ndim else old
 
     old, new = (jax.tree.leaves(eqx.filter(flow, eqx.is_inexact_array)) for flow in (trained, untrained))
-    parts, fixed = eqx.partition(untrained, eqx.is_inexact_array)
+    arrays, static = eqx.partition(untrained, eqx.is_inexact_array)
     if len(old) != len(new):
         raise InputError("a start of another kind of flow", "the same system", "check the options of both runs")
-    return eqx.combine(jax.tree.unflatten(jax.tree.structure(parts), list(map(filled, old, new))), fixed)
+    return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), list(map(fill, old, new))), static)
 
 
-def offset_of(target: Target, flow: Flow) -> float:
+def excess_offset(target: Target, flow: Flow) -> float:
     """What E[ln p + beta U] lacks to be beta F - beta F_ideal in a cell; in open space beta F is -ln Z as it stands."""
     if target.cell is None:
         return 0.0
     return excess_term(target.n_particles, target.cell.volume, flow.base.log_copies)
 
 
-def _step_program(lesson: Loss, rule: StepRule) -> Any:
-    @eqx.filter_jit
-    def program(state: State, first: Array, count: Array, seed: Array) -> tuple[State, Array, Array]:
-        key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
-        learnt: Gradient = lesson(state.flow, key, rule.needs_scores)
-        share = (state.step - first) / count
-        strength = 0.5 * (1 + jnp.cos(jnp.pi * share)) * 0.5**state.rollbacks
-        flow, kept = rule.step(state.flow, state.rule, learnt.gradient, learnt.scores, strength)
-        norm = jnp.sqrt(jnp.sum(flatten(learnt.gradient) ** 2))
-        return State(flow, kept, state.step + 1, state.rollbacks), learnt.value, norm
-
-    return program
-
-
-def _judge_program(target: Target, n: int) -> Any:
-    @eqx.filter_jit
-    def program(flow: Flow, key: Array) -> tuple[Array, Array, Array]:
-        fresh, other = jax.random.split(key)
-        found = samples(flow, fresh, n)
-        return works(flow, target.beta_energy, found), found.log_density, integration_error(flow, other, 64)
-
-    return program
-
-
-def _state_form(recipe: ProtonSettings, n_steps: int, lesson: str) -> State:
-    flow = form_of(recipe.system, recipe.system.target(), recipe.form, n_steps)
-    rule = Natural(0.1) if recipe.optimiser == "natural" and lesson != "matching" else Adam(0.1)
-    state = eqx.filter_eval_shape(rule.start, flow)
-    whole = jax.ShapeDtypeStruct((), jnp.int32)
-    return State(flow, state, whole, whole)  # pyright: ignore[reportArgumentType] (shapes stand for arrays)
+def _template(settings: ProtonSettings, facts: dict[str, Any]) -> TrainingState:
+    flow = flow_template(settings, facts["ode_steps"])
+    momentum = eqx.filter_eval_shape(step_rule(settings, facts["stage"]).start, flow)
+    return eqx.filter_eval_shape(TrainingState.first, flow, None, momentum)

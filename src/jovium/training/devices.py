@@ -23,21 +23,21 @@ AXIS = "configurations"
 _meshes: list[Mesh] = []
 
 
-def joined() -> None:
+def join_processes() -> None:
     """Take part in a run of several processes: the tasks that `srun` started, or processes that each have
     JAX_COORDINATOR_ADDRESS (host:port of the first), JAX_NUM_PROCESSES and JAX_PROCESS_ID (0, 1, ...) in their
     environment. One process alone is left alone. Raises InputError where one of the three is missing."""
     names = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
-    told = [os.environ[name] for name in names if name in os.environ]
-    if told and len(told) < len(names):
-        raise InputError(f"{len(told)} of {', '.join(names)}", "all three, or none", "set the others, or unset them")
-    if told:
-        jax.distributed.initialize(told[0], int(told[1]), int(told[2]))
+    given = [os.environ[name] for name in names if name in os.environ]
+    if given and len(given) < len(names):
+        raise InputError(f"{len(given)} of {', '.join(names)}", "all three, or none", "set the others, or unset them")
+    if given:
+        jax.distributed.initialize(given[0], int(given[1]), int(given[2]))
     elif int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
         jax.distributed.initialize()
 
 
-def writes() -> bool:
+def is_writer() -> bool:
     """Whether this process is the one that writes files."""
     return jax.process_index() == 0
 
@@ -67,14 +67,14 @@ def all_devices() -> Iterator[None]:
         _meshes.pop()
 
 
-def everywhere(tree: Any) -> Any:
+def replicate(tree: Any) -> Any:
     """Arrays of one device, copied to all."""
     if not _meshes:
         return tree
     return jax.tree.map(lambda leaf: jax.device_put(leaf, _whole()) if eqx.is_array(leaf) else leaf, tree)
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compile_program(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as one program, whose results every device holds as a whole."""
 
     def program(*given: Any) -> Any:
@@ -84,7 +84,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return eqx.filter_jit(program)
 
 
-def mapped(function: Callable[[Any], Any], rows: Any, at_once: int | None) -> Any:
+def map_rows(function: Callable[[Any], Any], rows: Any, at_once: int | None) -> Any:
     """The function of every row, `at_once` rows at a time (None: one, without a batch) on each device. Rows that cannot
     be shared evenly are computed by every device."""
     n_rows = len(jax.tree.leaves(rows)[0])
@@ -98,9 +98,9 @@ def mapped(function: Callable[[Any], Any], rows: Any, at_once: int | None) -> An
 
     if n_devices == 1:
         return part(rows)
-    share = jax.tree.map(lambda row: jax.ShapeDtypeStruct((len(row) // n_devices, *row.shape[1:]), row.dtype), rows)
+    part_shapes = jax.tree.map(lambda row: jax.ShapeDtypeStruct((len(row) // n_devices, *row.shape[1:]), row.dtype), rows)
     # What the function closes over is handed in: a program for one device may not look at arrays of all.
-    program, form = jax.make_jaxpr(part, return_shape=True)(share)
+    program, form = jax.make_jaxpr(part, return_shape=True)(part_shapes)
     shared = jax.shard_map(
         lambda closed, rows: core.eval_jaxpr(program.jaxpr, closed, *jax.tree.leaves(rows)),
         mesh=_meshes[-1],
@@ -108,8 +108,8 @@ def mapped(function: Callable[[Any], Any], rows: Any, at_once: int | None) -> An
         out_specs=PartitionSpec(AXIS),
         check_vma=False,
     )
-    found = jax.lax.with_sharding_constraint(shared(program.consts, rows), _whole())
-    return jax.tree.unflatten(jax.tree.structure(form), found)
+    results = jax.lax.with_sharding_constraint(shared(program.consts, rows), _whole())
+    return jax.tree.unflatten(jax.tree.structure(form), results)
 
 
 def _whole() -> NamedSharding:

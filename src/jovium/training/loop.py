@@ -1,114 +1,208 @@
-"""Training in reports, each of them judged: a state that is not sound is given up for the last good one.
+"""The one training loop: steps, reports, a watchdog, checkpoints, resume and signals, for every model.
 
-Random numbers depend on the seed, the step and the number of roll-backs alone: a run that was killed and repeated is
-the run that was not."""
+A report whose objective diverges or is no number is given up for the last good state. Random numbers depend on the
+seed, the step and the number of rollbacks alone: a run that was killed and repeated is the run that was not."""
 
+import signal
+import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jovium.base.errors import JoviumError
+from jovium.base.errors import InputError, JoviumError
+from jovium.base.files import existing_folder, sole_writer
 from jovium.training import checkpoint
-from jovium.training.devices import writes
-from jovium.training.run_folder import STATE, keep_report
+from jovium.training.devices import is_writer
+from jovium.training.run_folder import METRICS, STATE, append_report, check_config, finite_or_none, write_config
+from jovium.training.settings import Settings
 
 JUMP = 10.0
-"""What is minimised diverges when it rises above the last good value by so many of its errors (and by what always is
+"""The objective diverges when it rises above the last good value by so many of its errors (and by what always is
 suspicious), and when its error grows so many times."""
 
-MOST_ROLLBACKS = 6
+MAX_ROLLBACKS = 6
+
+Metrics = Sequence[dict[str, np.ndarray]]
+"""What every step since the last report gave."""
 
 
-class WatchedTraining(ABC):
-    """One training in a folder: a state with `step` and `rollbacks`, the last good value of what is minimised and its
-    error. jump, spread: how far value and error may rise in any case, in `unit`."""
+class TrainingState(NamedTuple):
+    """Everything training continues from: what is trained, the walkers it is trained on (None where there are none),
+    the memory of the step rule, steps done, and returns to a good state."""
+
+    model: Any
+    walkers: Any
+    momentum: Any
+    step: jax.Array
+    rollbacks: jax.Array
+
+    @classmethod
+    def first(cls, model: Any, walkers: Any, momentum: Any) -> "TrainingState":
+        """Before the first step."""
+        return cls(model, walkers, momentum, jnp.int32(0), jnp.int32(0))
+
+
+class Stage(NamedTuple):
+    """A part of training with one loss: its name, first step and number of steps."""
+
+    name: str
+    first: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """The steps up to `step`: figures by name, seconds since this process began, and what was wrong, if anything."""
+
+    step: int
+    metrics: dict[str, Any]
+    seconds: float
+    note: str = ""
+
+    def __getitem__(self, name: str) -> Any:
+        return self.metrics[name]
+
+    def record(self) -> dict[str, Any]:
+        """Plain values for metrics.jsonl; what is not finite is None."""
+        metrics = {name: finite_or_none(value) for name, value in self.metrics.items()}
+        return {"step": self.step, **metrics, "seconds": self.seconds, "note": self.note}
+
+
+class Training(ABC):
+    """One training, in a folder or in memory: what a model has to say of itself to be trained by the loop.
+
+    jump, spread: how far the objective and its error may rise in any case, in `unit`."""
 
     jump: float
     spread: float
     unit: str
 
-    def __init__(self, folder: Path, recipe: Any):
-        self.folder, self.recipe, self.started = folder, recipe, time.monotonic()
-        self.good: tuple[float, float] | None = None
+    def __init__(self, settings: Any, folder: Path | None = None):
+        self.settings, self.folder, self.started = settings, folder, time.monotonic()
+        self.good: tuple[str, float, float] | None = None
         self.state: Any = None
-        if (folder / STATE).exists():
-            self.state = checkpoint.load(folder / STATE, self.form())
-            kept = checkpoint.read_facts(folder / STATE)["good"]
-            self.good = (kept[0], kept[1]) if kept else None
+        if folder is not None and (folder / STATE).exists():
+            facts = checkpoint.read_facts(folder / STATE)
+            self.state = checkpoint.load(folder / STATE, self.template(facts))
+            self.good = tuple(facts["good"]) if facts["good"] else None
 
     @abstractmethod
-    def form(self) -> Any:
-        """The form of a state."""
+    def template(self, facts: dict[str, Any]) -> TrainingState:
+        """Names, shapes and types of a state; facts: what `facts` said when it was saved."""
 
     @abstractmethod
-    def advanced(self, seed: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
-        """The state after one more step, and what is told of it."""
+    def step(self, state: TrainingState, key: jax.Array) -> tuple[TrainingState, dict[str, jax.Array]]:
+        """The state after one more step, its step counted, and the metrics of the step."""
 
     @abstractmethod
-    def forgetful(self, state: Any) -> Any:
-        """A state without what it remembers of its last step."""
+    def summarise(self, metrics: Metrics) -> dict[str, Any]:
+        """The figures of a report, from the steps since the last one and the state as it is."""
 
     @abstractmethod
-    def report(self, found: list[dict[str, np.ndarray]], note: str = "") -> Any:
-        """Of the steps since the last one: a dataclass with `note`."""
+    def objective(self, figures: dict[str, Any]) -> tuple[float, float]:
+        """The value that training lowers, and its error, among the figures of a report."""
 
-    @abstractmethod
-    def minimised(self, report: Any) -> tuple[float, float]:
-        """The value that training lowers and its error."""
-
-    def objection(self, report: Any) -> str:
+    def diagnose(self, figures: dict[str, Any]) -> str:
         """What else is wrong with a report, or nothing."""
-        del report
+        del figures
         return ""
 
-    def mended(self, good: Any, note: str) -> tuple[Any, str]:
+    def reset_momentum(self, state: TrainingState) -> TrainingState:
+        """A state without the memory of its step rule."""
+        return state._replace(momentum=jax.tree.map(jnp.zeros_like, state.momentum))
+
+    def recover(self, good: TrainingState, note: str) -> tuple[TrainingState, str]:
         """The state to go on with after a good one that led to `note`, and what is different about it."""
         del note
-        return self.forgetful(good)._replace(rollbacks=good.rollbacks + 1), "half the rate"
+        return self.reset_momentum(good)._replace(rollbacks=good.rollbacks + 1), "half the learning rate"
+
+    def enter_stage(self, stage: Stage, state: TrainingState) -> TrainingState:
+        """The state at the beginning of a stage, or when a stage is continued."""
+        del stage
+        return state
 
     def facts(self) -> dict[str, Any]:
-        """What the form of a state depends on, kept beside it."""
+        """What the form of the state depends on, kept beside it."""
         return {}
 
-    def until_done(self, every: int) -> Iterator[Any]:
-        """Steps and reports until the recipe is at its end."""
-        seed = jax.random.key(self.recipe.seed)
-        while int(self.state.step) < self.recipe.steps:
-            good, found = self.state, []
-            stop = min((int(self.state.step) // every + 1) * every, self.recipe.steps)
-            while int(self.state.step) < stop and (not found or _finite(found[-1])):
-                self.state, told = self.advanced(seed)
-                found.append({name: np.asarray(value) for name, value in told.items()})
-            yield self._judged(good, found)
+    def stage(self, step: int) -> Stage:
+        """The stage that a step belongs to: one, unless a model says otherwise."""
+        del step
+        return Stage("", 0, self.settings.steps)
 
-    def _judged(self, good: Any, found: list[dict[str, np.ndarray]]) -> Any:
-        report = self.report(found)
-        note = "" if _finite(found[-1]) else "not a number"
-        note = note or verdict(self.minimised(report), self.good, self.jump, self.spread, self.unit)
-        note = note or self.objection(report)
+    def run(self, report_every: int) -> Iterator[Report]:
+        """Steps and reports until all steps are done."""
+        with _signals() as signals:
+            while (step := int(self.state.step)) < self.settings.steps:
+                stage = self.stage(step)
+                good = self.state = self.enter_stage(stage, self.state)
+                stop = min((step // report_every + 1) * report_every, stage.first + stage.steps)
+                metrics: list[dict[str, np.ndarray]] = []
+                while int(self.state.step) < stop and not signals and (not metrics or _finite(metrics[-1])):
+                    self.state, of_step = self.step(self.state, self._key())
+                    metrics.append({name: np.asarray(value) for name, value in of_step.items()})
+                if not signals or len(metrics) > 1:
+                    yield self._judged(stage, good, metrics)
+                if signals:  # the state is saved; a second signal would not have waited
+                    raise SystemExit(128 + signals[0])
+
+    def _key(self) -> jax.Array:
+        key = jax.random.key(self.settings.seed)
+        return jax.random.fold_in(jax.random.fold_in(key, self.state.step), self.state.rollbacks)
+
+    def _judged(self, stage: Stage, good: TrainingState, metrics: Metrics) -> Report:
+        """The report of a state that is sound, or of the return to the last good one; either is saved."""
+        figures = self.summarise(metrics)
+        now, before = self.objective(figures), self.good[1:] if self.good and self.good[0] == stage.name else None
+        note = "" if _finite(metrics[-1]) else "not a number"
+        note = note or verdict(now, before, self.jump, self.spread, self.unit) or self.diagnose(figures)
         if note:
-            if int(good.rollbacks) >= MOST_ROLLBACKS:
+            if int(good.rollbacks) >= MAX_ROLLBACKS:
                 raise JoviumError(
-                    f"{self.folder}: {note}, after {MOST_ROLLBACKS} returns to a good state",
+                    f"{self.folder or 'training'}: {note}, after {MAX_ROLLBACKS} returns to a good state",
                     "training that stays finite",
-                    "the last good state is kept; train with lower rates or more samples per step in another folder",
+                    "the last good state is kept; lower the learning rates or take more samples per step in another"
+                    " folder",
                 )
-            self.state, change = self.mended(good, note)
-            report = self.report(found, f"{note}; back to step {int(good.step)} with {change}")
+            self.state, change = self.recover(good, note)
+            figures, note = self.summarise(metrics), f"{note}; back to step {int(good.step)} with {change}"
         else:
-            self.good = self.minimised(report)
-        if writes():
+            self.good = (stage.name, *now)
+        report = Report(int(self.state.step), figures, time.monotonic() - self.started, note)
+        if self.folder is not None and is_writer():
             checkpoint.save(self.folder / STATE, self.state, {"good": self.good, **self.facts()})
-            keep_report(self.folder, report)
+            append_report(self.folder, report.record())
         return report
 
 
-def verdict(now: tuple[float, float], good: tuple[float, float] | None, jump: float, spread: float, unit: str) -> str:
+@contextmanager
+def run_in_folder(folder: Path | None, settings: Settings, report_every: int) -> Iterator[None]:
+    """What every training in a folder begins with: checks, the folder, the lock, config.json. Nothing for None. Raises
+    InputError when the folder holds another run, OutputError when nothing can be written."""
+    if report_every < 2:
+        raise InputError(f"a report every {report_every} steps", "two or more, for an error bar", "take 20")
+    if folder is None:
+        yield
+        return
+    existing_folder(folder)
+    check_config(folder, settings)  # by every process: none is left waiting for one that refuses
+    with sole_writer(folder / METRICS) if is_writer() else nullcontext():
+        if is_writer():
+            write_config(folder, settings)
+        yield
+
+
+def verdict(
+    now: tuple[float, float], good: tuple[float, float] | None, jump: float, spread: float, unit: str
+) -> str:
     """What is wrong with a value and its error beside the last good ones, or nothing."""
     if not np.isfinite(now).all():
         return "not a number"
@@ -121,5 +215,31 @@ def verdict(now: tuple[float, float], good: tuple[float, float] | None, jump: fl
     return ""
 
 
-def _finite(told: dict[str, np.ndarray]) -> bool:
-    return all(np.isfinite(value).all() for value in told.values())
+def _finite(metrics: dict[str, np.ndarray]) -> bool:
+    return all(np.isfinite(value).all() for value in metrics.values())
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """SIGTERM and SIGUSR1 (`sbatch --signal`) inside: the list gets the number, the step at hand is finished and saved.
+    A second signal is obeyed at once."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    def note(number: int, _: object) -> None:
+        received.append(number)
+        restore()
+
+    for number in previous:
+        signal.signal(number, note)
+    try:
+        yield received
+    finally:
+        restore()

@@ -1,8 +1,6 @@
-"""A run directory: what is trained, the state it continues from, and its reports, one JSON object per line."""
+"""A run folder: what is trained (config.json), the state it continues from, and its reports, one JSON object a line."""
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,34 +8,41 @@ import numpy as np
 
 from jovium.base.errors import InputError
 from jovium.base.files import append_durably, write_json
+from jovium.training.settings import Settings
 
-CONFIG, STATE, METRICS = "config.json", "state.safetensors", "metrics.jsonl"
+CONFIG, STATE, METRICS, MEASURED = "config.json", "state.safetensors", "metrics.jsonl", "measure.json"
 
-Recipe = TypeVar("Recipe")
+VERSION = 1
+"""Of the layout of a run folder."""
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
-def read_config(folder: Path, of_dict: Callable[[dict[str, Any]], Recipe], what: str) -> Recipe:
-    """What a run directory trains, `what` being its name. Raises InputError when it is none."""
-    try:
-        return of_dict(json.loads((folder / CONFIG).read_text()))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+def read_kind(folder: Path) -> str:
+    """The kind of run that a folder holds: free_energy, protons, electrons or elf. Raises InputError for none."""
+    return str(_read(folder)["kind"])
+
+
+def read_settings(folder: Path, kind: type[AnySettings]) -> AnySettings:
+    """The settings of a run of that kind. Raises InputError when the folder holds none."""
+    values = _read(folder)
+    if values["kind"] != kind.kind:
         raise InputError(
-            f"{folder} holds no {what}: {error}",
-            f"a folder with {CONFIG} by this version",
-            "give the folder of a run; train it again if an earlier version made it",
-        ) from error
+            f"{folder} holds a run of kind '{values['kind']}'", f"a run of kind '{kind.kind}'", "give another folder"
+        )
+    return kind.from_dict({name: value for name, value in values.items() if name not in ("kind", "version")})
 
 
-def check_config(folder: Path, recipe: Any, *, growing: tuple[str, ...] = ()) -> None:
-    """Whether a run that was trained there has the same recipe (a dataclass), but for what may be `growing`; a command
-    that was refused before anything was trained binds nobody. Raises InputError."""
+def check_config(folder: Path, settings: Settings) -> None:
+    """Whether a run that was trained there has the same settings, but for those that may change; a command that was
+    refused before anything was trained binds nobody. Raises InputError."""
     if not (folder / STATE).exists():
         return
-    old, new = asdict(read_config(folder, type(recipe).of_dict, "run")), asdict(recipe)
-    changed = [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name]]
-    changed = [change for change in changed if change.split()[0] not in growing]
+    old, new = read_settings(folder, type(settings)).to_dict(), settings.to_dict()
+    may_change = [item.name for item in settings.__dataclass_fields__.values() if item.metadata.get("may_change")]
+    changed = [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name not in may_change]
     if changed:
-        but = f", but for {', '.join(growing)}" if growing else ""
+        but = f", but for {', '.join(may_change)}" if may_change else ""
         raise InputError(
             f"{folder} holds a run with other settings ({', '.join(changed)})",
             f"the same settings{but}",
@@ -45,10 +50,9 @@ def check_config(folder: Path, recipe: Any, *, growing: tuple[str, ...] = ()) ->
         )
 
 
-def keep_config(folder: Path, recipe: Any, *, growing: tuple[str, ...] = ()) -> None:
-    """Write the recipe of a new run, or of one that goes on. Raises what `check_config` raises."""
-    check_config(folder, recipe, growing=growing)
-    write_json(folder / CONFIG, asdict(recipe))
+def write_config(folder: Path, settings: Settings) -> None:
+    """Write config.json. Raises OutputError."""
+    write_json(folder / CONFIG, {"kind": settings.kind, "version": VERSION, **settings.to_dict()})
 
 
 def finite_or_none(value: Any) -> Any:
@@ -56,14 +60,9 @@ def finite_or_none(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def record(report: Any) -> dict[str, Any]:
-    """A report (a dataclass) as plain values; what is not finite is None."""
-    return {name: finite_or_none(value) for name, value in asdict(report).items()}
-
-
-def keep_report(folder: Path, report: Any) -> None:
+def append_report(folder: Path, record: dict[str, Any]) -> None:
     """Append a report to those of a run. Raises OutputError."""
-    append_durably(folder / METRICS, json.dumps(record(report)) + "\n")
+    append_durably(folder / METRICS, json.dumps(record) + "\n")
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
@@ -73,3 +72,25 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in lines if line.endswith("\n")]  # a killed run may leave half a line
     except OSError as error:
         raise InputError(f"{folder} has no {METRICS}", "the folder of a run", "train first") from error
+
+
+def read_measurement(folder: Path) -> dict[str, Any]:
+    """What measure.json holds. Raises InputError when the run was not measured."""
+    try:
+        return json.loads((folder / MEASURED).read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} was not measured: {error}", MEASURED, "measure the run first") from error
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        values = json.loads((folder / CONFIG).read_text())
+        if values["version"] != VERSION:
+            raise ValueError(f"version {values['version']} of a run folder")
+        return {"kind": values["kind"], **values}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{folder} holds no run: {error}",
+            f"a folder with {CONFIG} by this version",
+            "give the folder of a run; train it again if an earlier version made it",
+        ) from error

@@ -1,0 +1,218 @@
+"""Settings: one dataclass field is one setting, with its meaning, unit, check and default.
+
+The command-line option, the key of a YAML file, the line of `--print-config` and the row of docs/settings.md are made
+from that field; nothing about a setting is written twice."""
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin
+
+from jovium.base.errors import InputError
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a value has to be, in words and as a test."""
+
+    expected: str
+    holds: Callable[[Any], bool]
+
+
+def at_least(lowest: int) -> Check:
+    """Whole numbers from the lowest on."""
+    return Check(f"{lowest} or more", lambda value: value >= lowest)
+
+
+def one_of(*names: str) -> Check:
+    """A choice of names."""
+    return Check(f"one of: {', '.join(names)}", lambda value: value in names)
+
+
+POSITIVE = Check("a finite number above zero", lambda value: math.isfinite(value) and value > 0)
+FRACTION = Check("a number from 0 up to, but not including, 1", lambda value: 0 <= value < 1)
+EVEN = Check("an even number, 2 or more", lambda value: value >= 2 and value % 2 == 0)
+
+
+def setting(
+    default: Any, meaning: str, unit: str = "", *, check: Check | None = None, group: str = "", may_change: bool = False
+) -> Any:
+    """A dataclass field that is a setting. group: heading in help and docs. may_change: whether a run that is continued
+    may be given another value. default MISSING: the setting has to be given."""
+    metadata = {"meaning": meaning, "unit": unit, "check": check, "group": group, "may_change": may_change}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one kind of run. Raises InputError, with the setting's name, for a value that fails its check."""
+
+    kind: ClassVar[str] = "run"
+
+    def __post_init__(self):
+        for item in fields(self):
+            value, check = getattr(self, item.name), item.metadata.get("check")
+            if check is not None and value is not None and not check.holds(value):
+                unit = f" ({item.metadata['unit']})" if item.metadata["unit"] else ""
+                raise InputError(
+                    f"{item.name} {value}", f"{check.expected}{unit}", f"change {option_of(item)}: {_meaning(item)}"
+                )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], source: str = "settings") -> Self:
+        """Settings from plain values, as read from JSON, YAML or options. Raises InputError for an unknown or missing
+        name, or a value of another type; source: where they come from, for the message."""
+        known = {item.name: item for item in fields(cls)}
+        for name in values:
+            if name not in known:
+                close = get_close_matches(name, known, 1)
+                do = f"did you mean '{close[0]}'?" if close else "see --print-config for all names"
+                raise InputError(f"{source}: unknown setting '{name}'", f"a setting of a {cls.kind} run", do)
+        missing = [name for name, item in known.items() if item.default is MISSING and name not in values]
+        if missing:
+            raise InputError(f"{source}: no {', '.join(missing)}", "a value for it", f"give {', '.join(missing)}")
+        return cls(**{name: _converted(value, known[name], source) for name, value in values.items()})
+
+    def to_yaml(self) -> str:
+        """All settings as a YAML file with their meanings as comments."""
+        import yaml
+
+        lines = []
+        for item in fields(self):
+            value = getattr(self, item.name)
+            plain = list(value) if isinstance(value, tuple) else value
+            text = yaml.safe_dump(plain, default_flow_style=True).removesuffix("...\n").strip()
+            lines.append(f"{item.name}: {text}  # {_meaning(item)}\n")
+        return "".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return asdict(self)
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def option_of(item: Field) -> str:
+    """The option of a field: --like-this."""
+    return "--" + item.name.replace("_", "-")
+
+
+def add_options(parser: argparse.ArgumentParser, kind: type[Settings], leave_out: Sequence[str] = ()) -> None:
+    """One option per setting, in groups, and --config, --print-config. An option that is not given leaves no trace in
+    the namespace: `settings_from` has to know what was."""
+    groups: dict[str, Any] = {}
+    for item in fields(kind):
+        if item.name in leave_out or item.default is MISSING:
+            continue
+        title = item.metadata["group"]
+        groups[title] = groups.get(title) or parser.add_argument_group(title or "settings")
+        type_, default = _type_of(item), item.default
+        help_text = f"{_meaning(item)} (default {_text(default)})".replace("%", "%%")
+        if type_ is bool:
+            groups[title].add_argument(
+                option_of(item), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help_text
+            )
+            continue
+        several = {"nargs": len(default)} if isinstance(default, tuple) else {}
+        metavar = {float: "X", int: "N"}.get(type_, "NAME")
+        groups[title].add_argument(
+            option_of(item), type=type_, default=argparse.SUPPRESS, metavar=metavar, help=help_text, **several
+        )
+    files = parser.add_argument_group("configuration files")
+    files.add_argument(
+        "--config", type=Path, action="append", default=[], metavar="FILE.yaml",
+        help="read settings from a YAML file; repeatable, later files and options win",
+    )  # fmt: skip
+    files.add_argument("--print-config", action="store_true", help="print all settings as YAML and stop")
+
+
+def settings_from(options: argparse.Namespace, kind: type[AnySettings], **given: Any) -> AnySettings:
+    """Settings of a command line: defaults, then configuration files in their order, then options; given: values from
+    elsewhere on the command line, that win over all. Raises InputError."""
+    values: dict[str, Any] = {}
+    for path in options.config:
+        values |= read_config_file(path, kind)
+    names = [item.name for item in fields(kind) if item.name not in given]
+    values |= {name: getattr(options, name) for name in names if hasattr(options, name)}
+    return kind.from_dict({**values, **given}, "command line")
+
+
+def read_config_file(path: Path, kind: type[Settings]) -> dict[str, Any]:
+    """The settings that a YAML file holds. Raises InputError for a file that is none, or an unknown name in it."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{path}: {problem}", "a YAML file of settings", "see --print-config for one") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path} holds no settings", "lines like 'rs: 1.25'", "see --print-config for an example")
+    values = {str(name).replace("-", "_"): value for name, value in values.items()}
+    kind.from_dict({**_placeholders(kind), **values}, str(path))  # says which file is wrong
+    return values
+
+
+def settings_table(kind: type[Settings]) -> str:
+    """All settings of a kind of run as a Markdown table."""
+    lines = ["| option | default | unit | meaning | must be |\n", "|---|---|---|---|---|\n"]
+    for item in fields(kind):
+        check = item.metadata.get("check")
+        default = "" if item.default is MISSING else _text(item.default)
+        row = (f"`{option_of(item)}`", default, item.metadata["unit"], item.metadata["meaning"])
+        lines.append(f"| {' | '.join(row)} | {check.expected if check else ''} |\n")
+    return "".join(lines)
+
+
+def _placeholders(kind: type[Settings]) -> dict[str, Any]:
+    return {item.name: "" for item in fields(kind) if item.default is MISSING}
+
+
+def _meaning(item: Field) -> str:
+    unit = item.metadata["unit"]
+    return f"{item.metadata['meaning']} [{unit}]" if unit else item.metadata["meaning"]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(_text, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, int | float) else value or {None: "automatic"}.get(value, "none")
+
+
+def _type_of(item: Field) -> Any:
+    """int, float, str or bool: of the value, or of the elements of a tuple."""
+    declared: Any = item.type
+    if get_origin(declared) is tuple or isinstance(declared, UnionType):
+        return next(kind for kind in get_args(declared) if kind is not type(None))
+    return declared
+
+
+def _converted(value: Any, item: Field, source: str) -> Any:
+    """A plain value as the type of its setting. YAML reads 1e-3 as text: text that is a number is one."""
+    optional = isinstance(item.type, UnionType)
+    if value is None and optional:
+        return None
+    kind = _type_of(item)
+    try:
+        if get_origin(item.type) is tuple:
+            numbers = tuple(kind(number) for number in value)
+            if isinstance(item.default, tuple) and len(numbers) != len(item.default):
+                raise ValueError(f"{len(numbers)} values")
+            return numbers
+        if kind is bool and not isinstance(value, bool):
+            raise ValueError("neither true nor false")
+        if kind in (int, float) and (isinstance(value, bool) or (kind is int and float(value) != int(float(value)))):
+            raise ValueError("another type")
+        if kind is str and not isinstance(value, str | Path):
+            raise ValueError("no text")
+        return kind(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+        raise InputError(f"{source}: {item.name} {value!r}", names[kind], f"change {option_of(item)}") from error
