@@ -3,6 +3,12 @@
 from jovium.free_energy.settings import FreeEnergySettings
 
 TINY = FreeEnergySettings(
-    steps=8, waiting=4, proton_rate=0.01, configurations=16, electrons=2, sweeps=2, lessons=16, channels=1,
-    radial=4, times=2, integration_steps=2, features=8,
+    n_atoms=2, twists=1, steps=8, wavefunction_warmup=4, flow_learning_rate=0.01, proton_walkers=16, electron_walkers=2,
+    mc_steps=2, flow_batch_size=16, flow_channels=1, flow_radial=4, flow_knots=2, ode_steps=2, features=8,
 )  # fmt: skip
+
+
+def options_of(settings):
+    """The options of a command line with these settings."""
+    values = settings.to_dict().items()
+    return [f"--{name.replace('_', '-')}={value}" for name, value in values if value not in ("", None)]

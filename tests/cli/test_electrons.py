@@ -1,20 +1,21 @@
 """`jovium electrons` as a user meets it."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from jovium.cli.main import main, parser
-from jovium.electrons.training import read_recipe
+from jovium.electrons.settings import ElectronSettings
+from jovium.training.run_folder import read_settings
+from jovium.training.settings import settings_from
 
-TINY = ["--walkers", "32", "--sweeps", "2", "--features", "8", "--flows", "2", "--determinants", "1"]
+TINY = ["--walkers", "32", "--mc-steps", "2", "--features", "8", "--backflow-channels", "2", "--determinants", "1"]
 
 
 def test_an_atom_from_training_to_its_energy(tmp_path, capsys):
     run = tmp_path / "atom"
-    command = ["electrons", "train", str(run), "h", "--steps", "4", "--every", "2", *TINY]
+    command = ["electrons", "train", str(run), "h", "--steps", "4", "--report-every", "2", *TINY]
     assert main([*command, "--json"]) == 0
     reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [report["step"] for report in reports] == [2, 4]
@@ -41,7 +42,7 @@ def test_a_dry_run_trains_nothing(tmp_path, capsys):
     [
         (["train", "RUN", "h3"], "is no system"),
         (["train", "RUN", "h2:1.4", "--twist", "0.5", "0", "0"], "twists only in a periodic cell"),
-        (["train", "RUN", "h2:1.4", "--rate", "-1"], "positive sizes and rates"),
+        (["train", "RUN", "h2:1.4", "--learning-rate", "-1"], "learning_rate -1"),
         (["measure", "RUN"], "holds no run"),
     ],
 )
@@ -61,6 +62,7 @@ def test_shipped_runs_are_what_the_table_of_energies_trains(name, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     from electron_energies import CASES
 
-    chosen = vars(parser().parse_args(["electrons", "train", "run", *CASES[name].arguments.split()]))
-    shipped = asdict(read_recipe(SHIPPED / name))
-    assert shipped == {field: tuple(chosen[field]) if field == "twist" else chosen[field] for field in shipped}
+    options = parser().parse_args(["electrons", "train", "run", *CASES[name].arguments.split()])
+    assert settings_from(options, ElectronSettings, structure=options.structure) == read_settings(
+        SHIPPED / name, ElectronSettings
+    )

@@ -1,46 +1,69 @@
-"""What `jovium free-energy`, `measure` and `sample` say of bad input; what they do: tests/runs."""
-
-import dataclasses
+"""What `jovium free-energy` says of bad input; what it does: tests/free_energy."""
 
 import pytest
 
 from jovium.cli.main import main, parser
 from jovium.electrons.settings import ElectronSettings
+from jovium.elf.settings import ElfSettings
 from jovium.free_energy.settings import FreeEnergySettings
+from jovium.protons.settings import ProtonSettings
+from jovium.training.settings import settings_from
 
 
 @pytest.mark.parametrize(
-    ("command", "recipe"),
-    [(["free-energy", "RUN"], FreeEnergySettings()), (["electrons", "train", "RUN", "h"], ElectronSettings("h"))],
+    ("command", "settings", "given"),
+    [
+        (["free-energy", "train", "RUN"], FreeEnergySettings(), {}),
+        (["electrons", "train", "RUN", "h"], ElectronSettings("h"), {"structure": "h"}),
+        (["protons", "train", "RUN"], ProtonSettings(), {}),
+        (["elf", "train", "RUN", "LABELS"], ElfSettings(), {}),
+    ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_options_left_out_are_those_of_the_recipe(command, recipe):
-    """A default stands in the help and in the recipe: they agree."""
-    options = vars(parser().parse_args(command))
-    for field in dataclasses.fields(recipe):
-        expected = getattr(recipe, field.name)
-        assert options[field.name] == (list(expected) if isinstance(expected, tuple) else expected), field.name
+def test_options_left_out_are_those_of_the_settings(command, settings, given):
+    assert settings_from(parser().parse_args(command), type(settings), **given) == settings
 
 
-def test_options_have_full_names_too():
-    """As in the configuration files of this field."""
-    names = ["--system.n_protons", "16", "--system.rs", "1.3", "--system.kelvin", "5000", "--sampling.sweeps", "7"]
-    options = parser().parse_args(["free-energy", "RUN", *names])
-    assert (options.n, options.rs, options.kelvin, options.sweeps, options.twists) == (16, 1.3, 5000.0, 7, 1)
+def test_the_default_is_a_state_of_matter_with_twists():
+    """Sixteen atoms with 4^3 twists, not two without."""
+    settings = settings_from(parser().parse_args(["free-energy", "train", "RUN"]), FreeEnergySettings)
+    assert (settings.n_atoms, settings.twists, settings.rs, settings.kelvin) == (16, 4, 1.25, 6000.0)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["free-energy", "RUN", "--n", "3"], "an even number of atoms"),
-        (["free-energy", "RUN", "--kelvin", "-5"], "rs and T above zero"),
-        (["free-energy", "RUN", "--twists", "5"], "a multiple of 125"),
-        (["measure", "RUN"], "holds no free-energy run"),
-        (["sample", "RUN", "out.extxyz"], "holds no free-energy run"),
+        (["train", "RUN", "--n-atoms", "3"], "an even number"),
+        (["train", "RUN", "--kelvin", "-5"], "kelvin -5.0"),
+        (["train", "RUN", "--twists", "5"], "a multiple of 125"),
+        (["train", "RUN", "--config", "nowhere.yaml"], "nowhere.yaml"),
+        (["train", "RUN", "--report-every", "1"], "two or more"),
+        (["eos", "RUN", "--rs", "1.25", "-1", "--kelvin", "6000"], "rs -1.0"),
+        (["measure", "RUN"], "holds no run"),
+        (["measure", "RUN", "--accept-fraction", "0"], "0.01 to 1"),
+        (["sample", "RUN", "out.extxyz"], "holds no run"),
+        (["report", "RUN"], "was not measured"),
     ],
 )
 def test_errors_say_what_to_do(tmp_path, capsys, arguments, message):
-    assert main([str(tmp_path / "run") if a == "RUN" else a for a in arguments]) != 0
-    told = capsys.readouterr().err
-    assert message in told
-    assert "do:" in told
+    run = str(tmp_path / "run")
+    assert main(["free-energy", *(run if argument == "RUN" else argument for argument in arguments)]) != 0
+    error = capsys.readouterr().err
+    assert message in error
+    assert "do:" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["analize", "POSCAR"], "analyse"),
+        (["free-energy", "trian", "RUN"], "train"),
+        (["free-energy", "train", "RUN", "--n-atom", "4"], "--n-atoms"),
+        (["free-energy", "train", "RUN", "--learning-rat=0.1"], "--learning-rate"),
+    ],
+)
+def test_a_mistyped_command_or_option_names_the_nearest_one(capsys, arguments, meant):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert f"did you mean '{meant}'" in capsys.readouterr().err

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from jovium.base.errors import FormatError, InputError, JoviumError
+from jovium.electrons import step as electron_step
 from jovium.electrons import training as electron_training
 from jovium.electrons.measurement import measure_run
 from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.systems import electron_system
-from jovium.electrons.training import train, trained
+from jovium.electrons.training import load_run, train
 from jovium.training import checkpoint
 from jovium.training.run_folder import CONFIG, METRICS, STATE, read_metrics
 
-SMALL = {"walkers": 32, "sweeps": 2, "determinants": 2, "features": 8, "flows": 2}
+SMALL = {"walkers": 32, "mc_steps": 2, "determinants": 2, "features": 8, "backflow_channels": 2}
 CELL = "bcc:2:1.4"
 
 
@@ -37,14 +38,22 @@ def run(kept_programs, tmp_path_factory):
 def test_a_run_that_was_stopped_and_repeated_is_the_run_that_was_not(run, tmp_path):
     finished(tmp_path / "halves", steps=4)
     finished(tmp_path / "halves")
-    one, other = (trained(folder)[1] for folder in (run, tmp_path / "halves"))
-    jax.tree.map(np.testing.assert_array_equal, one, other)
+    whole, repeated = (load_run(folder)[1] for folder in (run, tmp_path / "halves"))
+    jax.tree.map(np.testing.assert_array_equal, whole, repeated)
+
+
+def test_training_in_memory_is_the_training_in_a_folder(run):
+    import jovium
+
+    in_memory = jovium.wave_function(CELL, steps=8, report_every=4, **SMALL)
+    jax.tree.map(np.testing.assert_array_equal, in_memory.state, load_run(run)[1])
+    assert in_memory.measure(4).record() == measure_run(run, 4, seed=1).record()
 
 
 @pytest.mark.parametrize("structure", [CELL, "h2:1.4"])
 def test_a_step_is_compiled_once(structure):
     """The numbers a run begins with have the types of those it goes on with: a weak type would compile it again."""
-    state = eqx.filter_eval_shape(electron_training._initial, ElectronSettings(structure, **SMALL))
+    state = eqx.filter_eval_shape(electron_step.initial_state, ElectronSettings(structure, **SMALL))
     assert not any(leaf.weak_type for leaf in jax.tree.leaves(state))
 
 
@@ -56,16 +65,8 @@ def test_a_finished_run_repeated_does_nothing(run):
 
 def test_every_report_tells_energy_error_and_how_the_walkers_fare(run):
     for report in read_metrics(run):
-        assert {
-            "energy",
-            "error",
-            "variance",
-            "acceptance",
-            "width",
-            "autocorrelation",
-            "r_hat",
-            "moved",
-        } <= report.keys()
+        names = "energy", "energy_error", "variance", "acceptance", "width", "autocorrelation", "r_hat", "step_norm"
+        assert set(names) <= report.keys()
         assert 0 < report["acceptance"] < 1
     assert len(read_metrics(run)) == 2
 
@@ -89,30 +90,30 @@ def test_measuring_gives_parts_that_add_up(run):
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param({"optimiser": "adam", "rate": 0.002, "mover": "langevin"}, marks=pytest.mark.slow),
+        pytest.param({"optimiser": "adam", "learning_rate": 0.002, "sampler": "mala"}, marks=pytest.mark.slow),
         {"blocks": 2},
     ],
 )
 def test_other_ways_to_step_and_to_move(tmp_path, settings):
     reports = finished(tmp_path, every=4, steps=4, **settings)
-    assert np.isfinite(reports[-1].energy)
-    assert 0.05 < reports[-1].acceptance < 1
+    assert np.isfinite(reports[-1]["energy"])
+    assert 0.05 < reports[-1]["acceptance"] < 1
 
 
 def test_a_twist_makes_a_complex_wave_function_that_trains(tmp_path):
     reports = finished(tmp_path, every=2, steps=2, twist=(0.25, 0.25, 0.25))
-    assert np.isfinite(reports[-1].energy)
+    assert np.isfinite(reports[-1]["energy"])
 
 
 def broken_steps(monkeypatch):
     """Every step gives energies that are not numbers."""
-    honest = electron_training._step
+    honest = electron_training.step
 
     def broken(*arguments):
-        state, told = honest(*arguments)
-        return state, {**told, "energies": told["energies"] * np.nan}
+        state, metrics = honest(*arguments)
+        return state, {**metrics, "energies": metrics["energies"] * np.nan}
 
-    monkeypatch.setattr(electron_training, "_step", broken)
+    monkeypatch.setattr(electron_training, "step", broken)
 
 
 def test_not_a_number_goes_back_to_the_last_good_state(tmp_path, monkeypatch):
@@ -124,13 +125,13 @@ def test_not_a_number_goes_back_to_the_last_good_state(tmp_path, monkeypatch):
     assert report.step == 4
     after = finished(tmp_path)
     assert after[-1].step == 8
-    assert np.isfinite(after[-1].energy)
+    assert np.isfinite(after[-1]["energy"])
 
 
 def test_a_run_that_fails_again_and_again_stops_and_keeps_the_last_good_state(tmp_path, monkeypatch):
     finished(tmp_path, steps=4)
     broken_steps(monkeypatch)
-    with pytest.raises(JoviumError, match="lower rates"):
+    with pytest.raises(JoviumError, match="lower the learning rates"):
         finished(tmp_path)
     monkeypatch.undo()
     assert finished(tmp_path)[-1].step == 8
@@ -147,9 +148,9 @@ def test_damaged_files_are_told(run, tmp_path):
     (tmp_path / CONFIG).write_bytes((run / CONFIG).read_bytes())
     (tmp_path / STATE).write_bytes((run / STATE).read_bytes()[:2000])
     with pytest.raises(FormatError, match="safetensors"):
-        trained(tmp_path)
+        load_run(tmp_path)
     with pytest.raises(InputError, match="holds no run"):
-        trained(tmp_path / "nothing")
+        load_run(tmp_path / "nothing")
     with (run / METRICS).open("a") as file:
         file.write('{"step": 12, "ene')
     assert len(read_metrics(run)) == 2
@@ -157,8 +158,8 @@ def test_damaged_files_are_told(run, tmp_path):
 
 def test_checkpoints_hold_the_walkers_and_nothing_is_pickled(run):
     facts = checkpoint.read_facts(run / STATE)
-    assert np.isfinite(facts["good"]).all()
-    assert trained(run)[1].positions.shape == (32, 2, 3)
+    assert np.isfinite(facts["good"][1:]).all()
+    assert load_run(run)[1].walkers.positions.shape == (32, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -211,10 +212,11 @@ def test_spins_that_cannot_be():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"walkers": 1}, {"rate": 0.0}, {"keep": 1.0}, {"optimiser": "sgd"}, {"mover": "heat"}, {"steps": -1}]
+    "settings",
+    [{"walkers": 1}, {"learning_rate": 0.0}, {"momentum": 1.0}, {"optimiser": "sgd"}, {"sampler": "heat"}, {"steps": -1}],
 )
 def test_settings_that_cannot_be(settings):
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=next(iter(settings))):
         ElectronSettings("h2:1.4", **settings)
 
 

@@ -1,5 +1,7 @@
 """Training learns, and goes on after a kill as if nothing had happened."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -8,10 +10,13 @@ from jovium.base.cell import Cell
 from jovium.base.errors import FormatError, InputError
 from jovium.base.structure import Structure
 from jovium.elf.samples import Sample
-from jovium.elf.training import ElfSettings, standardisation, train, untrained, validation_rmse
+from jovium.elf.settings import ElfSettings
+from jovium.elf.step import initial_state, untrained_network
+from jovium.elf.training import ElfTraining, load_network, standardisation, train, validation_rmse
 from jovium.training import checkpoint
+from jovium.training.run_folder import STATE, read_metrics
 
-RECIPE = ElfSettings(steps=60, learning_rate=1e-2, n_channels=3, n_hidden=8, n_layers=1)
+SETTINGS = ElfSettings(steps=60, learning_rate=1e-2, channels=3, hidden=8, layers=1)
 
 
 def samples(count, seed=0):
@@ -30,40 +35,73 @@ def samples(count, seed=0):
     return made
 
 
-def weights(state):
+def labels(n_training, n_validation):
+    """Samples of both splits."""
+    training = samples(n_training)
+    return training + [replace(sample, split="validation") for sample in samples(n_validation, seed=1)]
+
+
+def leaves(folder):
+    settings = load_network(folder)[0]
+    state = checkpoint.load(folder / STATE, ElfTraining(settings, labels(1, 1)).template({}))
     return [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
 
 
 def test_training_lowers_the_error(tmp_path):
-    shown, held_out = samples(6), samples(2, seed=1)
-    before = validation_rmse(untrained(RECIPE, *standardisation(shown, RECIPE.n_widths)).network, held_out)
-    reports = list(train(shown, held_out, RECIPE, tmp_path / "state.safetensors", every=20))
+    training = [sample for sample in labels(6, 2) if sample.split == "train"]
+    validation = [sample for sample in labels(6, 2) if sample.split == "validation"]
+    before = validation_rmse(untrained_network(SETTINGS, *standardisation(training, SETTINGS.widths)), validation)
+    reports = list(train(tmp_path / "run", labels(6, 2), SETTINGS, report_every=20))
     assert [report.step for report in reports] == [20, 40, 60]
-    assert reports[-1].validation_rmse < 0.5 * before
-    assert reports[-1].rmse < reports[0].rmse
+    assert reports[-1]["validation_rmse"] < 0.5 * before
+    assert reports[-1]["rmse"] < reports[0]["rmse"]
+    assert [line["step"] for line in read_metrics(tmp_path / "run")] == [20, 40, 60]
 
 
 def test_killed_training_continues_bit_by_bit(tmp_path):
-    shown, held_out = samples(4), samples(1, seed=1)
-    whole, parts = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
-    list(train(shown, held_out, RECIPE, whole, every=30))
-    next(train(shown, held_out, RECIPE, parts, every=30))
-    assert [report.step for report in train(shown, held_out, RECIPE, parts, every=30)] == [60]
-    like = untrained(RECIPE)
-    for one, other in zip(weights(checkpoint.load(whole, like)), weights(checkpoint.load(parts, like)), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert list(train(shown, held_out, RECIPE, parts)) == []
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    list(train(whole, labels(4, 1), SETTINGS, report_every=30))
+    reports = train(parts, labels(4, 1), SETTINGS, report_every=30)
+    next(reports)
+    reports.close()
+    assert [report.step for report in train(parts, labels(4, 1), SETTINGS, report_every=30)] == [60]
+    for leaf, expected in zip(leaves(parts), leaves(whole), strict=True):
+        np.testing.assert_array_equal(leaf, expected)
+    assert list(train(parts, labels(4, 1), SETTINGS)) == []
 
 
-def test_another_recipe_does_not_continue_a_file(tmp_path):
-    shown, held_out = samples(2), samples(1, seed=1)
-    path = tmp_path / "state.safetensors"
-    next(train(shown, held_out, RECIPE, path, every=5))
-    with pytest.raises(InputError, match="another recipe"):
-        next(train(shown, held_out, ElfSettings(steps=61), path))
-    wider = untrained(ElfSettings(n_channels=5, n_hidden=8, n_layers=1))
+def test_a_loss_that_is_no_number_goes_back_to_the_last_good_state(tmp_path):
+    """Labels that break in the middle of training: before, the broken state took the place of the good one."""
+    broken = labels(2, 1)
+    reports = train(tmp_path / "run", broken, SETTINGS, report_every=10)
+    next(reports)
+    good = broken[0].elf.copy()
+    broken[0].elf[:] = np.nan
+    report = next(reports)
+    assert "not a number; back to step 10" in report.note
+    assert report.step == 10
+    assert all(np.isfinite(leaf).all() for leaf in leaves(tmp_path / "run"))
+    broken[0].elf[:] = good
+    assert next(reports).step == 20
+
+
+def test_other_settings_do_not_continue_a_run(tmp_path):
+    folder = tmp_path / "run"
+    reports = train(folder, labels(2, 1), SETTINGS, report_every=5)
+    next(reports)
+    reports.close()
+    with pytest.raises(InputError, match="steps 60 -> 61"):
+        next(train(folder, labels(2, 1), replace(SETTINGS, steps=61)))
     with pytest.raises(FormatError, match="does not fit"):
-        checkpoint.load(path, wider)
+        checkpoint.load(folder / STATE, initial_state(replace(SETTINGS, channels=5)))
+
+
+def test_a_run_begins_with_the_weights_of_another(tmp_path):
+    list(train(tmp_path / "first", labels(2, 1), replace(SETTINGS, steps=4), report_every=2))
+    again = ElfTraining(replace(SETTINGS, init_from=str(tmp_path / "first")), labels(2, 1))
+    expected = load_network(tmp_path / "first")[1]
+    for leaf, other in zip(jax.tree.leaves(again.state.model.network), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_array_equal(leaf, other)
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: b"", lambda c: b"something else"])
@@ -77,8 +115,9 @@ def test_damaged_files_are_refused(tmp_path, damage):
 
 def test_nothing_to_learn_from_is_refused(tmp_path):
     with pytest.raises(InputError, match="no samples"):
-        next(train([], [], RECIPE, tmp_path / "state.safetensors"))
+        next(train(tmp_path / "run", [], SETTINGS))
     with pytest.raises(InputError, match="is not there"):
         checkpoint.read_facts(tmp_path / "absent.safetensors")
-    with pytest.raises(InputError, match="positive"):
-        ElfSettings(steps=0)
+    for wrong in ({"steps": 0}, {"learning_rate": 1.5}, {"widths": 6}, {"weight_average": 1.0}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            ElfSettings(**wrong)

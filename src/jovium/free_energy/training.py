@@ -98,12 +98,14 @@ class FreeEnergyTraining(Training):
 
     jump, spread, unit = 0.05, 5e-3, "Ha per atom"
 
-    def __init__(self, settings: FreeEnergySettings, folder: Path | None = None):
+    def __init__(
+        self, settings: FreeEnergySettings, folder: Path | None = None, state: TrainingState | None = None
+    ):
         super().__init__(settings, folder)
         self.system = FreeEnergySystem(settings)
         self.parts = FreeEnergyStep(self.system)
         self._integration = compile_program(integration_errors)
-        self.state = replicate(self.state or self._initial_state())
+        self.state = replicate(state or self.state or self._initial_state())
 
     def step(self, state: TrainingState, key: Array) -> tuple[TrainingState, dict[str, Array]]:
         """Protons and electrons moved, energies measured, both models changed: see `FreeEnergyStep`."""
