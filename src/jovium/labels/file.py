@@ -194,9 +194,9 @@ def damage_as_format_error(path: Path, expected: str, do: str) -> Iterator[None]
 def _opened(path: Path) -> Iterator[Callable[[str], np.ndarray]]:
     """A function from the name of an array to the array. Every byte of it passes the checksum before it is parsed."""
     do = "copy it again, or repeat the command that made it: it computes damaged labels again"
-    with damage_as_format_error(path, f"a whole label (<structure_sha256>{SUFFIX})", do):
-        with zipfile.ZipFile(path) as arrays:
-            yield lambda name: np.load(io.BytesIO(arrays.read(name + ".npy")), allow_pickle=False)
+    expected = f"a whole label (<structure_sha256>{SUFFIX})"
+    with damage_as_format_error(path, expected, do), zipfile.ZipFile(path) as arrays:
+        yield lambda name: np.load(io.BytesIO(arrays.read(name + ".npy")), allow_pickle=False)
 
 
 def _about(protocol: Protocol) -> dict[str, object]:
