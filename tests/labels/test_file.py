@@ -1,10 +1,12 @@
-"""The file of labels: what is read is what was computed, and damage never passes for data."""
+"""Labels as files: what is read is what was computed, and damage never passes for data."""
 
 import json
+import os
+import random
 import re
 from dataclasses import replace
+from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from known_labels import KNOWN, ClosedForm, candidates, unlucky
@@ -17,15 +19,27 @@ from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA, kelvin_to_hartree
 from jovium.cli.main import main
 from jovium.labels.audit import audit
-from jovium.labels.file import Labels, LabelWriter, merge
-from jovium.labels.labelling import label
+from jovium.labels.file import (
+    FORMAT,
+    PROTOCOL,
+    archive,
+    prepare_folder,
+    protocol_values,
+    read_head,
+    read_record,
+    record_files,
+    write_record,
+)
+from jovium.labels.labelling import Outcome, label
+from jovium.labels.reading import read_labels, read_protocol
 from jovium.labels.record import (
     COLUMNS,
     Candidate,
     LabelProtocol,
+    failed_record,
     ok_record,
     record_sha256,
-    sampled_fields,
+    sample_fields,
     structure_sha256,
 )
 from jovium.reference.kohn_sham import CHEAP, PRODUCTION
@@ -35,44 +49,46 @@ from jovium.reference.state import GroundState
 @pytest.fixture
 def path(tmp_path):
     """Five labels in two splits, and a failure."""
-    path = tmp_path / "labels.h5"
+    path = tmp_path / "labels"
     work = [*candidates(3), *candidates(2, "test-crystal", "b", seed=1), unlucky()]
     label(work, path, KNOWN, open_engine=ClosedForm)
     return path
 
 
-def record_of(candidate: Candidate):
+def computed(candidate: Candidate):
     return ok_record(candidate, ClosedForm().ground_state(candidate.structure, CHEAP), KNOWN)
 
 
-def write(path, *records):
-    with LabelWriter(path, KNOWN) as writer:
-        for record in records:
-            writer.append(record)
+def write(folder, *records):
+    prepare_folder(folder, protocol_values(KNOWN))
+    for record in records:
+        write_record(folder, record, protocol_values(KNOWN))
+
+
+def label_file(folder, candidate):
+    return folder / f"{structure_sha256(candidate.structure)}.npz"
 
 
 def test_label_holds_what_the_engine_returned(path):
     candidate = candidates(3)[1]
     state = ClosedForm().ground_state(candidate.structure, CHEAP)
-    with Labels(path) as labels:
-        found = labels[1]
-    assert np.array_equal(found.structure.positions, candidate.structure.positions)
-    assert np.array_equal(found.structure.cell.vectors, candidate.structure.cell.vectors)
-    assert found.free_energy == pytest.approx(state.free_energy, abs=1e-10)
-    assert found.energy == pytest.approx(found.free_energy + found.entropy_term, abs=1e-14)
-    assert found.forces == pytest.approx(state.forces, abs=1e-10)
-    assert found.stress == pytest.approx(state.stress, abs=1e-12)
-    assert (found.split, found.group, found.step, found.temperature_kelvin) == ("train", "a", 1, 3000.0)
-    assert found.k_mesh == CHEAP.mesh(candidate.structure.cell)
-    assert found.density.integral() == pytest.approx(3, abs=1e-6)
+    stored = list(read_labels(path))[1]
+    assert np.array_equal(stored.structure.positions, candidate.structure.positions)
+    assert np.array_equal(stored.structure.cell.vectors, candidate.structure.cell.vectors)
+    assert stored.free_energy == pytest.approx(state.free_energy, abs=1e-10)
+    assert stored.energy == pytest.approx(stored.free_energy + stored.entropy_term, abs=1e-14)
+    assert stored.forces == pytest.approx(state.forces, abs=1e-10)
+    assert stored.stress == pytest.approx(state.stress, abs=1e-12)
+    assert (stored.split, stored.group, stored.step, stored.temperature_kelvin) == ("train", "a", 1, 3000.0)
+    assert stored.k_mesh == CHEAP.mesh(candidate.structure.cell)
+    assert stored.density.integral() == pytest.approx(3, abs=1e-6)
 
 
 def test_rounding_of_the_stored_elf_is_below_one_part_in_a_hundred_thousand(path):
     """And a float16 of the same size would err thirty times more."""
     candidate = candidates(3)[1]
     exact = ClosedForm().ground_state(candidate.structure, CHEAP).localization().elf.values
-    with Labels(path) as labels:
-        error = np.abs(labels[1].elf.values - exact).max()
+    error = np.abs(list(read_labels(path))[1].elf.values - exact).max()
     assert 1e-6 < error < 7.7e-6
     assert np.abs(exact.astype(np.float16) - exact).max() > 20 * error
 
@@ -88,7 +104,7 @@ def test_fields_are_sampled_not_cut_down():
     density, tau = (GridField(values, cell) for values in on((20, 18, 20)))
     structure = Structure(cell, np.zeros((1, 3)), ("H",))
     state = GroundState(structure, CHEAP, "", 0, 0, None, None, density, density, tau)
-    elf, sampled, _ = sampled_fields(state, 0.32)
+    elf, sampled, _ = sample_fields(state, 0.32)
     assert elf.shape == cell.grid_shape(0.32) == (10, 9, 10)
     _, tau = on(elf.shape)
     assert elf == pytest.approx(elf_from_chi(tau / (THOMAS_FERMI * 0.1 ** (5 / 3))), abs=1e-12)
@@ -105,88 +121,178 @@ def test_identity_ignores_rounding_and_sees_everything_else():
     assert len({structure_sha256(s) for s in (structure, far, wide)}) == 3
 
 
-def test_splits_and_groups_are_selected(path):
-    with Labels(path) as labels:
-        assert len(labels) == 5
-        assert labels.select(split="train").tolist() == [0, 1, 2]
-        assert labels.select(group="b").tolist() == [3, 4]
-        assert labels.select().tolist() == [0, 1, 2, 3, 4]
-        assert [found.group for found in labels] == ["a"] * 3 + ["b"] * 2
-        with pytest.raises(InputError, match="one of: test-crystal, train"):
-            labels.select(split="validation")
+def test_labels_are_read_by_group_and_step_in_whatever_order_they_were_made(path, tmp_path):
+    work = [*candidates(3), *candidates(2, "test-crystal", "b", seed=1)]
+    for candidate in work[::-1]:
+        label([candidate], tmp_path / "backwards", KNOWN, open_engine=ClosedForm)
+    expected = [("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1)]
+    assert [(stored.group, stored.step) for stored in read_labels(path)] == expected
+    assert [(stored.group, stored.step) for stored in read_labels(tmp_path / "backwards")] == expected
 
 
-def test_file_says_what_it_is_to_any_hdf5_reader(path):
-    """Units and protocol are read without Jovium."""
-    with h5py.File(path) as h5:
-        assert h5.attrs["cutoff_hartree"] == 20.0
-        assert h5.attrs["licence"] == "CC-BY-4.0"
-        assert h5.attrs["functional"] == "PBE"
-        assert h5.attrs["code"] == "closed form"
-        assert h5.attrs["code_version"] == "1"
-        assert {"pseudopotential", "k_spacing_per_bohr", "elf_definition", "created", "jovium_version"} <= set(h5.attrs)
-        assert all(h5[c.name].attrs["unit"] == c.unit and h5[c.name].attrs["meaning"] for c in COLUMNS)
-        start, end = h5["grid_offset"][1:3]
-        elf = h5["elf"][start:end].reshape(h5["grid_shape"][1]) * h5["elf"].attrs["scale"]
-    with Labels(path) as labels:
-        assert elf == pytest.approx(labels[1].elf.values, abs=1e-7)
+def test_a_file_alone_says_what_it_is_to_any_reader_of_arrays(path):
+    """Units and protocol are read without Jovium and without the rest of the folder."""
+    with np.load(label_file(path, candidates(2)[1]), allow_pickle=False) as arrays:
+        about = json.loads(arrays["about"].item())
+        elf = arrays["elf"].reshape(arrays["grid_shape"]) / 65535
+    assert about["columns"]["elf"] == {"unit": "1/65535", "meaning": COLUMNS[18].meaning}
+    assert list(about["columns"]) == [column.name for column in COLUMNS]
+    assert about["licence"] == "CC-BY-4.0"
+    protocol = about["protocol"]
+    assert protocol["cutoff_hartree"] == 20.0
+    assert (protocol["functional"], protocol["code"], protocol["code_version"]) == ("PBE", "closed form", "1")
+    assert {"pseudopotential", "k_spacing_per_bohr", "elf_definition"} <= protocol.keys()
+    assert json.loads((path / PROTOCOL).read_text()) == about
+    assert elf == pytest.approx(list(read_labels(path))[1].elf.values, abs=1e-7)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [(b"", "empty"), (b"not HDF5 at all" * 99, "signature"), (b"\x89HDF\r\n\x1a\n" + b"\0" * 99, "labels.h5")],
+    "content",
+    [b"", b"no archive at all" * 99, b"PK\x03\x04" + bytes(99), archive({"elf": np.zeros(3)}), archive({})],
+    ids=["empty", "text", "head of an archive", "other arrays", "no arrays"],
 )
-def test_files_of_something_else_are_refused(tmp_path, content, message):
-    (tmp_path / "labels.h5").write_bytes(content)
-    with pytest.raises(FormatError, match=message):
-        Labels(tmp_path / "labels.h5")
+def test_files_of_something_else_are_refused_by_name(path, content, capsys):
+    file = label_file(path, candidates(1)[0])
+    file.write_bytes(content)
+    for read in (read_record, read_head):
+        with pytest.raises(FormatError, match=f"(?s){file.name}.*copy it again"):
+            read(file)
+    with pytest.raises(FormatError, match=file.name):
+        list(read_labels(path))
+    assert main(["reference", "verify", str(path)]) == 1
+    assert f"WRONG: {file}" in capsys.readouterr().out
 
 
-def test_missing_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match="No such file"):
-        Labels(tmp_path / "labels.h5")
+def test_missing_and_empty_places_are_refused(tmp_path, capsys):
+    with pytest.raises(InputError, match="is not there"):
+        list(read_labels(tmp_path / "labels"))
+    with pytest.raises(InputError, match="no labels in"):
+        read_protocol(tmp_path)
+    write(tmp_path)
+    assert main(["reference", "verify", str(tmp_path)]) == 2
+    assert "no labels in" in capsys.readouterr().err
 
 
-def test_hdf5_of_something_else_is_refused(tmp_path):
-    with h5py.File(tmp_path / "other.h5", "w") as h5:
-        h5["elf"] = np.zeros(3)
-    with pytest.raises(FormatError, match=r"other\.h5"):
-        Labels(tmp_path / "other.h5")
-
-
-@pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.8, 0.999])
-def test_file_cut_off_anywhere_is_refused_by_reader_and_writer(path, share):
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
+@pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5, 0.8, 0.999])
+def test_a_file_cut_off_anywhere_is_refused_and_computed_again(path, fraction):
+    file, lines = label_file(path, candidates(1)[0]), []
+    content = file.read_bytes()
+    file.write_bytes(content[: int(fraction * len(content))])
     with pytest.raises(FormatError, match="copy it again"):
-        Labels(path)
-    with pytest.raises(FormatError):
-        LabelWriter(path, KNOWN)
+        list(read_labels(path))
+    work = [*candidates(3), unlucky()]
+    assert label(work, path, KNOWN, open_engine=ClosedForm, progress=lines.append) == Outcome(1, 2, 0, 1)
+    assert file.read_bytes() == content
+    assert [file.name in line.damage for line in lines] == [True]
+
+
+def test_a_damaged_file_of_another_structure_stops_no_work_and_is_left_to_verify(path):
+    file = label_file(path, candidates(1)[0])
+    file.write_bytes(b"")
+    assert label(candidates(4)[2:], path, KNOWN, open_engine=ClosedForm) == Outcome(1, 1, 0, 0)
+    assert file.read_bytes() == b""
+    assert [str(file) in problem for problem in audit(path).problems] == [True]
+
+
+def test_no_changed_bit_passes_for_data(path):
+    file = label_file(path, candidates(1)[0])
+    content, expected = file.read_bytes(), record_sha256(read_record(file)[1])
+    rng, refused = random.Random(0), 0
+    for _ in range(400):
+        changed = bytearray(content)
+        changed[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        file.write_bytes(changed)
+        try:
+            assert record_sha256(read_record(file)[1]) == expected  # the bit was in what nobody reads, such as a date
+        except FormatError:
+            refused += 1
+    assert refused > 200
+
+
+def rewrite(file, **changes):
+    """The file with other arrays under the old checksum, as a whole archive."""
+    with np.load(file) as arrays:
+        file.write_bytes(archive({**arrays, **changes}))
 
 
 def test_changed_numbers_are_noticed_on_reading_and_by_verify(path, capsys):
-    with h5py.File(path, "r+") as h5:
-        h5["density"][7] *= 1.0001
-    with Labels(path) as labels:
-        with pytest.raises(FormatError, match="row 0 does not match its sha256"):
-            labels[0]
-        assert labels[1].split == "train"
+    file = label_file(path, candidates(1)[0])
+    rewrite(file, density=1.0001 * read_record(file)[1]["density"])
+    with pytest.raises(FormatError, match=f"{file.name}: does not match its sha256"):
+        list(read_labels(path))
     assert main(["reference", "verify", str(path)]) == 1
-    assert "WRONG: row 0 (a, step 0): does not match its sha256" in capsys.readouterr().out
+    assert f"{file.name}: does not match its sha256" in capsys.readouterr().out
+    rewrite(file, density=read_record(label_file(path, candidates(2)[1]))[1]["density"].astype("<f8"))
+    with pytest.raises(FormatError, match="density of type float64"):
+        read_record(file)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"protocol": replace(CHEAP, cutoff=25.0)}, "cutoff_hartree 20.0"),
-        ({"protocol": replace(CHEAP, k_spacing=None, k_mesh=(2, 2, 2))}, "k_mesh unset"),
-        ({"engine": "closed form (2)"}, "code_version 1"),
-        ({"spacing": 0.39}, "grid_spacing_bohr 0.4"),
-    ],
-)
-def test_another_protocol_in_the_file_is_refused_and_named(path, changes, message):
+def test_a_copy_under_another_name_is_no_second_label(path):
+    file = label_file(path, candidates(1)[0])
+    file.with_stem("copy").write_bytes(file.read_bytes())
+    with pytest.raises(FormatError, match=r"copy\.npz: is not named after the structure"):
+        list(read_labels(path))
+
+
+OTHER_PROTOCOLS = [
+    ({"protocol": replace(CHEAP, cutoff=25.0)}, "cutoff_hartree 20.0"),
+    ({"protocol": replace(CHEAP, k_spacing=None, k_mesh=(2, 2, 2))}, "k_mesh unset"),
+    ({"engine": "closed form (2)"}, "code_version 1"),
+    ({"spacing": 0.39}, "grid_spacing_bohr 0.4"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), OTHER_PROTOCOLS)
+@pytest.mark.parametrize("without", ["nothing", PROTOCOL])
+def test_another_protocol_in_the_folder_is_refused_and_named(path, changes, message, without):
+    """Also where protocol.json was lost: every label knows its protocol."""
+    (path / without).unlink(missing_ok=True)
     with pytest.raises(InputError, match=message):
-        LabelWriter(path, replace(KNOWN, **changes))
+        label(candidates(4), path, replace(KNOWN, **changes), open_engine=ClosedForm)
+    assert len(record_files(path)) == 6
+
+
+def test_of_two_protocols_that_begin_at_once_the_second_is_refused(tmp_path, monkeypatch):
+    real, other = os.link, protocol_values(replace(KNOWN, spacing=0.39))
+
+    def late(source, target):
+        monkeypatch.setattr(os, "link", real)
+        Path(source).rename(parked := tmp_path / "parked")
+        prepare_folder(tmp_path, other)
+        parked.rename(source)
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    with pytest.raises(InputError, match=r"grid_spacing_bohr 0\.39"):
+        prepare_folder(tmp_path, protocol_values(KNOWN))
+    prepare_folder(tmp_path, other)
+    assert [file.name for file in tmp_path.iterdir()] == [PROTOCOL]
+
+
+def test_a_damaged_protocol_is_written_again_from_the_command(path):
+    (path / PROTOCOL).write_text("{")
+    with pytest.raises(FormatError, match=r"(?s)protocol\.json.*delete it and repeat"):
+        label(candidates(3), path, KNOWN, open_engine=ClosedForm)
+    assert any(PROTOCOL in problem for problem in audit(path).problems)
+    (path / PROTOCOL).unlink()
+    assert audit(path).problems == ()
+    label(candidates(3), path, KNOWN, open_engine=ClosedForm)
+    assert json.loads((path / PROTOCOL).read_text())["protocol"] == read_protocol(path)
+
+
+def test_labels_of_two_protocols_in_one_folder_are_not_read(path, tmp_path):
+    other = replace(KNOWN, spacing=0.39)
+    label(candidates(1, seed=9), tmp_path / "other", other, open_engine=ClosedForm)
+    (file,) = record_files(tmp_path / "other")
+    file.rename(path / file.name)
+    with pytest.raises(InputError, match=r"another protocol: .*grid_spacing_bohr"):
+        list(read_labels(path))
+    assert any("another protocol" in problem for problem in audit(path).problems)
+
+
+def test_the_protocol_of_a_folder_is_that_of_each_of_its_files(path):
+    expected = {"format": FORMAT, **KNOWN.attributes()}
+    assert all(read_protocol(place) == expected for place in (path, *record_files(path)))
 
 
 @pytest.mark.parametrize("spacing", [0.0, -1.0, float("nan"), 0.6])
@@ -216,7 +322,8 @@ def test_verify_prints_the_table_of_states(path, capsys):
     volume = candidates(2)[1].structure.cell.volume
     pressure = (0.01 + 3 * kelvin_to_hartree(3000) / volume) * PRESSURE_GPA
     assert f"| 1.595 | 3000 | 3 | train | 1 | 2 | 0 | {pressure:.1f} |" in out
-    assert "failed: row 5 (a, step 99): NotConverged: self-consistent field not converged" in out
+    file = label_file(path, unlucky()).name
+    assert f"failed: {file} (a, step 99): NotConverged: self-consistent field not converged" in out
     assert "all checks passed" in out
     assert main(["reference", "verify", str(path), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -226,7 +333,7 @@ def test_verify_prints_the_table_of_states(path, capsys):
 
 
 def spoiled(name, change):
-    record = record_of(candidates(2)[1])
+    record = computed(candidates(2)[1])
     record[name] = np.array(change(record[name]), dtype=record[name].dtype)
     return record
 
@@ -249,81 +356,38 @@ def spoiled(name, change):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_verify_finds_every_kind_of_wrong_row(tmp_path, record, message):
-    write(tmp_path / "labels.h5", record_of(candidates(3)[2]), record)
-    problems = audit(tmp_path / "labels.h5").problems
+def test_verify_finds_every_kind_of_wrong_label(tmp_path, record, message):
+    good = candidates(3)[2]
+    write(tmp_path / "labels", computed(good), record)
+    problems = audit(tmp_path / "labels").problems
     assert any(re.search(message, problem) for problem in problems), problems
-    assert not any("row 0" in problem for problem in problems)
+    assert not any(structure_sha256(good.structure) in problem for problem in problems)
 
 
-def test_verify_finds_structures_and_groups_in_two_splits(tmp_path):
-    train, test = candidates(1)[0], candidates(1, split="test", group="b")[0]
-    other = candidates(2, split="test")[1]
-    write(tmp_path / "labels.h5", record_of(train), record_of(test), record_of(other))
-    problems = audit(tmp_path / "labels.h5").problems
-    assert any(p.startswith("structure ") and p.endswith("in the splits test and train") for p in problems)
-    assert "group a is in the splits test and train" in problems
+def test_verify_finds_groups_in_two_splits(tmp_path):
+    train, test = candidates(2)[0], candidates(2, split="test")[1]
+    write(tmp_path / "labels", computed(train), computed(test))
+    assert audit(tmp_path / "labels").problems == ("group a is in the splits test and train",)
 
 
-def test_verify_of_a_file_without_labels_is_wrong(tmp_path):
-    write(tmp_path / "labels.h5")
-    assert audit(tmp_path / "labels.h5").problems == ("no structures",)
+def checksums(folder):
+    """Everything in a folder by structure, failures included, wall times not."""
+    return {file.stem: record_sha256(read_record(file)[1]) for file in record_files(folder)}
 
 
-def rows(path):
-    """Everything in a file by structure, checksums included, wall times not."""
-    with Labels(path) as labels:
-        found = {}
-        for row in [*labels.ok, *labels.failed]:
-            record = labels.checked_record(int(row))
-            found[record["structure_sha256"].item()] = record_sha256(record)
-        return found
-
-
-def test_merge_does_not_depend_on_how_the_work_was_divided(path, tmp_path):
+def test_labels_do_not_depend_on_how_the_work_was_divided(path, tmp_path):
     work = [*candidates(3), *candidates(2, "test-crystal", "b", seed=1), unlucky()]
-    for i in range(3):
-        label(work[i::3], tmp_path / f"shard-{i}.h5", KNOWN, open_engine=ClosedForm)
-    shards = [tmp_path / f"shard-{i}.h5" for i in (2, 0, 1)]
-    assert merge(tmp_path / "merged.h5", shards) == (5, 1)
-    assert rows(tmp_path / "merged.h5") == rows(path)
-    assert merge(tmp_path / "one.h5", [path]) == (5, 1)
-    with Labels(tmp_path / "merged.h5") as merged, Labels(tmp_path / "one.h5") as one:
-        names = [name for name in merged.columns if name != "seconds"]
-        assert all(
-            np.array_equal(merged.columns[name], one.columns[name], equal_nan=True)
-            for name in names
-            if merged.columns[name].dtype.kind == "f"
-        )
-        assert all(np.array_equal(merged.columns[n], one.columns[n]) for n in names if one.columns[n].dtype.kind != "f")
-    assert audit(tmp_path / "merged.h5").problems == ()
+    for i in (2, 0, 1):
+        label(work[i::3], tmp_path / "shards", KNOWN, open_engine=ClosedForm)
+    assert checksums(tmp_path / "shards") == checksums(path)
+    assert audit(tmp_path / "shards").problems == ()
 
 
-def test_merge_adds_to_what_is_there_and_drops_duplicates(path, tmp_path):
-    label(candidates(1, "test", "c", seed=5), tmp_path / "more.h5", KNOWN, open_engine=ClosedForm)
-    before = rows(path)
-    assert merge(path, [tmp_path / "more.h5", tmp_path / "more.h5", path]) == (6, 1)
-    assert before.items() <= rows(path).items()
-
-
-def test_merge_prefers_a_label_to_a_failure(tmp_path):
-    class Lucky(ClosedForm):
-        def ground_state(self, structure, protocol, *, fields=True, stress=True):
-            moved = Structure(structure.cell, structure.positions + 1e-11, structure.symbols)
-            return replace(super().ground_state(moved, protocol), structure=structure)
-
-    label([unlucky()], tmp_path / "failed.h5", KNOWN, open_engine=ClosedForm)
-    label([unlucky()], tmp_path / "ok.h5", KNOWN, open_engine=Lucky)
-    assert merge(tmp_path / "out.h5", [tmp_path / "failed.h5", tmp_path / "ok.h5"]) == (1, 0)
-
-
-def test_merge_refuses_other_protocols_and_leaking_splits(path, tmp_path):
-    fine = replace(KNOWN, spacing=0.35)
-    label(candidates(1, seed=7), tmp_path / "fine.h5", fine, open_engine=ClosedForm)
-    with pytest.raises(InputError, match=r"grid_spacing_bohr 0\.35"):
-        merge(tmp_path / "out.h5", [path, tmp_path / "fine.h5"])
-    label(candidates(1, "test", "a", seed=7), tmp_path / "leak.h5", KNOWN, open_engine=ClosedForm)
-    assert main(["reference", "merge", str(tmp_path / "out.h5"), str(path), str(tmp_path / "leak.h5")]) == 2
-    assert not (tmp_path / "out.h5").exists()
-    with pytest.raises(InputError, match="No such file"):
-        merge(tmp_path / "out.h5", [tmp_path / "absent.h5"])
+def test_a_failure_never_takes_the_place_of_a_label(tmp_path):
+    candidate = candidates(1)[0]
+    good, bad = computed(candidate), failed_record(candidate, "EngineError: out of memory", 1.0, KNOWN)
+    write(tmp_path, bad, good, bad)
+    assert [read_head(file)[1].status for file in record_files(tmp_path)] == ["ok"]
+    record_files(tmp_path)[0].write_bytes(b"")
+    write(tmp_path, bad)
+    assert [read_head(file)[1].status for file in record_files(tmp_path)] == ["failed"]

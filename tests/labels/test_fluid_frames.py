@@ -9,8 +9,8 @@ import pytest
 from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.labels.fluid_frames import (
-    found_trajectories,
     read_plan,
+    read_trajectories,
     trajectory_path,
     write_frames,
     write_pair_correlation,
@@ -39,7 +39,7 @@ def test_collected_frames_carry_their_split_group_and_state(tmp_path, harmonic, 
         (5, "test", "n5-rs1.8-6000K-2"),
     }
     assert all(a.info["rs_bohr"] in (2.0, 1.8) and a.info["temperature_kelvin"] in (3000, 6000) for a in images)
-    assert len(images) == write_frames(found_trajectories(plan, tmp_path), tmp_path / "again.extxyz")
+    assert len(images) == write_frames(read_trajectories(plan, tmp_path), tmp_path / "again.extxyz")
 
 
 def test_pair_correlation_is_kept_beside_the_trajectory(tmp_path, harmonic):

@@ -22,46 +22,46 @@ from jovium.base.structure import Structure
 from jovium.cli.main import main
 from jovium.labels.audit import audit
 from jovium.labels.candidates import read_candidates
-from jovium.labels.file import Labels
-from jovium.labels.journal import journal_path
+from jovium.labels.file import PROTOCOL, read_head, read_record, record_files
 from jovium.labels.labelling import Outcome, label
-from jovium.labels.record import Candidate, record_sha256, text
+from jovium.labels.reading import read_labels
+from jovium.labels.record import Candidate, record_sha256, structure_sha256, text
 
 run = partial(label, label_protocol=KNOWN, open_engine=ClosedForm)
 
 
-def rows(path):
-    """Everything in a file by structure, checksums included, wall times not."""
-    with Labels(path) as labels:
-        records = [labels.checked_record(int(row)) for row in [*labels.ok, *labels.failed]]
-    return {text(record["structure_sha256"]): record_sha256(record) for record in records}
+def checksums(folder):
+    """Everything in a folder by structure, failures included, wall times not."""
+    return {file.stem: record_sha256(read_record(file)[1]) for file in record_files(folder)}
+
+
+def contents(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_repeated_command_computes_nothing_again(tmp_path):
-    path = tmp_path / "labels.h5"
+    path = tmp_path / "labels"
     assert run(candidates(4), path) == Outcome(4, 0, 0, 0)
-    content = path.read_bytes()
+    before = contents(path)
     assert run(candidates(4), path) == Outcome(0, 4, 0, 0)
-    assert path.read_bytes() == content
+    assert contents(path) == before
     assert run(candidates(6), path) == Outcome(2, 4, 0, 0)
-    with Labels(path) as labels:
-        assert labels.columns["step"].tolist() == list(range(6))
+    assert [stored.step for stored in read_labels(path)] == list(range(6))
+    assert before.items() <= contents(path).items()
 
 
 def test_same_structure_twice_is_labelled_once(tmp_path):
-    assert run([*candidates(2), *candidates(2)], tmp_path / "labels.h5") == Outcome(2, 0, 0, 0)
+    assert run([*candidates(2), *candidates(2)], tmp_path / "labels") == Outcome(2, 0, 0, 0)
 
 
 def test_failure_is_recorded_with_its_reason_and_retried_when_asked(tmp_path):
-    path = tmp_path / "labels.h5"
+    path = tmp_path / "labels"
     work = [unlucky(), *candidates(1)]
     assert run(work, path) == Outcome(1, 0, 1, 0)
     assert run(work, path) == Outcome(0, 1, 0, 1)
-    with Labels(path) as labels:
-        assert len(labels) == 1
-        assert labels.columns["reason"][labels.failed].tolist() == [
-            b"NotConverged: self-consistent field not converged"
-        ]
+    assert [stored.step for stored in read_labels(path)] == [0]
+    failure = read_record(path / f"{structure_sha256(unlucky().structure)}.npz")[1]
+    assert text(failure["reason"]) == "NotConverged: self-consistent field not converged"
     assert run(work, path, retry_failed=True) == Outcome(0, 1, 1, 0)
     assert audit(path).problems == ()
     assert len(audit(path).failures) == 1
@@ -74,22 +74,21 @@ class Mended(ClosedForm):
 
 
 def test_retried_success_takes_the_place_of_the_failure(tmp_path):
-    path = tmp_path / "labels.h5"
+    path = tmp_path / "labels"
     run([unlucky()], path)
     assert label([unlucky()], path, KNOWN, open_engine=Mended, retry_failed=True) == Outcome(1, 0, 0, 0)
-    with Labels(path) as labels:
-        assert (len(labels), len(labels.failed), labels.n_rows) == (1, 0, 2)
+    assert [read_head(file)[1].status for file in record_files(path)] == ["ok"]
     assert (audit(path).problems, audit(path).failures) == ((), ())
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_executors_give_the_labels_of_one_process(tmp_path, kind):
     work = [*candidates(6), unlucky()]
-    run(work, tmp_path / "alone.h5")
+    run(work, tmp_path / "alone")
     spawned = partial(ProcessPoolExecutor, mp_context=multiprocessing.get_context("spawn"))
     with (ThreadPoolExecutor if kind == "threads" else spawned)(max_workers=2) as executor:
-        assert run(work, tmp_path / "many.h5", executor=executor) == Outcome(6, 0, 1, 0)
-    assert rows(tmp_path / "many.h5") == rows(tmp_path / "alone.h5")
+        assert run(work, tmp_path / "many", executor=executor) == Outcome(6, 0, 1, 0)
+    assert checksums(tmp_path / "many") == checksums(tmp_path / "alone")
 
 
 class Fatal(ClosedForm):
@@ -98,14 +97,13 @@ class Fatal(ClosedForm):
 
 
 def test_dead_worker_process_is_an_error_and_no_failure_of_a_structure(tmp_path):
-    path = tmp_path / "labels.h5"
+    path = tmp_path / "labels"
     with (
         ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor,
         pytest.raises(EngineError, match="a worker process died"),
     ):
         label(candidates(3), path, KNOWN, open_engine=Fatal, executor=executor)
-    with Labels(path) as labels:
-        assert labels.n_rows == 0
+    assert [file.name for file in path.iterdir()] == [PROTOCOL]
     assert run(candidates(3), path).labelled == 3
 
 
@@ -114,68 +112,112 @@ def test_missing_engine_stops_the_work_and_blames_no_structure(tmp_path):
         raise EngineMissing("no engine", "an engine", "install it")
 
     with pytest.raises(EngineMissing):
-        label(candidates(2), tmp_path / "labels.h5", KNOWN, open_engine=missing)
-    assert audit(tmp_path / "labels.h5").problems == ("no structures",)
+        label(candidates(2), tmp_path / "labels", KNOWN, open_engine=missing)
+    assert [file.name for file in (tmp_path / "labels").iterdir()] == [PROTOCOL]
 
 
 def test_progress_counts_and_estimates(tmp_path):
     seen = []
-    run(candidates(3), tmp_path / "labels.h5", progress=seen.append)
+    run(candidates(3), tmp_path / "labels", progress=seen.append)
     assert [(p.done, p.total, p.ok) for p in seen] == [(1, 3, True), (2, 3, True), (3, 3, True)]
     assert seen[0].seconds_left > 0 == seen[-1].seconds_left
 
 
-def test_full_disk_is_an_error_and_the_work_continues_when_there_is_room(tmp_path):
-    path = tmp_path / "labels.h5"
+def test_full_disk_is_an_error_that_loses_nothing_and_the_work_continues_when_there_is_room(tmp_path):
+    path = tmp_path / "labels"
     run(candidates(2), path)
+    before = contents(path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 4, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (min(map(len, before.values())), hard))
     try:
-        with pytest.raises(OutputError, match="free disk space"):
+        with pytest.raises(OutputError, match="free some space"):
             run(candidates(5), path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert audit(path).labels == 2
+    assert contents(path) == before
     assert run(candidates(5), path) == Outcome(3, 2, 0, 0)
     assert audit(path).problems == ()
 
 
-def slowly(path, count):
-    def progress(_):
+class Slow(ClosedForm):
+    def ground_state(self, structure, protocol, *, fields=True, stress=True):
         time.sleep(0.002)
+        return super().ground_state(structure, protocol)
 
-    run([*candidates(count), unlucky()], path, progress=progress)
 
-
+WORK = [*candidates(25), unlucky()]
+FORK = multiprocessing.get_context("fork")
 # A fork is quick, and the child leaves the threads of the compiler, loaded by other tests, alone.
-@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:os.fork.. was called:RuntimeWarning")
+forking = pytest.mark.filterwarnings(
+    "ignore:This process.*is multi-threaded:DeprecationWarning", "ignore:os.fork.. was called:RuntimeWarning"
+)
+
+
+def label_slowly(path, start=None, outcomes=None):
+    if start is not None:
+        start.wait()
+    outcome = label(WORK, path, KNOWN, open_engine=Slow)
+    if outcomes is not None:
+        outcomes.put(outcome)
+
+
+@forking
 def test_killed_at_random_moments_it_ends_with_the_same_labels(tmp_path):
-    """Thirty kills; after each the file can be read and holds at least what was reported before."""
-    path, whole = tmp_path / "killed.h5", tmp_path / "whole.h5"
+    """Thirty kills; after each every file is whole and as it was, and what was there before is there."""
+    path, whole = tmp_path / "killed", tmp_path / "whole"
     begin = time.monotonic()
-    slowly(whole, 25)
+    label_slowly(whole)
     # On a busy machine everything takes longer, the first label too.
     longest = max(0.09, 0.15 * (time.monotonic() - begin))
-    moments, before, torn = random.Random(3), 0, 0
-    fork = multiprocessing.get_context("fork")
+    moments, before = random.Random(3), {}
     for _ in range(30):
-        process = fork.Process(target=slowly, args=(path, 25))
+        process = FORK.Process(target=label_slowly, args=(path,))
         process.start()
         time.sleep(moments.uniform(0.1, 1.0) * longest)
         process.kill()
         process.join()
-        torn += journal_path(path).exists()
-        if path.exists() and path.stat().st_size:
-            with Labels(path) as labels:
-                assert labels.n_rows >= before
-                assert [found.split for found in labels] == ["train"] * len(labels)
-                before = labels.n_rows
-    slowly(path, 25)
-    assert before > 0
-    assert rows(path) == rows(whole)
+        after = checksums(path)
+        assert before.items() <= after.items() <= checksums(whole).items()
+        before = after
+    unfinished = len(list(path.glob(".*.part")))
+    label_slowly(path)
+    assert before
+    assert checksums(path) == checksums(whole)
     assert audit(path).problems == ()
-    print(f"{before} rows before the last run, {torn} kills left a journal, {longest:.2f} s at most")
+    print(f"{len(before)} labels before the last run, {unfinished} unfinished files, {longest:.2f} s at most")
+
+
+@forking
+def test_two_processes_in_one_folder_divide_the_work_and_lose_nothing(tmp_path):
+    """Random orders and a look before every calculation: few structures are computed twice."""
+    path, start, outcomes = tmp_path / "both", FORK.Barrier(2), FORK.Queue()
+    processes = [FORK.Process(target=label_slowly, args=(path, start, outcomes)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    first, second = outcomes.get(timeout=60), outcomes.get(timeout=60)
+    for process in processes:
+        process.join()
+    for outcome in (first, second):
+        assert outcome.labelled + outcome.present == 25
+        assert outcome.failed + outcome.failed_before == 1
+    assert 25 <= first.labelled + second.labelled <= 40
+    label_slowly(tmp_path / "alone")
+    assert checksums(path) == checksums(tmp_path / "alone")
+    assert audit(path).problems == ()
+
+
+def test_what_another_process_finishes_meanwhile_is_not_computed(tmp_path):
+    path, outcomes, work = tmp_path / "labels", [], [*candidates(4), unlucky()]
+
+    def finish(_):
+        outcomes.append(run(work, path))
+
+    first = run(work, path, progress=finish)
+    assert len(outcomes) == 1
+    assert first.labelled + first.failed == 1
+    assert first.present + first.failed_before == 4
+    assert outcomes[0].labelled + outcomes[0].failed == 4
+    assert audit(path).labels == 4
 
 
 def hydrogen_file(path, images):
@@ -198,24 +240,23 @@ def command(source, out, *options):
     return ["reference", "label", str(source), str(out), "--protocol", "cheap", "--spacing", "0.2", *options]
 
 
-def close(first, second):
+def assert_close(first, second):
     """Equal but for the order of floating-point sums: one unit of the stored ELF, 1e-9 hartree."""
     assert first.keys() == second.keys()
     for name, record in first.items():
-        other = second[name]
-        assert np.abs(record["elf"].astype(int) - other["elf"].astype(int)).max() <= 1
-        assert np.allclose(record["density"], other["density"], rtol=1e-6)
-        assert all(np.allclose(record[n], other[n], rtol=0, atol=1e-9) for n in ("free_energy", "forces", "stress"))
+        repeated = second[name]
+        assert np.abs(record["elf"].astype(int) - repeated["elf"].astype(int)).max() <= 1
+        assert np.allclose(record["density"], repeated["density"], rtol=1e-6)
+        assert all(np.allclose(record[n], repeated[n], rtol=0, atol=1e-9) for n in ("free_energy", "forces", "stress"))
 
 
 def records(path):
-    with Labels(path) as labels:
-        return {text(r["structure_sha256"]): r for r in map(labels.checked_record, labels.ok)}
+    return {file.stem: read_record(file)[1] for file in record_files(path)}
 
 
 def test_killed_command_repeats_to_the_same_labels_from_first_principles(tmp_path, images, capsys):
     source = hydrogen_file(tmp_path / "in.extxyz", images)
-    whole, killed = tmp_path / "whole.h5", tmp_path / "killed.h5"
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert main(command(source, whole, "--json")) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["done"], line["total"], line["status"]) for line in lines] == [(1, 2, "ok"), (2, 2, "ok")]
@@ -229,19 +270,40 @@ def test_killed_command_repeats_to_the_same_labels_from_first_principles(tmp_pat
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert main(command(source, killed, "--workers", "2")) == 0
-    close(records(killed), records(whole))
+    assert_close(records(killed), records(whole))
     assert main(["reference", "verify", str(killed)]) == 0
     assert "| 1.595 | 3000 | 3 | train | 1 | 2 | 0 |" in capsys.readouterr().out
 
 
-def test_shards_and_frames_divide_the_structures(tmp_path, images, capsys):
-    source = hydrogen_file(tmp_path / "in.extxyz", images)
-    assert main(command(source, tmp_path / "out.h5", "--shard", "1/2")) == 0
+def test_shards_and_frames_divide_the_structures_and_share_a_folder(tmp_path, images, capsys):
+    source, folder = hydrogen_file(tmp_path / "in.extxyz", images), tmp_path / "out"
+    assert main(command(source, folder, "--shard", "1/2")) == 0
     assert "1/1  t step 2  N 3  rs 1.5952" in capsys.readouterr().out
-    with Labels(tmp_path / "out-1-of-2.h5") as labels:
-        assert (len(labels), labels[0].step) == (1, 2)
-    assert main(command(source, tmp_path / "out.h5", "--shard", "1/2", "--frames", "0")) == 2
+    assert [stored.step for stored in read_labels(folder)] == [2]
+    assert main(command(source, folder, "--shard", "1/2", "--frames", "0")) == 2
     assert "no structures" in capsys.readouterr().err
+    assert main(command(source, folder, "--shard", "0/2")) == 0
+    assert [stored.step for stored in read_labels(folder)] == [1, 2]
+
+
+def test_a_damaged_file_is_computed_again_and_the_command_says_so(tmp_path, images, monkeypatch, capsys):
+    from jovium.reference import espresso
+
+    closed = ClosedForm()
+    monkeypatch.setattr(espresso, "espresso_version", lambda: "closed form (1)")
+    monkeypatch.setattr(espresso.Espresso, "ground_state", lambda _, *args, **options: closed.ground_state(*args))
+    source, folder = hydrogen_file(tmp_path / "in.extxyz", images), tmp_path / "out"
+    assert main(command(source, folder)) == 0
+    file = record_files(folder)[0]
+    content = file.read_bytes()
+    file.write_bytes(content[:-9])
+    assert main(["reference", "verify", str(folder)]) == 1
+    assert f"WRONG: {file}: File is not a zip file; copy it again, or repeat the command" in capsys.readouterr().out
+    assert main(command(source, folder)) == 0
+    out = capsys.readouterr().out
+    assert f"in place of a damaged file: {file}" in out
+    assert "1 labelled, 1 there before, 0 failed" in out
+    assert file.read_bytes() == content
 
 
 def spoiled(images, kind):
@@ -276,9 +338,9 @@ def spoiled(images, kind):
 )
 def test_bad_structures_are_refused_before_anything_is_computed(tmp_path, images, kind, message, capsys):
     source = hydrogen_file(tmp_path / "in.extxyz", spoiled(images, kind))
-    assert main(command(source, tmp_path / "out.h5")) == 2
+    assert main(command(source, tmp_path / "out")) == 2
     assert message in capsys.readouterr().err
-    assert not (tmp_path / "out.h5").exists() or audit(tmp_path / "out.h5").labels == 0
+    assert not list(tmp_path.glob("out/*.npz"))
 
 
 @pytest.mark.parametrize(
@@ -295,20 +357,21 @@ def test_bad_structures_are_refused_before_anything_is_computed(tmp_path, images
 )
 def test_bad_options_are_refused(tmp_path, images, options, message, capsys):
     source = hydrogen_file(tmp_path / "in.extxyz", images)
-    assert main(command(source, tmp_path / "out.h5", *options)) == 2
+    assert main(command(source, tmp_path / "out", *options)) == 2
     assert message in capsys.readouterr().err
 
 
 def test_empty_and_missing_input_are_refused(tmp_path, capsys):
     (tmp_path / "empty.extxyz").write_text("")
     for name, message in (("empty.extxyz", "is empty"), ("absent.extxyz", "no file")):
-        assert main(command(tmp_path / name, tmp_path / "out.h5")) == 2
+        assert main(command(tmp_path / name, tmp_path / "out")) == 2
         assert message in capsys.readouterr().err
 
 
-def test_output_in_a_folder_that_is_not_there_is_an_output_error(tmp_path, images):
+def test_output_where_no_folder_can_be_is_an_output_error(tmp_path, images):
     source = hydrogen_file(tmp_path / "in.extxyz", images)
-    assert main(command(source, tmp_path / "absent" / "out.h5")) == 4
+    assert main(command(source, source)) == 4
+    assert main(command(source, source / "out")) == 4
 
 
 def test_failed_calculation_gives_exit_code_3(tmp_path, images, monkeypatch, capsys):
@@ -319,24 +382,14 @@ def test_failed_calculation_gives_exit_code_3(tmp_path, images, monkeypatch, cap
 
     monkeypatch.setattr(espresso.Espresso, "ground_state", hopeless)
     source = hydrogen_file(tmp_path / "in.extxyz", images)
-    assert main(command(source, tmp_path / "out.h5")) == 3
+    assert main(command(source, tmp_path / "out")) == 3
     assert "FAILED: NotConverged: self-consistent field not converged" in capsys.readouterr().out
-    assert main(command(source, tmp_path / "out.h5")) == 3
+    assert main(command(source, tmp_path / "out")) == 3
     assert "2 failed before and were not tried again" in capsys.readouterr().out
 
 
-def test_two_labellers_of_one_file_are_refused(tmp_path):
-    path = tmp_path / "labels.h5"
-
-    def second(_):
-        with pytest.raises(InputError, match="written by another process"):
-            run(candidates(2), path)
-
-    run(candidates(2), path, progress=second)
-
-
 def test_structure_known_under_another_split_is_refused(tmp_path):
-    path = tmp_path / "labels.h5"
+    path = tmp_path / "labels"
     run(candidates(1), path)
     with pytest.raises(InputError, match="in the splits test and train"):
         run(candidates(1, split="test", group="other"), path)
@@ -346,12 +399,12 @@ def test_hydrides_are_refused_from_python_too(tmp_path):
     structure = candidates(1)[0].structure
     hydride = Candidate(Structure(structure.cell, structure.positions, ("La", "H", "H", "H")))
     with pytest.raises(StructureError, match="a structure with La"):
-        run([hydride], tmp_path / "labels.h5")
+        run([hydride], tmp_path / "labels")
 
 
 def test_structures_without_facts_are_unassigned_and_named_after_their_file(tmp_path):
     path = tmp_path / "cs-iv_rs1.30.extxyz"
     ase.io.write(path, [c.structure.to_ase() for c in candidates(3)], format="extxyz")
-    found = read_candidates(path, "1:")
-    assert [(c.split, c.group, c.step) for c in found] == [("unassigned", "cs-iv_rs1.30", -1)] * 2
-    assert all(np.isnan(c.temperature_kelvin) for c in found)
+    frames = read_candidates(path, "1:")
+    assert [(c.split, c.group, c.step) for c in frames] == [("unassigned", "cs-iv_rs1.30", -1)] * 2
+    assert all(np.isnan(c.temperature_kelvin) for c in frames)

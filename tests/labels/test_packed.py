@@ -8,16 +8,16 @@ from known_labels import KNOWN, ClosedForm, candidates, unlucky
 
 from jovium.base.errors import FormatError, InputError
 from jovium.cli.main import main
-from jovium.labels.file import Labels
 from jovium.labels.fluid_frames import frame_lines
 from jovium.labels.labelling import label
-from jovium.labels.packed import pack, packed_structures, read_packed, read_records
+from jovium.labels.packed import pack, read_packed
+from jovium.labels.reading import read_labels, read_protocol, structure_identities
 from jovium.labels.record import structure_sha256
 
 
 @pytest.fixture
 def labelled(tmp_path):
-    path = tmp_path / "labels.h5"
+    path = tmp_path / "labels"
     several = [*candidates(5, group="a/1"), *candidates(3, split="test", group="b", seed=7), unlucky(group="a/1")]
     label(several, path, KNOWN, open_engine=ClosedForm)
     return path
@@ -26,56 +26,57 @@ def labelled(tmp_path):
 def test_unpacked_labels_are_the_packed_ones(labelled, tmp_path):
     files = pack(labelled, tmp_path)
     assert [file.name for file in files] == ["a_1.labels.xz", "b.labels.xz"]
-    with Labels(labelled) as originals:
-        expected = {(one.group, one.step): one for one in originals}
-    found = read_packed(tmp_path)
-    assert {(one.group, one.step) for one in found} == set(expected)
-    for one in found:
-        other = expected[one.group, one.step]
-        assert np.abs(one.elf.values - other.elf.values).max() < 5.1e-4
-        assert one.density is None
-        assert np.array_equal(one.elf.cell.vectors, other.elf.cell.vectors)
+    originals = list(read_labels(labelled))
+    packed = list(read_labels(tmp_path))
+    assert [(label.group, label.step) for label in packed] == [(label.group, label.step) for label in originals]
+    for unpacked, original in zip(packed, originals, strict=True):
+        assert np.abs(unpacked.elf.values - original.elf.values).max() < 5.1e-4
+        assert unpacked.density is None
+        assert np.array_equal(unpacked.elf.cell.vectors, original.elf.cell.vectors)
         for name in ("energy", "free_energy", "entropy_term", "split", "temperature_kelvin", "k_mesh"):
-            assert getattr(one, name) == getattr(other, name)
+            assert getattr(unpacked, name) == getattr(original, name)
         for name in ("forces", "stress"):
-            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-        np.testing.assert_array_equal(one.structure.positions, other.structure.positions)
+            np.testing.assert_array_equal(getattr(unpacked, name), getattr(original, name))
+        np.testing.assert_array_equal(unpacked.structure.positions, original.structure.positions)
+    assert read_protocol(tmp_path) == read_protocol(labelled)
 
 
 def test_order_of_the_work_does_not_change_the_packed_file(labelled, tmp_path):
-    other = tmp_path / "other.h5"
-    label(candidates(5, group="a/1")[::-1], other, KNOWN, open_engine=ClosedForm)
-    for name in ("one", "two"):
+    again = tmp_path / "again"
+    label(candidates(5, group="a/1")[::-1], again, KNOWN, open_engine=ClosedForm)
+    for name in ("first", "second"):
         (tmp_path / name).mkdir()
-    pack(labelled, tmp_path / "one")
-    pack(other, tmp_path / "two")
-    one, two = (read_packed(tmp_path / name / "a_1.labels.xz") for name in ("one", "two"))
-    assert [label.step for label in one] == [label.step for label in two] == [0, 1, 2, 3, 4]
-    assert read_records(tmp_path / "one" / "a_1.labels.xz")[0]["cutoff_hartree"] == KNOWN.protocol.cutoff
+    pack(labelled, tmp_path / "first")
+    pack(again, tmp_path / "second")
+    first, second = (tmp_path / name / "a_1.labels.xz" for name in ("first", "second"))
+    assert [stored.step for stored in read_labels(first)] == [0, 1, 2, 3, 4]
+    for before, after in zip(read_packed(first)[1], read_packed(second)[1], strict=True):
+        assert all(np.array_equal(before[name], after[name]) for name in before if name != "seconds")
+    assert read_packed(first)[0]["cutoff_hartree"] == KNOWN.protocol.cutoff
 
 
 def test_packing_adds_to_what_is_there(labelled, tmp_path):
     pack(labelled, tmp_path)
-    before = [one.elf.values for one in read_packed(tmp_path / "a_1.labels.xz")]
-    more = tmp_path / "more.h5"
+    before = [stored.elf.values for stored in read_labels(tmp_path / "a_1.labels.xz")]
+    more = tmp_path / "more"
     label(candidates(7, group="a/1")[4:], more, KNOWN, open_engine=ClosedForm)
     pack(more, tmp_path)
-    after = read_packed(tmp_path / "a_1.labels.xz")
-    assert [one.step for one in after] == [0, 1, 2, 3, 4, 5, 6]
-    for one, other in zip(before, after, strict=False):
-        np.testing.assert_array_equal(one, other.elf.values)
-    other_protocol = tmp_path / "other.h5"
-    label(candidates(1, group="a/1"), other_protocol, replace(KNOWN, spacing=0.3), open_engine=ClosedForm)
+    after = list(read_labels(tmp_path / "a_1.labels.xz"))
+    assert [stored.step for stored in after] == [0, 1, 2, 3, 4, 5, 6]
+    for elf, stored in zip(before, after, strict=False):
+        np.testing.assert_array_equal(elf, stored.elf.values)
+    fine = tmp_path / "fine"
+    label(candidates(1, group="a/1"), fine, replace(KNOWN, spacing=0.3), open_engine=ClosedForm)
     with pytest.raises(InputError, match="another protocol"):
-        pack(other_protocol, tmp_path)
+        pack(fine, tmp_path)
 
 
-def test_structures_of_packed_labels_are_known(labelled, tmp_path):
+def test_structures_of_labels_packed_or_not_are_known(labelled, tmp_path):
+    """Failures are none."""
     pack(labelled, tmp_path)
-    assert packed_structures(tmp_path) == {
-        structure_sha256(one.structure)
-        for one in [*candidates(5, group="a/1"), *candidates(3, split="test", group="b", seed=7)]
-    }
+    several = [*candidates(5, group="a/1"), *candidates(3, split="test", group="b", seed=7)]
+    expected = {structure_sha256(candidate.structure) for candidate in several}
+    assert structure_identities(tmp_path) == structure_identities(labelled) == expected
 
 
 def test_known_structures_are_not_labelled_again(labelled, tmp_path, capsys):
@@ -83,10 +84,10 @@ def test_known_structures_are_not_labelled_again(labelled, tmp_path, capsys):
     several = candidates(5, group="a/1")
     source = tmp_path / "frames.extxyz"
     source.write_text("".join(line for c in several for line in frame_lines(c.structure, {"group": "a/1"})))
-    command = ["reference", "label", str(source), str(tmp_path / "new.h5"), "--known", str(tmp_path)]
+    command = ["reference", "label", str(source), str(tmp_path / "new"), "--known", str(tmp_path)]
     assert main(command) == 0
     assert "every structure is labelled" in capsys.readouterr().out
-    assert not (tmp_path / "new.h5").exists()
+    assert not (tmp_path / "new").exists()
 
 
 def test_differences_wrap_around_and_come_back():
@@ -105,11 +106,13 @@ def test_damaged_files_are_refused(labelled, tmp_path, damage):
 
 
 def test_nothing_to_read_or_to_pack_is_refused(tmp_path):
-    with pytest.raises(InputError, match="packed labels"):
-        read_packed(tmp_path)
+    with pytest.raises(InputError, match="no labels"):
+        list(read_labels(tmp_path))
+    with pytest.raises(InputError, match="no labels"):
+        pack(tmp_path, tmp_path)
     with pytest.raises(InputError, match="not there"):
         read_packed(tmp_path / "a.labels.xz")
-    nameless = tmp_path / "nameless.h5"
+    nameless = tmp_path / "nameless"
     label(candidates(1, group=""), nameless, KNOWN, open_engine=ClosedForm)
     with pytest.raises(InputError, match="group"):
         pack(nameless, tmp_path)
@@ -120,15 +123,15 @@ def test_verify_takes_packed_labels(labelled, tmp_path, capsys):
     assert main(["reference", "verify", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "8 labels, 0 failed" in out
-    assert "electron number unknown (packed)" in out
+    assert "electron number unknown (no density)" in out
     assert "all checks passed" in out
 
 
 def test_verify_finds_packed_labels_of_two_protocols_and_in_two_splits(labelled, tmp_path, capsys):
     pack(labelled, tmp_path)
-    other = tmp_path / "other.h5"
-    label(candidates(1, split="test", group="c"), other, replace(KNOWN, spacing=0.3), open_engine=ClosedForm)
-    pack(other, tmp_path)
+    fine = tmp_path / "fine"
+    label(candidates(1, split="test", group="c"), fine, replace(KNOWN, spacing=0.3), open_engine=ClosedForm)
+    pack(fine, tmp_path)
     assert main(["reference", "verify", str(tmp_path)]) == 1
     out = capsys.readouterr().out
     assert "c.labels.xz: another protocol" in out

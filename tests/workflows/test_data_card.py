@@ -6,7 +6,7 @@ from known_labels import KNOWN, ClosedForm
 
 from jovium.base.units import PRESSURE_GPA, kelvin_to_hartree
 from jovium.cli.main import main
-from jovium.labels.fluid_frames import found_trajectories, read_plan
+from jovium.labels.fluid_frames import read_plan, read_trajectories
 from jovium.labels.labelling import label
 from jovium.labels.packed import pack
 from jovium.labels.record import Candidate
@@ -24,19 +24,19 @@ def data(tmp_path, harmonic, odd_structure):
     plan.write_text("n_atoms,rs_bohr,kelvin,seed,frames,split\n4,2.0,3000,1,12,train\n")
     (run,) = read_plan(plan)
     list(sample(run.state, tmp_path / f"{run.name}.extxyz", run.frames, harmonic, force_protocol(run.state)))
-    ((_, fluid),) = found_trajectories([run], tmp_path)
+    ((_, fluid),) = read_trajectories([run], tmp_path)
     several = [
         Candidate(fluid.structures[i], "train", run.name, 3000.0, int(fluid.steps[i])) for i in fluid.decorrelate()
     ]
     several.append(Candidate(odd_structure, "test-crystal", "odd-crystal"))
-    label(several, tmp_path / "labels.h5", KNOWN, open_engine=ClosedForm)
+    label(several, tmp_path / "labels", KNOWN, open_engine=ClosedForm)
     return plan, fluid
 
 
 def test_card_gives_pressures_of_the_labels_and_their_distance_from_those_of_the_forces(data, tmp_path, capsys):
     plan, fluid = data
     out = tmp_path / "card"
-    assert main(["reference", "card", str(plan), str(tmp_path), str(tmp_path / "labels.h5"), "--out", str(out)]) == 0
+    assert main(["reference", "card", str(plan), str(tmp_path), str(tmp_path / "labels"), "--out", str(out)]) == 0
     assert str(out / "states.md") in capsys.readouterr().out
     lines = (out / "states.md").read_text().splitlines()
     cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
@@ -53,8 +53,8 @@ def test_card_gives_pressures_of_the_labels_and_their_distance_from_those_of_the
 
 
 def test_packed_labels_make_the_same_card(data, tmp_path):
-    pack(tmp_path / "labels.h5", tmp_path)
-    plain, packed = read_label_points(tmp_path / "labels.h5"), read_label_points(tmp_path)
+    pack(tmp_path / "labels", tmp_path)
+    plain, packed = read_label_points(tmp_path / "labels"), read_label_points(tmp_path)
     assert [p.group for p in packed] == sorted(p.group for p in plain)
     plain = {(p.group, p.step): p for p in plain}
     for p in packed:
@@ -70,7 +70,7 @@ def test_states_without_labels_are_shown_without_figures_of_labels(data, tmp_pat
     run = read_plan(plan)[1]
     list(sample(run.state, tmp_path / f"{run.name}.extxyz", run.frames, harmonic, force_protocol(run.state)))
     out = tmp_path / "card"
-    assert main(["reference", "card", str(plan), str(tmp_path), str(tmp_path / "labels.h5"), "--out", str(out)]) == 0
+    assert main(["reference", "card", str(plan), str(tmp_path), str(tmp_path / "labels"), "--out", str(out)]) == 0
     cells = [cell.strip() for cell in (out / "states.md").read_text().splitlines()[3].split("|")[1:-1]]
     assert cells[4:7] == ["0", "-", "-"]
 

@@ -23,7 +23,7 @@ CRYSTALS = """Write the known hydrogen crystals at several densities, some with 
 molecular to atomic hydrogen: input of labels that serve tests only, never training."""
 
 CARD = """Tables and figures of a data set: trajectories with means and error bars, their labels, g(r), pressures, and
-every number of the labels against every other. Labels are files of labels or folders of packed ones."""
+every number of the labels against every other. LABELS: folders of labels, packed or not."""
 
 COLLECT = """Print frames, equilibration and means of the trajectories in FOLDER and write their decorrelate
 equilibrium frames, each with split, group, rs and temperature, to OUT.extxyz: the input of the labels."""
@@ -106,10 +106,10 @@ def run_crystals(options: argparse.Namespace) -> int:
 def run_collect(options: argparse.Namespace) -> int:
     """Print the table of trajectories and write their decorrelate equilibrium frames."""
     from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
-    from jovium.labels.fluid_frames import found_trajectories, read_plan, summary, write_frames
+    from jovium.labels.fluid_frames import read_plan, read_trajectories, summary, write_frames
 
     plan = read_plan(options.plan)
-    pairs = found_trajectories(plan, options.folder)
+    pairs = read_trajectories(plan, options.folder)
     columns = (
         "| trajectory | split | frames | equilibrium from | kept | P (GPa, force protocol) | T (K) | E (Ha/atom) |"
     )

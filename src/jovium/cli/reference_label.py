@@ -1,4 +1,4 @@
-"""`jovium reference label`, `merge`, `pack` and `verify`: files of labels."""
+"""`jovium reference label`, `pack` and `verify`: folders of labels."""
 
 import argparse
 import json
@@ -9,43 +9,38 @@ if TYPE_CHECKING:
     from jovium.labels.audit import Audit
     from jovium.labels.labelling import Progress
 
-LABEL = """ELF, density, energies, forces and stress of every structure of IN, into the HDF5 file OUT.h5. Repeat the
-command to continue: what is there is not computed again, and a kill loses at most the structures at work. split,
-group, temperature_kelvin and step come from the comment lines of an extended-XYZ file."""
+LABEL = """ELF, density, energies, forces and stress of every structure of IN, each as a file in FOLDER. Repeat the
+command to continue: what is there is not computed again, a damaged file is, and a kill loses at most the structures
+being computed. Several commands, on several machines too, may write into one folder at once. split, group,
+temperature_kelvin and step come from the comment lines of an extended-XYZ file."""
 
-MERGE = """Collect shards into OUT.h5, every structure once; an OUT.h5 that exists is kept and added to."""
+PACK = """Write the ok labels of FOLDER, without the density and with the ELF in 10 bits, to one small file per group in
+the folder OUT: what is kept, shared and trained on. A file that is there already is added to."""
 
-PACK = """Write the ok labels of FILE, without the density and with the ELF in 10 bits, to one small file per group in
-FOLDER: what is kept, shared and trained on. A file that is there already is added to."""
-
-VERIFY = """Check every row of a file of labels, or of a folder of packed ones, and print the table of its states. Exit
-code 1 when something is wrong; a failure recorded with its reason is not."""
+VERIFY = """Check every label of a folder, packed or not, and print the table of its states. Exit code 1 when something
+is wrong; a failure recorded with its reason is not."""
 
 
 def configure(commands: Any) -> None:
     """Add the subcommands to the subparsers of `jovium reference`."""
     label = commands.add_parser("label", help="ELF, density, energies and forces of structures", description=LABEL)
     label.add_argument("structures", metavar="IN", type=Path, help="any file of structures that ASE reads")
-    label.add_argument("out", metavar="OUT.h5", type=Path)
+    label.add_argument("folder", metavar="FOLDER", type=Path, help="where the labels are; made when missing")
     label.add_argument("--frames", default=":", metavar="SLICE", help="e.g. ::10 (default: all)")
-    label.add_argument("--shard", metavar="i/N", help="every N-th structure from the i-th on, into OUT-i-of-N.h5")
+    label.add_argument("--shard", metavar="i/N", help="every N-th structure from the i-th on (job arrays)")
     label.add_argument("--workers", type=int, default=1, metavar="K", help="calculations at a time (default 1)")
     label.add_argument("--protocol", choices=["production", "cheap"], default="production")
     label.add_argument("--spacing", type=float, metavar="ANGSTROM", help="distance of grid points (default 0.13)")
-    label.add_argument("--known", metavar="PACKED", type=Path, help="leave out structures labelled in packed files")
+    label.add_argument("--known", metavar="LABELS", type=Path, help="leave out structures with a label there")
     label.add_argument("--retry-failed", action="store_true", help="compute failed structures again")
     label.add_argument("--json", action="store_true", help="one JSON line per structure")
     label.set_defaults(run=run_label)
-    merge = commands.add_parser("merge", help="one file of labels from shards", description=MERGE)
-    merge.add_argument("out", metavar="OUT.h5", type=Path)
-    merge.add_argument("shards", metavar="SHARD", type=Path, nargs="+")
-    merge.set_defaults(run=run_merge)
     pack = commands.add_parser("pack", help="small files of labels, one per group, to keep", description=PACK)
-    pack.add_argument("file", metavar="FILE", type=Path)
     pack.add_argument("folder", metavar="FOLDER", type=Path)
+    pack.add_argument("out", metavar="OUT", type=Path)
     pack.set_defaults(run=run_pack)
-    verify = commands.add_parser("verify", help="check a file of labels, print its states", description=VERIFY)
-    verify.add_argument("file", metavar="FILE", type=Path)
+    verify = commands.add_parser("verify", help="check a folder of labels, print its states", description=VERIFY)
+    verify.add_argument("folder", metavar="FOLDER", type=Path, help="of labels, packed or not, or a single file")
     verify.add_argument("--json", action="store_true", help="print one JSON object")
     verify.set_defaults(run=run_verify)
 
@@ -58,7 +53,7 @@ def run_label(options: argparse.Namespace) -> int:
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.labels.candidates import read_candidates
     from jovium.labels.labelling import label
-    from jovium.labels.packed import packed_structures
+    from jovium.labels.reading import structure_identities
     from jovium.labels.record import DEFAULT_SPACING, LabelProtocol, structure_sha256
     from jovium.labels.shard import shard
     from jovium.reference.espresso import espresso_version
@@ -68,13 +63,13 @@ def run_label(options: argparse.Namespace) -> int:
         raise InputError(f"--workers {options.workers}", "a number >= 1", "e.g. the number of cores")
     spacing = DEFAULT_SPACING if options.spacing is None else options.spacing / BOHR_ANGSTROM
     label_protocol = LabelProtocol(PROTOCOLS[options.protocol], espresso_version(), spacing)
-    candidates, out = read_candidates(options.structures, options.frames), options.out
+    candidates, folder = read_candidates(options.structures, options.frames), options.folder
     if options.shard:
         index, count = shard(options.shard)
-        candidates, out = candidates[index::count], out.with_stem(f"{out.stem}-{index}-of-{count}")
+        candidates = candidates[index::count]
 
     if options.known is not None:
-        known = packed_structures(options.known)
+        known = structure_identities(options.known)
         candidates = [c for c in candidates if structure_sha256(c.structure) not in known]
         if not candidates:
             print(f"every structure is labelled in {options.known}")
@@ -87,17 +82,17 @@ def run_label(options: argparse.Namespace) -> int:
     # Threads: each waits for an engine, and every engine computes in a process of its own.
     with ThreadPoolExecutor(options.workers) as executor:
         outcome = label(
-            candidates, out, label_protocol, executor=executor, retry_failed=options.retry_failed, progress=show
+            candidates, folder, label_protocol, executor=executor, retry_failed=options.retry_failed, progress=show
         )
     if not options.json:
-        print(f"{out}: {outcome.labelled} labelled, {outcome.present} there before, {outcome.failed} failed")
+        print(f"{folder}: {outcome.labelled} labelled, {outcome.present} there before, {outcome.failed} failed")
     if outcome.failed_before and not options.json:
         print(f"{outcome.failed_before} failed before and were not tried again (--retry-failed)")
     return 3 if outcome.failed or outcome.failed_before else 0
 
 
 def progress_facts(progress: "Progress") -> dict[str, object]:
-    """One committed structure and what is left, for people (units in the keys) and programs."""
+    """One finished structure and what is left, for people (units in the keys) and programs."""
     from jovium.base.units import PRESSURE_GPA
     from jovium.labels.record import text
 
@@ -113,6 +108,8 @@ def progress_facts(progress: "Progress") -> dict[str, object]:
         "seconds": round(float(record["seconds"]), 1),
         "seconds_left": round(progress.seconds_left),
     }
+    if progress.damage:
+        facts["in_place_of"] = progress.damage
     if progress.ok:
         return facts | {"static_pressure_gpa": round(float(-record["stress"].trace()) / 3 * PRESSURE_GPA, 2)}
     return facts | {"reason": text(record["reason"])}
@@ -126,71 +123,63 @@ def progress_line(facts: dict[str, Any]) -> str:
     return (
         f"{facts['done']}/{facts['total']}  {facts['group']} step {facts['step']}  N {facts['n_atoms']}  "
         f"rs {facts['rs']:.4f}  {facts['seconds']:.1f} s  {result}  {left} left"
+        + (f"\n  in place of a damaged file: {facts['in_place_of']}" if "in_place_of" in facts else "")
     )
 
 
-def run_merge(options: argparse.Namespace) -> int:
-    """Merge shards and print what came out."""
-    from jovium.labels.file import merge
-
-    labels, failed = merge(options.out, options.shards)
-    print(f"{options.out}: {labels} labels, {failed} failed")
-    return 0
-
-
 def run_pack(options: argparse.Namespace) -> int:
-    """Pack a file of labels, one line per group."""
+    """Pack a folder of labels, one line per group."""
     from jovium.base.files import existing_folder
     from jovium.labels.packed import pack
 
-    for path in pack(options.file, existing_folder(options.folder)):
+    for path in pack(options.folder, existing_folder(options.out)):
         print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
     return 0
 
 
 def run_verify(options: argparse.Namespace) -> int:
-    """Check a file of labels; exit code 1 when something is wrong."""
+    """Check a folder of labels; exit code 1 when something is wrong."""
     from jovium.labels.audit import audit
 
-    found = audit(options.file)
+    report = audit(options.folder)
     if options.json:
-        print(json.dumps(audit_facts(found)))
+        print(json.dumps(audit_facts(report)))
     else:
-        print_audit(found)
-    return 1 if found.problems else 0
+        print_audit(report)
+    return 1 if report.problems else 0
 
 
-def audit_facts(found: "Audit") -> dict[str, Any]:
+def audit_facts(report: "Audit") -> dict[str, Any]:
     """An audit as plain values, pressures in gigapascal."""
     from dataclasses import asdict
 
     from jovium.base.units import PRESSURE_GPA
 
     states = []
-    for state in found.states:
+    for state in report.states:
         facts = asdict(state)
         pressure = facts.pop("pressure")
         states.append(facts | {"pressure_gpa": None if pressure is None else round(pressure * PRESSURE_GPA, 3)})
-    return {**asdict(found), "states": states}
+    return {**asdict(report), "states": states}
 
 
-def print_audit(found: "Audit") -> None:
+def print_audit(report: "Audit") -> None:
     """The table of states, failures and problems."""
     print("| rs | T (K) | N | split | trajectories | structures | failed | P (GPa, static + ideal) |")
     print("|---|---|---|---|---|---|---|---|")
-    for state in audit_facts(found)["states"]:
+    for state in audit_facts(report)["states"]:
         kelvin = "-" if state["temperature_kelvin"] is None else f"{state['temperature_kelvin']:g}"
         pressure = "-" if state["pressure_gpa"] is None else f"{state['pressure_gpa']:.1f}"
         counts = f"{state['trajectories']} | {state['structures']} | {state['failed']}"
         print(f"| {state['rs']:.3f} | {kelvin} | {state['n_atoms']} | {state['split']} | {counts} | {pressure} |")
-    electrons = found.largest_electron_error
-    error = "unknown (packed)" if electrons is None else f"{electrons:.1e}"
+    electrons = report.largest_electron_error
+    error = "unknown (no density)" if electrons is None else f"{electrons:.1e}"
     print(
-        f"{found.labels} labels, {len(found.failures)} failed; largest error of the electron number {error}, "
-        f"largest net force {found.largest_net_force:.1e} hartree/bohr"
+        f"{report.labels} labels, {len(report.failures)} failed; largest error of the electron number {error}, "
+        f"largest net force {report.largest_net_force:.1e} hartree/bohr"
     )
-    for failure in found.failures:
+    for failure in report.failures:
         print(f"failed: {failure}")
-    for problem in found.problems:
+    for problem in report.problems:
         print(f"WRONG: {problem}")
-    print("something is wrong" if found.problems else "all checks passed")
+    print("something is wrong" if report.problems else "all checks passed")

@@ -15,8 +15,7 @@ from jovium.elf.model import Domain, ElfModel
 from jovium.elf.network import FieldNetwork
 from jovium.elf.samples import Sample
 from jovium.elf.training import ElfSettings, Progress, state_form, train, validation_rmse
-from jovium.labels.file import Labels
-from jovium.labels.packed import packed_files, read_packed, read_records
+from jovium.labels.reading import read_labels, read_protocol
 from jovium.labels.record import Label
 from jovium.training import checkpoint
 
@@ -25,26 +24,16 @@ METRICS = "metrics.jsonl"
 
 
 def read_samples(paths: Iterable[Path]) -> list[Sample]:
-    """The labels of several files of labels or folders of packed ones."""
-    samples: list[Sample] = []
-    for path in paths:
-        if path.is_dir() or path.suffix == ".xz":
-            samples += map(sample_of, read_packed(path))
-        else:
-            with Labels(path) as labels:
-                samples += map(sample_of, labels)
-    return samples
+    """The labels at several paths, each what `jovium.labels.reading.read_labels` reads."""
+    return [elf_sample(label) for path in paths for label in read_labels(path)]
 
 
 def label_protocol(path: Path) -> dict[str, Any]:
-    """The protocol of a file of labels, or of the first packed file in a folder."""
-    if path.is_dir() or path.suffix == ".xz":
-        return read_records(packed_files(path)[0])[0]
-    with Labels(path) as labels:
-        return labels.protocol_attributes()
+    """The protocol of the labels at a path."""
+    return read_protocol(path)
 
 
-def sample_of(label: Label) -> Sample:
+def elf_sample(label: Label) -> Sample:
     """What the network needs of a label."""
     elf = label.elf.values.astype(np.float32)
     return Sample(label.structure, elf, label.split, label.group, label.step, label.temperature_kelvin, label.pressure)

@@ -1,18 +1,17 @@
-"""Whether a file of labels, or a folder of packed ones, keeps its word, and what it holds."""
+"""Whether the labels in a folder, packed or not, keep their word, and what they hold."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jovium.base.cell import Cell
-from jovium.base.errors import JoviumError
+from jovium.base.errors import FormatError, JoviumError
 from jovium.base.structure import Structure
-from jovium.labels.file import Labels, split_conflicts
-from jovium.labels.packed import packed_files, read_records
-from jovium.labels.record import SPLIT, Record, record_sha256, structure_sha256, text, total_pressure
+from jovium.labels.file import PROTOCOL, Protocol, head, read_protocol_file, split_conflicts
+from jovium.labels.reading import label_files, read_records
+from jovium.labels.record import SPLIT, Record, structure_sha256, text, total_pressure
 from jovium.reference.kohn_sham import KohnShamSettings
 
 ELECTRONS = 1e-3
@@ -42,12 +41,12 @@ class StateRow:
 
 @dataclass(frozen=True)
 class Audit:
-    """Everything found in a file of labels: what is wrong (nothing in a good file), the failures, the states.
+    """Everything found in a folder of labels: what is wrong (nothing in a good one), the failures, the states.
 
     largest_electron_error: of the integrated density, None where packing left it out; largest_net_force: hartree/bohr.
     """
 
-    attributes: dict[str, Any]
+    protocol: Protocol
     labels: int
     problems: tuple[str, ...]
     failures: tuple[str, ...]
@@ -56,98 +55,55 @@ class Audit:
     largest_net_force: float
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A record with its name in messages. damage: what is wrong with it before one looks; counts: False for a failure
-    that was mended later."""
-
-    name: str
-    record: Record | None
-    damage: str = ""
-    counts: bool = True
-
-
 def audit(path: Path) -> Audit:
-    """Read every row of a file of labels, or of the packed files in a folder, and check it.
+    """Read every label in a folder, or in one file, and check it.
 
     Checksums, identity of the structures, finite values, density that integrates to the number of atoms (where there
     is one), forces that sum to zero, F = E - T S, grids and k-meshes as the protocol says, reasons of failures, no
     structure or group in two splits, one protocol. That the ELF lies in [0, 1] is certain from how it is stored. Raises
-    InputError or FormatError when the file cannot be read at all.
+    InputError when there is nothing to read.
     """
-    if path.is_dir():
-        return _audit_packed(path)
-    with Labels(path) as labels:
-        return _audit(labels.attributes, len(labels), split_conflicts(labels.identities()), _rows(labels))
-
-
-def _audit_packed(folder: Path) -> Audit:
-    attributes: dict[str, Any] = {}
-    rows, identities, problems = [], [], []
-    for file in packed_files(folder):
-        held, records = read_records(file)
-        if attributes and held != attributes:
+    protocol: Protocol = {}
+    problems, entries, heads = [], [], []
+    for file in [*path.glob(PROTOCOL), *label_files(path)]:
+        try:
+            held, records = (read_protocol_file(file), []) if file.name == PROTOCOL else read_records(file)
+        except FormatError as error:
+            problems.append(f"{error.got}; {error.do}".replace("\n", " "))
+            continue
+        protocol = protocol or held
+        if held != protocol:
             problems.append(f"{file.name}: another protocol than the files before it")
-        attributes = attributes or held
         for record in records:
-            identities.append(tuple(text(record[name]) for name in ("structure_sha256", "group", "split")))
-            rows.append(_Row(f"{file.name} (step {int(record['step'])})", record))
-    return _audit(attributes, len(rows), split_conflicts(identities) + problems, rows, packed=True)
-
-
-def _rows(labels: Labels) -> Iterator[_Row]:
-    counted = {*labels.ok, *labels.failed}
-    for row in range(labels.n_rows):
-        name = _name(labels, row)
-        try:
-            record = labels.record(row)
-            matches = record_sha256(record).encode() == labels.columns["sha256"][row]
-            yield _Row(name, record, "" if matches else "does not match its sha256", row in counted)
-        except JoviumError as error:
-            yield _Row(name, None, str(error))
-
-
-def _audit(
-    attributes: dict[str, Any], n_labels: int, problems: list[str], rows: Iterable[_Row], packed: bool = False
-) -> Audit:
-    problems, entries = list(problems), []
-    for row in rows:
-        try:
-            if row.damage:
-                problems.append(f"{row.name}: {row.damage}".splitlines()[0])
-            if row.record is not None:
-                problems += [f"{row.name}: {problem}" for problem in _problems(row.record, attributes)]
-                if row.counts:
-                    entries.append(_Entry.of(row.name, row.record))
-        except (JoviumError, UnicodeDecodeError) as error:
-            problems.append(f"{row.name}: {error}".splitlines()[0])
-    if not entries:
-        problems.append("no structures")
+            name = file.name
+            try:
+                heads.append(head(record))
+                name += f" ({heads[-1].group or 'no group'}, step {heads[-1].step})"
+                problems += [f"{name}: {problem}" for problem in _problems(record, held)]
+                entries.append(_Entry.from_record(name, record))
+            except (JoviumError, UnicodeDecodeError) as error:
+                problems.append(f"{name}: {error}".splitlines()[0])
+    electron_errors = [entry.electron_error for entry in entries if entry.electron_error is not None]
     return Audit(
-        attributes,
-        n_labels,
-        tuple(problems),
+        protocol,
+        sum(label.status == "ok" for label in heads),
+        (*split_conflicts(heads), *problems),
         tuple(f"{entry.name}: {entry.reason}" for entry in entries if entry.pressure is None),
         tuple(_states(entries)),
-        None if packed else max((entry.electron_error for entry in entries), default=0.0),
+        max(map(abs, electron_errors), default=None),
         max((entry.net_force for entry in entries), default=0.0),
     )
 
 
-def _name(labels: Labels, row: int) -> str:
-    group, step = labels.columns["group"][row].decode(errors="replace"), int(labels.columns["step"][row])
-    return f"row {row} ({group or 'no group'}, step {step})"
-
-
-def _electron_error(record: Record) -> float:
-    """Electrons of the density minus atoms; 0 where the density was left out in packing."""
+def _electron_error(record: Record) -> float | None:
+    """Electrons of the density minus atoms; None where the density was left out in packing."""
     if "density" not in record:
-        return 0.0
+        return None
     electrons = float(np.mean(record["density"], dtype=float)) * Cell(record["cell"]).volume
     return electrons - len(record["positions"])
 
 
-def _problems(record: Record, attributes: dict[str, Any]) -> Iterator[str]:
+def _problems(record: Record, protocol: Protocol) -> Iterator[str]:
     if not SPLIT.fullmatch(text(record["split"])):
         yield f"split '{text(record['split'])}'"
     structure = Structure(Cell(record["cell"]), record["positions"], ("H",) * len(record["positions"]))
@@ -155,33 +111,34 @@ def _problems(record: Record, attributes: dict[str, Any]) -> Iterator[str]:
         yield "is not the structure its identity names"
     status = text(record["status"])
     if status == "ok":
-        yield from _label_problems(record, attributes, structure)
+        yield from _label_problems(record, protocol, structure)
     elif status != "failed":
         yield f"status '{status}'"
     elif not text(record["reason"]) or len(record["elf"]):
         yield "failed without a reason, or with a grid"
 
 
-def _expected_mesh(attributes: dict[str, Any], cell: Cell) -> tuple[int, ...]:
-    if "k_mesh" in attributes:
-        return tuple(attributes["k_mesh"])
-    return KohnShamSettings(k_spacing=attributes["k_spacing_per_bohr"]).mesh(cell)
+def _expected_mesh(protocol: Protocol, cell: Cell) -> tuple[int, ...]:
+    if "k_mesh" in protocol:
+        return tuple(protocol["k_mesh"])
+    return KohnShamSettings(k_spacing=protocol["k_spacing_per_bohr"]).mesh(cell)
 
 
-def _label_problems(record: Record, attributes: dict[str, Any], structure: Structure) -> Iterator[str]:
+def _label_problems(record: Record, protocol: Protocol, structure: Structure) -> Iterator[str]:
     numbers = ("energy", "free_energy", "entropy_term", "forces", "stress", "density")
     unfinite = [name for name in numbers if name in record and not np.isfinite(record[name]).all()]
     if unfinite:
         yield f"{', '.join(unfinite)} not finite"
         return
     shape = tuple(record["grid_shape"].tolist())
-    if shape != structure.cell.grid_shape(attributes["grid_spacing_bohr"]) or np.prod(shape) != len(record["elf"]):
+    if shape != structure.cell.grid_shape(protocol["grid_spacing_bohr"]) or np.prod(shape) != len(record["elf"]):
         yield f"a grid of {shape} with {len(record['elf'])} points"
         return
-    if tuple(record["k_mesh"].tolist()) != _expected_mesh(attributes, structure.cell):
+    if tuple(record["k_mesh"].tolist()) != _expected_mesh(protocol, structure.cell):
         yield f"a k-mesh of {record['k_mesh'].tolist()}"
-    if abs(_electron_error(record)) > ELECTRONS:
-        yield f"{structure.n_atoms + _electron_error(record):.5f} electrons for {structure.n_atoms} atoms"
+    electron_error = _electron_error(record)
+    if electron_error is not None and abs(electron_error) > ELECTRONS:
+        yield f"{structure.n_atoms + electron_error:.5f} electrons for {structure.n_atoms} atoms"
     if np.abs(record["forces"].sum(axis=0)).max() > NET_FORCE:
         yield f"a net force of {record['forces'].sum(axis=0).tolist()}"
     if abs(record["energy"] - record["entropy_term"] - record["free_energy"]) > 1e-9:
@@ -199,11 +156,11 @@ class _Entry:
     group: str
     reason: str
     pressure: float | None
-    electron_error: float = 0.0
+    electron_error: float | None = None
     net_force: float = 0.0
 
     @classmethod
-    def of(cls, name: str, record: Record) -> "_Entry":
+    def from_record(cls, name: str, record: Record) -> "_Entry":
         n_atoms, kelvin = len(record["positions"]), float(record["temperature_kelvin"])
         kelvin = kelvin if np.isfinite(kelvin) else -1.0  # sorts first; NaN would be equal to nothing
         key = (round(float(record["rs"]), 3), round(kelvin, 3), n_atoms, text(record["split"]))
@@ -212,7 +169,7 @@ class _Entry:
             return cls(name, key, group, reason, None)
         pressure = total_pressure(record["stress"], n_atoms, max(kelvin, 0.0), Cell(record["cell"]))
         net_force = float(np.abs(record["forces"].sum(axis=0)).max())
-        return cls(name, key, group, reason, pressure, abs(_electron_error(record)), net_force)
+        return cls(name, key, group, reason, pressure, _electron_error(record), net_force)
 
 
 def _states(rows: list[_Entry]) -> Iterator[StateRow]:

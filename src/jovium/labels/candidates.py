@@ -1,4 +1,4 @@
-"""From a file of structures to the candidates of a file of labels."""
+"""From a file of structures to the candidates of labels."""
 
 import warnings
 from pathlib import Path
@@ -16,19 +16,18 @@ def read_candidates(path: Path, frames: str = ":") -> list[Candidate]:
     StructureError for a file or structure that is none, InputError for a word in place of a number.
     """
     structures = read_structures(path, frames)
-    group = path.stem
     candidates = []
-    for structure, facts in zip(structures, _facts(path, frames), strict=True):
+    for structure, facts in zip(structures, _comments(path, frames), strict=True):
         try:
             kelvin, step = float(facts.get("temperature_kelvin", "nan")), int(facts.get("step", -1))
         except (TypeError, ValueError) as error:
             raise InputError(f"{path}: {error}", "numbers as temperature_kelvin and step", "mend the file") from error
         split = str(facts.get("split", "unassigned"))
-        candidates.append(Candidate(structure, split, str(facts.get("group", group)), kelvin, step))
+        candidates.append(Candidate(structure, split, str(facts.get("group", path.stem)), kelvin, step))
     return candidates
 
 
-def _facts(path: Path, frames: str) -> list[dict]:
+def _comments(path: Path, frames: str) -> list[dict]:
     import ase.io
 
     with warnings.catch_warnings():

@@ -95,7 +95,7 @@ class Summary:
     energy: Estimate
 
 
-def found_trajectories(plan: list[PlannedRun], folder: Path) -> list[tuple[PlannedRun, Trajectory]]:
+def read_trajectories(plan: list[PlannedRun], folder: Path) -> list[tuple[PlannedRun, Trajectory]]:
     """The trajectories of the plan that are in `folder`, plain or xz-compressed, in the order of the plan.
 
     Those that have only just begun are left out.

@@ -5,17 +5,27 @@ order, the shards, the workers or a kill. Starting from the wave functions of a 
 the time (54 atoms, rs 1.4) and move the ELF by up to 1e-4.
 """
 
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, as_completed
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jovium.base.errors import EngineError, EngineMissing, InputError
+from jovium.base.errors import EngineError, EngineMissing, FormatError, InputError
 from jovium.base.validity import require_hydrogen
-from jovium.labels.file import Labels, LabelWriter, split_conflicts
+from jovium.labels.file import (
+    SUFFIX,
+    Head,
+    prepare_folder,
+    protocol_values,
+    read_heads,
+    read_record,
+    split_conflicts,
+    write_record,
+)
 from jovium.labels.record import (
     Candidate,
     LabelProtocol,
@@ -30,12 +40,16 @@ from jovium.reference.engine import Engine, open_engine
 
 @dataclass(frozen=True)
 class Progress:
-    """What was committed last and what is left: counts of structures of this run, seconds of wall time."""
+    """What was written last and what is left: counts of structures of this run, seconds of wall time.
+
+    damage: what was wrong with the file that this one replaced, "" where there was none.
+    """
 
     record: Record
     done: int
     total: int
     seconds_left: float
+    damage: str = ""
 
     @property
     def ok(self) -> bool:
@@ -45,7 +59,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Numbers of structures: labelled now, labelled before, failed now, failed before and not tried again."""
+    """Numbers of structures: labelled now, labelled before, failed now, failed before and not tried again.
+
+    "Before" counts what other processes did in the meantime.
+    """
 
     labelled: int
     present: int
@@ -55,7 +72,7 @@ class Outcome:
 
 def label(
     candidates: Sequence[Candidate],
-    path: Path,
+    folder: Path,
     label_protocol: LabelProtocol,
     *,
     executor: Executor | None = None,
@@ -63,35 +80,37 @@ def label(
     retry_failed: bool = False,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Outcome:
-    """Add to the file `path` the labels of those candidates that have none; each is committed when it is ready.
+    """Write into `folder` the labels of those candidates that have none; each is a file as soon as it is ready.
 
     executor: any concurrent.futures.Executor; its workers call `open_engine` themselves, so for one of processes it
-    has to be importable. This process is the only writer. A failed calculation is recorded with its reason and left
-    alone later, unless retry_failed. Raises InputError before anything is computed for no candidates, a structure or
-    group in two splits, or a file of another protocol; StructureError for other species or overlapping atoms;
-    EngineMissing; EngineError when a worker process dies; OutputError when the disk is full. What was committed stays.
+    has to be importable. Other processes may label into the same folder: what they finish is not computed here. The
+    order is random, so that two of them rarely work on the same structure. A failed calculation is recorded with its
+    reason and left alone later, unless retry_failed; a damaged file is computed again. Raises InputError before
+    anything is computed for no candidates, a structure or group in two splits, or a folder of another protocol;
+    StructureError for other species or overlapping atoms; EngineMissing; EngineError when a worker process dies;
+    OutputError when the disk is full. What was written stays.
     """
     _require_candidates(candidates)
-    with LabelWriter(path, label_protocol) as writer:
-        with Labels(path) as labels:
-            names = labels.columns["structure_sha256"]
-            ok, failed = ({name.decode() for name in names[rows]} for rows in (labels.ok, labels.failed))
-            _require_no_conflict(candidates, labels)
-        distinct = {structure_sha256(c.structure): c for c in candidates}
-        pending = [c for name, c in distinct.items() if name not in ok and (retry_failed or name not in failed)]
-        compute = partial(record_of, label_protocol=label_protocol, open_engine=open_engine)
-        started, n_labelled = time.monotonic(), 0
-        for done, record in enumerate(_records(compute, pending, executor), 1):
-            writer.append(record)
+    protocol = protocol_values(label_protocol)
+    prepare_folder(folder, protocol)
+    distinct = {structure_sha256(c.structure): c for c in candidates}
+    heads, damage = read_heads(folder, protocol, distinct.keys())
+    _require_no_conflict(candidates, heads, folder)
+    before = {name: heads[name].status for name in distinct if name in heads}
+    pending = [c for name, c in distinct.items() if not _is_done(before.get(name), retry_failed)]
+    random.shuffle(pending)
+    compute = partial(_missing_record, folder, retry_failed, label_protocol, open_engine)
+    started, computed, skipped = time.monotonic(), [], [s for s in before.values() if _is_done(s, retry_failed)]
+    for done, (record, is_new) in enumerate(_results(compute, pending, executor), 1):
+        (computed if is_new else skipped).append(text(record["status"]))
+        if is_new:
+            write_record(folder, record, protocol)
             left = (time.monotonic() - started) / done * (len(pending) - done)
-            report = Progress(record, done, len(pending), left)
-            n_labelled += report.ok
-            progress(report)
-    skipped = 0 if retry_failed else len(failed & distinct.keys())
-    return Outcome(n_labelled, len(ok & distinct.keys()), len(pending) - n_labelled, skipped)
+            progress(Progress(record, done, len(pending), left, damage.get(text(record["structure_sha256"]), "")))
+    return Outcome(computed.count("ok"), skipped.count("ok"), computed.count("failed"), skipped.count("failed"))
 
 
-def record_of(candidate: Candidate, *, label_protocol: LabelProtocol, open_engine: Callable[[], Engine]) -> Record:
+def compute_record(candidate: Candidate, *, label_protocol: LabelProtocol, open_engine: Callable[[], Engine]) -> Record:
     """The record of one candidate: its label, or why there is none. Raises EngineMissing."""
     started = time.perf_counter()
     try:
@@ -105,9 +124,30 @@ def record_of(candidate: Candidate, *, label_protocol: LabelProtocol, open_engin
         return failed_record(candidate, reason, time.perf_counter() - started, label_protocol)
 
 
-def _records(
-    compute: Callable[[Candidate], Record], pending: Sequence[Candidate], executor: Executor | None
-) -> Iterator[Record]:
+def _missing_record(
+    folder: Path,
+    retry_failed: bool,
+    label_protocol: LabelProtocol,
+    open_engine: Callable[[], Engine],
+    candidate: Candidate,
+) -> tuple[Record, bool]:
+    """The record of a candidate and True, or the one that another process has written by now and False."""
+    path = folder / (structure_sha256(candidate.structure) + SUFFIX)
+    if path.exists():
+        with suppress(FormatError):
+            record = read_record(path)[1]
+            if _is_done(text(record["status"]), retry_failed):
+                return record, False
+    return compute_record(candidate, label_protocol=label_protocol, open_engine=open_engine), True
+
+
+def _is_done(status: str | None, retry_failed: bool) -> bool:
+    return status == "ok" or (status == "failed" and not retry_failed)
+
+
+def _results(
+    compute: Callable[[Candidate], tuple[Record, bool]], pending: Sequence[Candidate], executor: Executor | None
+) -> Iterator[tuple[Record, bool]]:
     """Records as they become ready. When the consumer stops, what has not begun is cancelled."""
     if executor is None:
         yield from map(compute, pending)
@@ -136,12 +176,12 @@ def _require_candidates(candidates: Sequence[Candidate]) -> None:
         require_hydrogen(candidate.structure)
 
 
-def _require_no_conflict(candidates: Sequence[Candidate], labels: Labels) -> None:
-    asked = [(structure_sha256(c.structure), c.group, c.split) for c in candidates]
-    conflicts = split_conflicts([*labels.identities(), *asked])
+def _require_no_conflict(candidates: Sequence[Candidate], heads: dict[str, Head], folder: Path) -> None:
+    asked = [Head(c.group, c.step, structure_sha256(c.structure), c.split, "") for c in candidates]
+    conflicts = split_conflicts([*heads.values(), *asked])
     if conflicts:
         raise InputError(
-            conflicts[0] + f" (the structures given and {labels.path} together)",
+            conflicts[0] + f" (the structures given and {folder} together)",
             "every structure and group in one split",
-            "mend the splits, or start another file",
+            "mend the splits, or start another folder",
         )

@@ -1,6 +1,6 @@
 """One label: what is computed for a structure, under which protocol, and how it is stored.
 
-A record maps the names of `COLUMNS` to arrays. It is what workers return, what the file of labels holds, and what its
+A record maps the names of `COLUMNS` to arrays. It is what workers return, what the file of a label holds, and what its
 checksum covers.
 """
 
@@ -37,7 +37,7 @@ class Candidate:
     """A structure to be labelled and what is known about it.
 
     split: "train", "validation", "test", "test-<kind>" or "unassigned". group: the trajectory or family it comes from;
-    a group lies in one split. temperature_kelvin: temperature of the protons, NaN when they have none. step: its place
+    a group lies in one split. temperature_kelvin: temperature of the protons, NaN when they have none. step: its number
     in the trajectory, -1 when it has none. Raises InputError for another split or for names that do not fit.
     """
 
@@ -93,7 +93,7 @@ class LabelProtocol:
 
 @dataclass(frozen=True)
 class Column:
-    """A dataset of the file: its numbers per structure, atom or grid point, their unit and meaning."""
+    """An array of a record: its numbers per structure, atom or grid point, their unit and meaning."""
 
     name: str
     dtype: str
@@ -108,7 +108,7 @@ COLUMNS = (
     Column("split", "S24", "structure", "", "train, validation, test, test-<kind> or unassigned"),
     Column("group", "S96", "structure", "", "trajectory or family of the structure; a group lies in one split"),
     Column("temperature_kelvin", "<f8", "structure", "kelvin", "temperature of the protons; NaN: none"),
-    Column("step", "<i8", "structure", "", "place in the trajectory; -1: none"),
+    Column("step", "<i8", "structure", "", "number in the trajectory; -1: none"),
     Column("rs", "<f8", "structure", "bohr", "Wigner-Seitz radius of the cell"),
     Column("cell", "<f8", "structure", "bohr", "lattice vectors in rows", (3, 3)),
     Column("positions", "<f8", "atom", "bohr", "Cartesian, unwrapped; every atom is hydrogen", (3,)),
@@ -120,7 +120,7 @@ COLUMNS = (
     Column("entropy_term", "<f8", "structure", "hartree per cell", "T S of the electrons"),
     Column("stress", "<f8", "structure", "hartree/bohr^3", "(1/V) dF/dstrain, tension positive, fixed protons", (3, 3)),
     Column("forces", "<f8", "atom", "hartree/bohr", "-dF/dR", (3,)),
-    Column("negative_share", "<f4", "structure", "", "share of grid points where D < 0 was set to 0"),
+    Column("negative_share", "<f4", "structure", "", "fraction of grid points where D < 0 was set to 0"),
     Column("grid_shape", "<i4", "structure", "", "points along the lattice vectors, last index fastest", (3,)),
     Column("elf", "<u2", "point", "1/65535", "ELF = value / 65535 at the grid points; error at most 7.7e-6"),
     Column("density", "<f4", "point", "1/bohr^3", "electron density at the grid points"),
@@ -149,6 +149,28 @@ class Label:
     temperature_kelvin: float
     step: int
     k_mesh: tuple[int, int, int]
+
+    @classmethod
+    def from_record(cls, record: Record) -> "Label":
+        """The label that an ok record holds."""
+        cell = Cell(record["cell"])
+        shape = tuple(record["grid_shape"])
+        mesh = record["k_mesh"]
+        return cls(
+            structure=Structure(cell, record["positions"], ("H",) * len(record["positions"])),
+            elf=GridField((record["elf"] / np.float32(ELF_SCALE)).reshape(shape), cell),
+            density=GridField(record["density"].reshape(shape), cell) if "density" in record else None,
+            energy=float(record["energy"]),
+            free_energy=float(record["free_energy"]),
+            entropy_term=float(record["entropy_term"]),
+            forces=record["forces"],
+            stress=record["stress"],
+            split=text(record["split"]),
+            group=text(record["group"]),
+            temperature_kelvin=float(record["temperature_kelvin"]),
+            step=int(record["step"]),
+            k_mesh=(int(mesh[0]), int(mesh[1]), int(mesh[2])),
+        )
 
     @property
     def pressure(self) -> float:
@@ -190,7 +212,7 @@ def ok_record(candidate: Candidate, state: GroundState, label_protocol: LabelPro
         raise EngineError(f"a state of {state.engine}", label_protocol.engine, "label with one code and version")
     if state.forces is None or state.stress is None:
         raise EngineError(f"no forces or stress from {state.engine}", "both", "label with the espresso engine")
-    elf, density, negative_share = sampled_fields(state, label_protocol.spacing)
+    elf, density, negative_fraction = sample_fields(state, label_protocol.spacing)
     free_energy, entropy_term = round(state.free_energy, 10), round(state.entropy_term, 10)
     return _record(
         candidate,
@@ -202,7 +224,7 @@ def ok_record(candidate: Candidate, state: GroundState, label_protocol: LabelPro
         entropy_term=entropy_term,
         stress=np.round(state.stress, 12) + 0.0,
         forces=np.round(state.forces, 10) + 0.0,  # + 0.0 turns -0.0 into 0.0
-        negative_share=negative_share,
+        negative_share=negative_fraction,
         grid_shape=elf.shape,
         elf=np.round(ELF_SCALE * elf).ravel(),
         density=density.ravel(),
@@ -251,10 +273,10 @@ def _stored(value: object, dtype: str) -> np.ndarray:
     return np.array(value.encode() if isinstance(value, str) else value, dtype=dtype)
 
 
-def sampled_fields(
+def sample_fields(
     state: GroundState, spacing: float
 ) -> tuple[Float[np.ndarray, "nx ny nz"], Float[np.ndarray, "nx ny nz"], float]:
-    """ELF and density at the points of a grid of `spacing` (bohr), and the share of points with D < 0.
+    """ELF and density at the points of a grid of `spacing` (bohr), and the fraction of points with D < 0.
 
     The densities are taken to a multiple of the grid on which nothing of them is lost, and the ELF is formed there.
     Cutting n and tau down to the coarse grid first would change the ELF by up to 8e-4 at 0.13 angstrom and 4e-3 at
@@ -263,34 +285,12 @@ def sampled_fields(
     if state.density is None:
         raise EngineError(f"no density from {state.engine}", "density on a grid", "label with the espresso engine")
     shape = state.structure.cell.grid_shape(spacing)
-    multiples = [-(-fine // coarse) for fine, coarse in zip(state.density.shape, shape, strict=True)]
+    multiples = [-(-fine // n) for fine, n in zip(state.density.shape, shape, strict=True)]
     nx, ny, nz = (n * m for n, m in zip(shape, multiples, strict=True))
-    every = tuple(slice(None, None, m) for m in multiples)
+    coarse = tuple(slice(None, None, m) for m in multiples)
     localization = state.localization((nx, ny, nz))
-    density = state.density.resampled((nx, ny, nz)).values[every]
-    return localization.elf.values[every], density, localization.n_negative / (nx * ny * nz)
-
-
-def label_of(record: Record) -> Label:
-    """The label that an ok record holds."""
-    cell = Cell(record["cell"])
-    shape = tuple(record["grid_shape"])
-    mesh = record["k_mesh"]
-    return Label(
-        structure=Structure(cell, record["positions"], ("H",) * len(record["positions"])),
-        elf=GridField((record["elf"] / np.float32(ELF_SCALE)).reshape(shape), cell),
-        density=GridField(record["density"].reshape(shape), cell) if "density" in record else None,
-        energy=float(record["energy"]),
-        free_energy=float(record["free_energy"]),
-        entropy_term=float(record["entropy_term"]),
-        forces=record["forces"],
-        stress=record["stress"],
-        split=text(record["split"]),
-        group=text(record["group"]),
-        temperature_kelvin=float(record["temperature_kelvin"]),
-        step=int(record["step"]),
-        k_mesh=(int(mesh[0]), int(mesh[1]), int(mesh[2])),
-    )
+    density = state.density.resampled((nx, ny, nz)).values[coarse]
+    return localization.elf.values[coarse], density, localization.n_negative / (nx * ny * nz)
 
 
 def text(value: np.ndarray | np.bytes_) -> str:

@@ -1,4 +1,4 @@
-"""A share of a list of work, for job arrays."""
+"""Dividing a list of work, for job arrays."""
 
 from jovium.base.errors import InputError
 

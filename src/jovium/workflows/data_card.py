@@ -11,9 +11,8 @@ from jaxtyping import Float
 from jovium.base.files import existing_folder, write_lines
 from jovium.base.statistics import Estimate, mean_with_error
 from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
-from jovium.labels.file import Labels
-from jovium.labels.fluid_frames import PlannedRun, Summary, found_trajectories, read_plan, summary
-from jovium.labels.packed import read_packed
+from jovium.labels.fluid_frames import PlannedRun, Summary, read_plan, read_trajectories, summary
+from jovium.labels.reading import read_labels
 from jovium.labels.record import Label
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.reference.trajectory import Trajectory
@@ -52,11 +51,8 @@ class StateCard:
 
 
 def read_label_points(path: Path) -> list[LabelPoint]:
-    """The numbers of every label in a file of labels, or in a folder of packed ones."""
-    if path.is_dir():
-        return [label_point(label) for label in read_packed(path)]
-    with Labels(path) as labels:
-        return [label_point(label) for label in labels]
+    """The numbers of every label at a path that `jovium.labels.reading.read_labels` reads."""
+    return [label_point(label) for label in read_labels(path)]
 
 
 def label_point(label: Label) -> LabelPoint:
@@ -123,7 +119,7 @@ def write_data_card(plan: Path, folder: Path, labels: list[Path], out: Path) -> 
     states.md: the trajectories and the crystals. pair_correlation.png, pressure.png, pairs.png: what their names say.
     Raises what reading the plan, the trajectories and the labels raises.
     """
-    pairs = found_trajectories(read_plan(plan), folder)
+    pairs = read_trajectories(read_plan(plan), folder)
     points = [point for path in labels for point in read_label_points(path)]
     groups: dict[str, list[LabelPoint]] = defaultdict(list)
     for point in points:
