@@ -30,7 +30,7 @@ from jovium.free_energy.training import trained, with_parameters_of
 from jovium.free_energy.walkers import Walkers, electrons_near, sample_electrons
 from jovium.observe.control_variates import controlled_mean
 from jovium.observe.reweighting import effective_samples, normalised_weights
-from jovium.protons.rejection import RejectionSamples, check_accept_fraction, kept
+from jovium.protons.rejection import RejectionSamples, check_accept_fraction, rejection_sample
 
 MEASURED, ASKED = "measure.json", "kept_asked"
 
@@ -146,7 +146,9 @@ def _to_measure(folder: Path) -> tuple[FreeEnergySettings, State]:
 
 def _kept(recipe: FreeEnergySettings, state: State, n: int, share: float, key: jax.Array) -> RejectionSamples:
     """n configurations of protons, a share of the flow's kept by the fitted surface."""
-    return kept(state.flow, eqx.Partial(_beta_energy, state.surface, recipe.state.temperature), key, n, share)
+    return rejection_sample(
+        state.flow, eqx.Partial(_beta_energy, state.surface, recipe.state.temperature), key, n, share
+    )
 
 
 def _beta_energy(surface: Surface, kT: float, protons: Float[Array, "n 3"]) -> Float[Array, ""]:
@@ -189,7 +191,7 @@ def summary(
     reweighted, effective = _reweighted(works, found["noise"], state.temperature, *guesses)
     exact = reweighted.value + state.temperature * state.momentum_and_labels
     reweighted = Estimate(exact / n, reweighted.error / n, effective)
-    log_share = protons.log_share
+    log_share = protons.log_accept_fraction
 
     def with_share(figure: Estimate, unit: float) -> Estimate:
         return replace(figure, error=float(np.hypot(figure.error, unit * log_share.error / n)))

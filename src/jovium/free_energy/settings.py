@@ -13,7 +13,7 @@ from jovium.base.units import DEUTERON_MASS, PROTON_MASS, kelvin_to_hartree
 from jovium.electrons.wave_function import WaveFunction, needs_double_precision
 from jovium.free_energy.thermodynamics import ThermodynamicState
 from jovium.protons.flow import Flow
-from jovium.protons.losses import CHUNK
+from jovium.protons.losses import ROWS_AT_ONCE
 from jovium.protons.systems import fluid_flow
 
 MASSES = {"H": PROTON_MASS, "D": DEUTERON_MASS}
@@ -88,9 +88,11 @@ class FreeEnergySettings:
             self.features,
             self.integration_steps,
         )
-        if self.lessons > CHUNK and self.lessons % CHUNK:
+        if self.lessons > ROWS_AT_ONCE and self.lessons % ROWS_AT_ONCE:
             raise InputError(
-                f"{self.lessons} lessons", f"at most {CHUNK}, or a multiple of {CHUNK}", "take --lessons 256"
+                f"{self.lessons} lessons",
+                f"at most {ROWS_AT_ONCE}, or a multiple of {ROWS_AT_ONCE}",
+                "take --lessons 256",
             )
         rates = self.stride, self.rate, self.proton_rate, self.slowing, self.damping, self.proton_damping
         if min(sizes) < 1 or min(rates) <= 0 or min(self.steps, self.waiting) < 0 or not 0 <= self.keep < 1:
@@ -120,8 +122,8 @@ class FreeEnergySettings:
 
     def flow(self) -> Flow:
         """Protons before training: anywhere in the cell."""
-        form = {"n_times": self.times, "n_radial": self.radial, "n_channels": self.channels, "torus": True}
-        return fluid_flow(self.cell, self.n, form, self.integration_steps, self.seed)
+        sizes = {"n_knots": self.times, "n_radial": self.radial, "n_channels": self.channels}
+        return fluid_flow(self.cell, self.n, self.integration_steps, self.seed, torus=True, **sizes)
 
     def wave_function(self) -> WaveFunction:
         """Electrons before training: independent, in the mean field of the protons."""

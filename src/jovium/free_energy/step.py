@@ -17,7 +17,7 @@ from jovium.free_energy.walkers import Walkers, carried, drawn, grid_of_twists, 
 from jovium.optimise.natural_gradient import flatten
 from jovium.optimise.step_rules import Natural, NaturalEnergy
 from jovium.protons.flow import Flow
-from jovium.protons.losses import CHUNK, VariationalFreeEnergy
+from jovium.protons.losses import ROWS_AT_ONCE, VariationalFreeEnergy
 from jovium.training.devices import mapped
 
 LARGEST_STEP = 0.05
@@ -96,7 +96,7 @@ def learned(
 def integration_errors(flow: Flow, better: Flow, starts: Float[Array, "b n 3"]) -> Float[Array, "b"]:
     """ln p by a better integration, back from where the flow ends, less ln p as the flow says."""
     protons, log_density = carried(flow, starts)
-    return mapped(better.log_density, protons, CHUNK) - log_density
+    return mapped(better.log_density, protons, ROWS_AT_ONCE) - log_density
 
 
 def flow_learned(
@@ -112,7 +112,7 @@ def flow_learned(
     surface = state.surface.fitted(walkers.protons, electronic, kinds, state.step.astype(electronic.dtype))
     lesson = VariationalFreeEnergy(lambda protons: surface(protons) / recipe.state.temperature, recipe.lessons)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(recipe.seed + 4), state.step), state.rollbacks)
-    gradient, _, table = lesson(state.flow, key, scores=True)
+    gradient, _, table = lesson(state.flow, key, with_scores=True)
     assert table is not None
     rule = Natural(recipe.proton_rate, recipe.proton_damping, FLOW_LARGEST_STEP)
     flow, last = rule.step(state.flow, state.flow_last, gradient, table, strength * (state.step >= recipe.waiting))

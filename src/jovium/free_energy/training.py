@@ -31,7 +31,7 @@ from jovium.free_energy.walkers import (
     sample_electrons,
 )
 from jovium.protons.flow import Flow
-from jovium.protons.losses import CHUNK
+from jovium.protons.losses import ROWS_AT_ONCE
 from jovium.training import checkpoint
 from jovium.training.devices import all_devices, compiled, everywhere, writes
 from jovium.training.loop import WatchedTraining
@@ -96,7 +96,7 @@ def cost(recipe: FreeEnergySettings) -> dict[str, Any]:
     n_twists = recipe.twists**3
     share = min(1.0, max(2, -(-16 // n_twists)) * n_twists / recipe.configurations)
     lessons = max(2, round(share * recipe.lessons))
-    lessons = lessons if lessons <= CHUNK else -(-lessons // CHUNK) * CHUNK
+    lessons = lessons if lessons <= ROWS_AT_ONCE else -(-lessons // ROWS_AT_ONCE) * ROWS_AT_ONCE
     few = replace(recipe, configurations=round(share * recipe.configurations), lessons=lessons)
     with TemporaryDirectory() as folder, jax.enable_x64(recipe.in_double_precision), all_devices():
         run, seed = _Run(Path(folder), few), jax.random.key(0)

@@ -49,9 +49,9 @@ class ProtonSettings:
             raise InputError(f"data {self.data} and no lesson from data", "--matching or --likelihood", "leave it out")
 
     @property
-    def form(self) -> dict[str, int]:
+    def form(self) -> dict[str, Any]:
         """Sizes of the velocity, and whether it is that of a torus."""
-        sizes = {"n_times": self.n_times, "n_radial": self.n_radial, "n_channels": self.n_channels}
+        sizes = {"n_knots": self.n_times, "n_radial": self.n_radial, "n_channels": self.n_channels}
         return sizes | {"torus": self.torus}
 
     @property

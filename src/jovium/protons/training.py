@@ -22,10 +22,8 @@ from jovium.base.files import existing_folder, sole_writer
 from jovium.observe.reweighting import free_energy
 from jovium.optimise.natural_gradient import flatten
 from jovium.optimise.step_rules import Adam, Natural, StepRule
-from jovium.protons.assignment import shortest_displacements
-from jovium.protons.base_density import Lattice
-from jovium.protons.data import DATA, flow_matching_loss, training_data
-from jovium.protons.flow import Flow, samples, works
+from jovium.protons.data import DATA, assign_sites, flow_matching_loss, training_data
+from jovium.protons.flow import Flow, reduced_work, sample_batch
 from jovium.protons.losses import (
     Gradient,
     Loss,
@@ -34,7 +32,7 @@ from jovium.protons.losses import (
     integration_error,
 )
 from jovium.protons.settings import ProtonSettings
-from jovium.protons.systems import form_of, initial_flow
+from jovium.protons.systems import flow_template, initial_flow
 from jovium.protons.targets import Target
 from jovium.protons.thermodynamics import excess_term
 from jovium.sampling.independence import independence_chain
@@ -100,7 +98,7 @@ def cost(recipe: ProtonSettings) -> dict[str, Any]:
     """What training will take: parameters, memory of the intermediate values (MB), seconds of a step of the Hamiltonian
     and of all of them, measured on a step of 32 samples."""
     target = recipe.system.target()
-    flow = initial_flow(recipe.system, target, recipe.form, recipe.n_steps, recipe.seed)
+    flow = initial_flow(recipe.system, target, recipe.n_steps, recipe.seed, **recipe.form)
     few = min(32, recipe.batch)
     lesson = eqx.filter_jit(lambda flow, key: VariationalFreeEnergy(target.beta_energy, few)(flow, key)[:2])
     jax.block_until_ready(lesson(flow, jax.random.key(0)))
@@ -149,7 +147,7 @@ class _Run:
             self.state = checkpoint.load(folder / STATE, _state_form(recipe, facts["n_steps"], facts["lesson"]))
             self.last_good, self.last_values = facts["log_density"], facts.get("values")
         else:
-            flow = initial_flow(recipe.system, self.target, recipe.form, recipe.n_steps, recipe.seed)
+            flow = initial_flow(recipe.system, self.target, recipe.n_steps, recipe.seed, **recipe.form)
             flow = widened(trained_flow(Path(recipe.start))[1], flow) if recipe.start else flow
             self.state = State(flow, None, jnp.int32(0), jnp.int32(0))
 
@@ -276,13 +274,11 @@ class _Run:
         if name == "scores":
             return VariationalFreeEnergy(self.target.beta_energy, self.recipe.batch, pathwise=False)
         configurations = training_data(self.folder, self.recipe, self.target)
-        if isinstance(self.state.flow.base, Lattice) and self.target.cell:
-            sites = np.array(self.state.flow.base.sites)
-            moves = [shortest_displacements(sites, x, self.target.cell) for x in configurations]
-            configurations = sites + np.array(moves)  # particle i near site i, whatever the order of the data
+        configurations = assign_sites(self.state.flow, configurations, self.target.cell)
         if name == "likelihood":
             return MaximumLikelihood(configurations, self.recipe.batch)
-        return flow_matching_loss(self.state.flow, configurations, self.target, self.recipe)
+        key = jax.random.key(self.recipe.seed + 2)
+        return flow_matching_loss(self.state.flow, configurations, self.target.cell, 2 * self.recipe.batch, key)
 
 
 def widened(trained: Flow, untrained: Flow) -> Flow:
@@ -330,14 +326,14 @@ def _judge_program(target: Target, n: int) -> Any:
     @eqx.filter_jit
     def program(flow: Flow, key: Array) -> tuple[Array, Array, Array]:
         fresh, other = jax.random.split(key)
-        found = samples(flow, fresh, n)
-        return works(flow, target.beta_energy, found), found.log_density, integration_error(flow, other, 64)
+        found = sample_batch(flow, fresh, n)
+        return reduced_work(flow, target.beta_energy, found), found.log_density, integration_error(flow, other, 64)
 
     return program
 
 
 def _state_form(recipe: ProtonSettings, n_steps: int, lesson: str) -> State:
-    flow = form_of(recipe.system, recipe.system.target(), recipe.form, n_steps)
+    flow = flow_template(recipe.system, recipe.system.target(), n_steps, **recipe.form)
     rule = Natural(0.1) if recipe.optimiser == "natural" and lesson != "matching" else Adam(0.1)
     state = eqx.filter_eval_shape(rule.start, flow)
     whole = jax.ShapeDtypeStruct((), jnp.int32)
