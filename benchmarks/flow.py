@@ -43,22 +43,22 @@ class ResidualMap(eqx.Module):
         return cls(length, singles, [weight(7, 16), weight(16, 16)], weight(32, 3, 0.01))
 
     def __call__(self, x: Float[Array, "n 3"]) -> Float[Array, "n 3"]:
-        """The moved positions."""
+        """The image of the positions."""
         n = len(x)
         angle = 2 * np.pi * (x[:, None] - x) / self.length
         distance = jnp.sqrt(jnp.sum(jnp.sin(angle / 2) ** 2, -1) + jnp.eye(n))[..., None]
         pair = jnp.concatenate([jnp.sin(angle), jnp.cos(angle), distance], axis=-1)
-        one = jnp.zeros((n, 0))
+        single = jnp.zeros((n, 0))
         for layer, weight in enumerate(self.single):
-            means = [jnp.broadcast_to(one.mean(axis=0), one.shape), pair.mean(axis=1)]
-            one_new = jnp.tanh(jnp.concatenate([one, *means], axis=1) @ weight)
-            one = one_new + one if one.shape == one_new.shape else one_new
+            means = [jnp.broadcast_to(single.mean(axis=0), single.shape), pair.mean(axis=1)]
+            update = jnp.tanh(jnp.concatenate([single, *means], axis=1) @ weight)
+            single = update + single if single.shape == update.shape else update
             if layer < len(self.double):
-                pair_new = jnp.tanh(pair @ self.double[layer])
-                pair = pair_new + pair if pair.shape == pair_new.shape else pair_new
-        return x + one @ self.last
+                update = jnp.tanh(pair @ self.double[layer])
+                pair = update + pair if pair.shape == update.shape else update
+        return x + single @ self.last
 
-    def carried(self, x: Float[Array, "n 3"]) -> tuple[Array, Array]:
+    def forward(self, x: Float[Array, "n 3"]) -> tuple[Array, Array]:
         """Positions and ln |det| of the dense Jacobian."""
         jacobian = jax.jacfwd(lambda y: self(y.reshape(x.shape)).ravel())(x.ravel())
         return self(x), jnp.linalg.slogdet(jacobian)[1]
@@ -67,12 +67,12 @@ class ResidualMap(eqx.Module):
 def seconds(function, batch: Array) -> float:
     """Median wall seconds for a batch of three runs after the first, which compiles."""
     jax.block_until_ready(function(batch))
-    found = []
+    times = []
     for _ in range(3):
         begin = time.perf_counter()
         jax.block_until_ready(function(batch))
-        found.append(time.perf_counter() - begin)
-    return float(np.median(found))
+        times.append(time.perf_counter() - begin)
+    return float(np.median(times))
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     print("| N | flow, samples/s | residual map, samples/s | ratio | ms per sample | growth with N |")
     print("|---|---|---|---|---|---|")
-    before: tuple[int, float] | None = None
+    last: tuple[int, float] | None = None
     for n in options.atoms:
         cell = Cell(np.eye(3) * (4 * np.pi * n / 3) ** (1 / 3))
         largest_wave = 7.3 / (cell.volume / n) ** (1 / 3)
@@ -92,9 +92,9 @@ def main() -> None:
         residual = ResidualMap.of(float(cell.vectors[0, 0]), jax.random.key(2))
         few = max(2, 64 // max(1, n // 14) ** 2)
         ours = seconds(jax.jit(lambda x, flow=flow: jax.lax.map(flow.forward, x, batch_size=16)), starts) / 64
-        theirs = seconds(jax.jit(lambda x, m=residual: jax.lax.map(m.carried, x, batch_size=2)), starts[:few]) / few
-        growth = "" if before is None else f"N^{np.log(ours / before[1]) / np.log(n / before[0]):.2f}"
-        before = n, ours
+        theirs = seconds(jax.jit(lambda x, m=residual: jax.lax.map(m.forward, x, batch_size=2)), starts[:few]) / few
+        growth = "" if last is None else f"N^{np.log(ours / last[1]) / np.log(n / last[0]):.2f}"
+        last = n, ours
         print(
             f"| {n} | {1 / ours:.0f} | {1 / theirs:.1f} | {theirs / ours:.1f} | {1000 * ours:.2f} | {growth} |",
             flush=True,

@@ -28,7 +28,7 @@ from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.step import State, flow_learned, initial_state, learned, twists_of
 from jovium.free_energy.walkers import move_protons, sample_electrons
 from jovium.optimise.natural_gradient import sample_space_direction
-from jovium.protons.losses import score_table
+from jovium.protons.losses import sample_scores
 
 PUBLISHED_MOVES = 500
 FEW = 4
@@ -75,7 +75,7 @@ def published_parts(recipe: FreeEnergySettings, state: State, ours: dict[str, fl
         .reshape(-1, len(state.psi_last))
         .real
     )
-    of_flow = score_table(state.flow, walkers.protons)
+    of_flow = sample_scores(state.flow, walkers.protons)
     weights = jnp.ones(len(of_flow))
     return {
         "electron moves": ours["electrons"] * PUBLISHED_MOVES / recipe.sweeps,

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from jovium.base.units import kelvin_to_hartree
-from jovium.protons.measurement import Measured, measure_run
+from jovium.protons.measurement import ProtonMeasurement, measure_run
 from jovium.protons.systems import ProtonSystemSettings, initial_flow
 from jovium.protons.training import offset_of
 
@@ -48,9 +48,9 @@ class Case:
 
 def harmonic_exact() -> float:
     """beta F_ex / N of the crystal of springs from its normal modes."""
-    choice = ProtonSystemSettings(name="harmonic", n=16, coupling=20.0, crystal="bcc")
-    target = choice.target()
-    flow = initial_flow(choice, target, {"n_times": 4, "n_radial": 14, "n_channels": 4}, 6, 0)
+    system = ProtonSystemSettings(name="harmonic", n=16, coupling=20.0, crystal="bcc")
+    target = system.target()
+    flow = initial_flow(system, target, 6, 0)
     return (offset_of(target, flow) - target.exact_log_integral) / 16
 
 
@@ -98,17 +98,17 @@ CASES = {
 }  # fmt: skip
 
 
-def row(name: str, case: Case, found: Measured) -> str:
+def row(name: str, case: Case, measurement: ProtonMeasurement) -> str:
     """A line of the table."""
-    scale = found.n_particles if found.pairs else 1
-    bound, exact = found.free_energy.variational, found.free_energy.reweighted
-    share = found.free_energy.effective_samples / found.free_energy.n_samples
+    scale = measurement.n_particles if measurement.pairs else 1
+    bound, exact = measurement.free_energy.variational, measurement.free_energy.reweighted
+    fraction = measurement.free_energy.effective_samples / measurement.free_energy.n_samples
     energy = "" if case.energy is None else f"{case.energy:.4f}"
     return (
         f"| {name} | {bound.value / scale:.4f} +- {bound.error / scale:.4f} | {exact.value / scale:.4f} +- "
-        f"{exact.error / scale:.4f} | {case.exact:.4f}({round(1e4 * case.exact_error)}) | {100 * share:.1f} % | "
-        f"{found.chain.acceptance:.2f} | "
-        f"{found.energy.value / scale:.4f} +- {found.energy.error / scale:.4f} | {energy} |"
+        f"{exact.error / scale:.4f} | {case.exact:.4f}({round(1e4 * case.exact_error)}) | {100 * fraction:.1f} % | "
+        f"{measurement.chain.acceptance:.2f} | "
+        f"{measurement.energy.value / scale:.4f} +- {measurement.energy.error / scale:.4f} | {energy} |"
     )
 
 

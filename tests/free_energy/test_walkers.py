@@ -25,7 +25,7 @@ carried, drawn, move_protons = (
 
 def models(n=4):
     """A flow of n protons that was shaken, and electrons among them."""
-    flow = fluid_flow(TRICLINIC, n, {"n_times": 3, "n_radial": 5, "n_channels": 1}, 2, 0)
+    flow = fluid_flow(TRICLINIC, n, 2, 0, n_knots=3, n_radial=5, n_channels=1)
     random = np.random.default_rng(0)
     flow = jax.tree.map(
         lambda leaf: (

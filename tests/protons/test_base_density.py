@@ -1,4 +1,4 @@
-"""Base densities: what they sample is what they say, and how many relabelled twins they have."""
+"""Base densities: what they sample is what they say, and how many relabelled copies they have."""
 
 import math
 
@@ -19,8 +19,8 @@ CUBE = Cell(np.eye(3) * 6.0)
 @pytest.mark.parametrize("cell", [CUBE, ODD], ids=["cube", "triclinic"])
 def test_uniform_particles_fill_the_cell(cell):
     base = UniformTorus.of(cell, 4)
-    found = np.concatenate([base.sample(jax.random.key(k)) for k in range(400)])
-    fractional = cell.fractional(found)
+    samples = np.concatenate([base.sample(jax.random.key(k)) for k in range(400)])
+    fractional = cell.fractional(samples)
     assert fractional.min() >= -1e-6
     assert fractional.max() < 1 + 1e-6
     np.testing.assert_allclose(fractional.mean(axis=0), 0.5, atol=0.03)
@@ -32,15 +32,15 @@ def test_uniform_particles_fill_the_cell(cell):
 def test_cloud_has_the_entropy_of_its_gaussian_coordinates(base):
     """(n - 1) d coordinates: -E[ln p] = (n - 1) d (1/2 + ln(width sqrt(2 pi)))."""
     keys = jax.random.split(jax.random.key(0), 4000)
-    found = jax.vmap(base.sample)(keys)
-    assert float(jnp.abs(found.mean(axis=1)).max()) < 1e-5
+    samples = jax.vmap(base.sample)(keys)
+    assert float(jnp.abs(samples.mean(axis=1)).max()) < 1e-5
     dimensions = (base.n_particles - 1) * base.dimensions
     exact = dimensions * (0.5 + 0.5 * np.log(2 * np.pi) + float(base.log_width))
-    assert -float(jax.vmap(base.log_density)(found).mean()) == pytest.approx(exact, abs=0.1)
+    assert -float(jax.vmap(base.log_density)(samples).mean()) == pytest.approx(exact, abs=0.1)
 
 
 def test_lattice_of_two_integrates_to_one():
-    """p depends on the difference alone and is uniform in the place: V N^(3/2) int p(u) du over three coordinates."""
+    """p depends on the difference alone, uniform in the position: V N^(3/2) int p(u) du over three coordinates."""
     sites = np.array([[0.0, 0.0, 0.0], [3.0, 3.0, 3.0]])
     base = Lattice.of(CUBE, sites, 0.3)
     axis = np.linspace(-2, 2, 41)
@@ -51,25 +51,24 @@ def test_lattice_of_two_integrates_to_one():
     assert total * CUBE.volume == pytest.approx(1, abs=1e-3)
 
 
-def test_lattice_finds_the_images_near_its_sites():
+def test_lattice_takes_the_images_near_its_sites():
     sites = lattice_sites("bcc", 16, CUBE)
     base = Lattice.of(CUBE, sites, 0.2)
-    found = base.sample(jax.random.key(3))
-    turns = np.random.default_rng(0).integers(-2, 3, size=(16, 3)) * 6.0
-    np.testing.assert_allclose(base.placed(found + turns) - base.placed(found), np.tile(turns[0], (16, 1)), atol=1e-4)
-    np.testing.assert_allclose(
-        base.log_density(base.placed(found + turns)), base.log_density(base.placed(found)), atol=1e-2
-    )
+    samples = base.sample(jax.random.key(3))
+    images = np.random.default_rng(0).integers(-2, 3, size=(16, 3)) * 6.0
+    elsewhere, here = base.canonicalise(samples + images), base.canonicalise(samples)
+    np.testing.assert_allclose(elsewhere - here, np.tile(images[0], (16, 1)), atol=1e-4)
+    np.testing.assert_allclose(base.log_density(elsewhere), base.log_density(here), atol=1e-2)
 
 
 @pytest.mark.parametrize(("lattice", "n"), [("sc", 8), ("sc", 27), ("bcc", 2), ("bcc", 16), ("fcc", 4), ("fcc", 32)])
 def test_translations_that_only_relabel_a_crystal_are_counted(lattice, n):
-    """Every site of a Bravais lattice: n of them, so N! / N twins."""
+    """Every site of a Bravais lattice: n of them, so N! / N copies."""
     base = Lattice.of(CUBE, lattice_sites(lattice, n, CUBE), 0.1)
     assert base.log_copies == pytest.approx(math.lgamma(n + 1) - math.log(n))
 
 
-def test_crystal_without_translations_has_every_relabelling_as_a_twin():
+def test_crystal_without_translations_has_every_relabelling_as_a_copy():
     base = Lattice.of(CUBE, np.array([[0.0, 0, 0], [1.0, 2.0, 0.5], [4.0, 1.0, 3.0]]), 0.1)
     assert base.log_copies == pytest.approx(math.log(6))
 
@@ -88,9 +87,9 @@ def test_crystal_without_width_is_refused(width):
 
 def test_point_is_a_gaussian():
     base = GaussianPoint.of((1.0, -2.0), 0.5)
-    found = np.array([base.sample(jax.random.key(k))[0] for k in range(600)])
-    np.testing.assert_allclose(found.mean(axis=0), [1.0, -2.0], atol=0.07)
-    np.testing.assert_allclose(found.std(axis=0), 0.5, atol=0.05)
+    samples = np.array([base.sample(jax.random.key(k))[0] for k in range(600)])
+    np.testing.assert_allclose(samples.mean(axis=0), [1.0, -2.0], atol=0.07)
+    np.testing.assert_allclose(samples.std(axis=0), 0.5, atol=0.05)
     assert float(base.log_density(jnp.asarray([[1.0, -2.0]]))) == pytest.approx(-np.log(2 * np.pi * 0.25), abs=1e-5)
 
 
@@ -115,16 +114,15 @@ def test_wide_crystal_has_no_free_energy_below_the_exact_one():
     """Two charges at Gamma 2, beta F_ex / 2 = -1.511: without its region a wide lattice would claim -2.9 and less."""
     from jovium.observe.reweighting import free_energy
     from jovium.protons.flow import Flow
-    from jovium.protons.measurement import drawn
+    from jovium.protons.measurement import draw_samples
     from jovium.protons.systems import ProtonSystemSettings, initial_flow
     from jovium.protons.training import offset_of
 
     choice = ProtonSystemSettings(n=2, coupling=2.0, crystal="bcc")
     target = choice.target()
-    form = {"n_times": 2, "n_radial": 4, "n_channels": 1}
-    narrow = initial_flow(choice, target, form, 1, 0)
+    narrow = initial_flow(choice, target, 1, 0, n_knots=2, n_radial=4, n_channels=1)
     for width in (0.1, 0.3, 0.6):
         flow = Flow(Lattice.of(target.cell, np.array(narrow.base.sites), width, narrow.base.radius), narrow.velocity, 1)
-        found = free_energy(drawn(flow, target, 8192, 0).work, offset_of(target, flow))
-        assert found.reweighted.value / 2 > -1.511 - 3 * found.reweighted.error
-        assert found.variational.value / 2 > -1.511
+        free = free_energy(draw_samples(flow, target, 8192, 0).work, offset_of(target, flow))
+        assert free.reweighted.value / 2 > -1.511 - 3 * free.reweighted.error
+        assert free.variational.value / 2 > -1.511

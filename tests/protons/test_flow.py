@@ -1,4 +1,4 @@
-"""Laws of every flow: it can be inverted, knows the volume it takes along, and treats particles alike."""
+"""Laws of every flow: it can be inverted, knows how it changes volumes, and treats particles alike."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import pytest
 from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.protons.base_density import GaussianCloud, GaussianPoint, Lattice, UniformTorus
-from jovium.protons.flow import Flow, samples
+from jovium.protons.flow import Flow, sample_batch
 from jovium.protons.thermodynamics import ideal_beta_free_energy, labelling_term, momentum_term, thermal_wavelength
 from jovium.protons.torus_velocity import TorusVelocity
 from jovium.protons.velocity import PairVelocity, PointVelocity
@@ -27,16 +27,16 @@ def disturbed(velocity, amount, seed=3):
     return jax.tree.unflatten(form, moved)
 
 
-def pairs(space, amount=0.05, form=PairVelocity):
-    return disturbed(form.of(space, n_radial=8, n_channels=3, key=jax.random.key(1)), amount)
+def pairs(box, amount=0.05, kind=PairVelocity):
+    return disturbed(kind.of(box, n_radial=8, n_channels=3, key=jax.random.key(1)), amount)
 
 
 FLOWS = {
     "fluid, cube": Flow(UniformTorus.of(CUBE, 5), pairs(Box.periodic(CUBE, 3.0)), 12),
     "fluid, triclinic": Flow(UniformTorus.of(ODD, 5), pairs(Box.periodic(ODD, 2.0)), 12),
     "fluid, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Box.periodic(SKEW, 3.0)), 12),
-    "torus, cube": Flow(UniformTorus.of(CUBE, 5), pairs(Box.periodic(CUBE, 3.0), form=TorusVelocity), 12),
-    "torus, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Box.periodic(SKEW, 3.0), form=TorusVelocity), 12),
+    "torus, cube": Flow(UniformTorus.of(CUBE, 5), pairs(Box.periodic(CUBE, 3.0), kind=TorusVelocity), 12),
+    "torus, skew": Flow(UniformTorus.of(SKEW, 4), pairs(Box.periodic(SKEW, 3.0), kind=TorusVelocity), 12),
     "crystal": Flow(Lattice.of(CUBE, BCC, 0.3), pairs(Box.periodic(CUBE, 3.0)), 12),
     "cluster": Flow(GaussianCloud.of(5, 3, 1.2), pairs(Box.open(3, 5.0)), 12),
     "plane": Flow(GaussianCloud.of(4, 2, 1.2), pairs(Box.open(2, 6.0)), 12),
@@ -60,11 +60,11 @@ def flat_jacobian(function, x):
 @EVERY
 def test_inverse_undoes_the_flow(name):
     flow, start = FLOWS[name], start_of(name)
-    there = flow.forward(start)
-    back = flow.inverse(there.positions)
-    assert float(jnp.abs(there.positions - start).max()) > 0.03, "a flow at rest tests nothing"
+    end = flow.forward(start)
+    back = flow.inverse(end.positions)
+    assert float(jnp.abs(end.positions - start).max()) > 0.03, "a flow at rest tests nothing"
     np.testing.assert_allclose(back.positions, start, atol=2e-4)
-    np.testing.assert_allclose(back.log_volume, -there.log_volume, atol=5e-4)
+    np.testing.assert_allclose(back.log_volume, -end.log_volume, atol=5e-4)
 
 
 @EVERY
@@ -73,9 +73,9 @@ def test_volume_is_the_determinant_of_the_jacobian(name):
     flow, start = FLOWS[name], start_of(name)
     sign, log_determinant = jnp.linalg.slogdet(flat_jacobian(lambda x: flow.forward(x).positions, start))
     assert sign == 1
-    carried = float(flow.forward(start).log_volume)
-    assert abs(carried) > 0.02
-    np.testing.assert_allclose(carried, log_determinant, atol=2e-3)
+    log_volume = float(flow.forward(start).log_volume)
+    assert abs(log_volume) > 0.02
+    np.testing.assert_allclose(log_volume, log_determinant, atol=2e-3)
 
 
 @EVERY
@@ -94,13 +94,13 @@ def test_particles_are_alike(name):
 
 
 @EVERY_PAIR_FLOW
-def test_place_does_not_matter_and_the_centroid_rests(name):
+def test_position_does_not_matter_and_the_centroid_rests(name):
     velocity, x = FLOWS[name].velocity, start_of(name)
-    found = velocity(x, 0.3)
+    motion = velocity(x, 0.3)
     moved = velocity(x + jnp.asarray([0.7, -1.3, 2.1])[: x.shape[1]], 0.3)
-    np.testing.assert_allclose(moved.velocity, found.velocity, atol=2e-4)
-    np.testing.assert_allclose(moved.divergence, found.divergence, atol=2e-3)
-    np.testing.assert_allclose(found.velocity.sum(axis=0), 0.0, atol=2e-4)
+    np.testing.assert_allclose(moved.velocity, motion.velocity, atol=2e-4)
+    np.testing.assert_allclose(moved.divergence, motion.divergence, atol=2e-3)
+    np.testing.assert_allclose(motion.velocity.sum(axis=0), 0.0, atol=2e-4)
 
 
 @pytest.mark.parametrize("name", FLUIDS)
@@ -124,7 +124,7 @@ def test_velocity_is_smooth_where_a_pair_leaves_the_reach(name):
     """Nearest images change beyond the reach: nothing may jump there."""
     velocity, x = FLOWS[name].velocity, start_of(name)[:2]
     direction = np.array([0.6, 0.0, 0.8])
-    reach = velocity.space.reach
+    reach = velocity.box.reach
 
     def at(r):
         return velocity(jnp.stack([x[0], x[0] + r * direction]), 0.3)
@@ -137,8 +137,8 @@ def test_velocity_is_smooth_where_a_pair_leaves_the_reach(name):
 @EVERY
 def test_sampled_density_is_the_density(name):
     flow = FLOWS[name]
-    found = flow.sample(jax.random.key(11))
-    np.testing.assert_allclose(flow.log_density(found.positions), found.log_density, atol=3e-3)
+    sample = flow.sample(jax.random.key(11))
+    np.testing.assert_allclose(flow.log_density(sample.positions), sample.log_density, atol=3e-3)
 
 
 @pytest.mark.parametrize("cell", [CUBE, ODD, SKEW], ids=["cube", "triclinic", "skew"])
@@ -147,9 +147,9 @@ def test_density_of_two_particles_integrates_to_one(cell):
     flow = Flow(UniformTorus.of(cell, 2), pairs(Box.periodic(cell, 3.0), 0.04), 12)
     steps = (np.arange(24) + 0.5) / 24
     fractional = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
-    other = jnp.asarray(fractional @ cell.vectors, jnp.float32)
+    differences = jnp.asarray(fractional @ cell.vectors, jnp.float32)
     density = jax.jit(lambda r: jax.lax.map(lambda x: flow.log_density(jnp.stack([0 * x, x])), r, batch_size=512))
-    values = np.exp(np.asarray(density(other), float)) * cell.volume**2
+    values = np.exp(np.asarray(density(differences), float)) * cell.volume**2
     assert values.std() > 0.05, "a uniform density tests nothing"
     assert values.mean() == pytest.approx(1, abs=3e-3)
 
@@ -165,14 +165,14 @@ def test_density_of_one_particle_integrates_to_one():
 def test_samples_fall_where_the_density_is():
     """Counts in cells of the plane against the density at points inside."""
     flow = FLOWS["point"]
-    found = np.asarray(samples(flow, jax.random.key(5), 20000).positions)[:, 0]
+    drawn = np.asarray(sample_batch(flow, jax.random.key(5), 20000).positions)[:, 0]
     edges = np.linspace(-3, 3, 13)
-    counts = np.histogram2d(*found.T, bins=[edges, edges])[0] / len(found)
+    counts = np.histogram2d(*drawn.T, bins=[edges, edges])[0] / len(drawn)
     axis = (np.arange(96) + 0.5) / 16 - 3
     points = jnp.asarray(np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 1, 2), jnp.float32)
     values = np.exp(np.asarray(jax.jit(lambda x: jax.lax.map(flow.log_density, x, batch_size=512))(points), float))
     expected = values.reshape(12, 8, 12, 8).sum(axis=(1, 3)) / 16**2
-    error = np.sqrt((expected + 1e-6) / len(found))
+    error = np.sqrt((expected + 1e-6) / len(drawn))
     assert np.abs((counts - expected) / error).max() < 5
 
 

@@ -1,4 +1,4 @@
-"""Both ways to learn, and every estimator of one gradient, agree."""
+"""Losses: every estimator of a gradient is that of Gaussians, data and Hamiltonian agree."""
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,14 @@ from jovium.optimise.natural_gradient import flatten
 from jovium.optimise.step_rules import Adam
 from jovium.protons.assignment import shortest_displacements
 from jovium.protons.base_density import GaussianPoint, UniformTorus
-from jovium.protons.flow import Flow, samples
+from jovium.protons.flow import Flow, sample_batch
 from jovium.protons.losses import (
     FlowMatching,
     MaximumLikelihood,
     VariationalFreeEnergy,
     integration_error,
-    score_table,
-    softened,
+    sample_scores,
+    soften_energies,
 )
 from jovium.protons.velocity import PairVelocity, PointVelocity
 
@@ -31,9 +31,9 @@ def spring(x):
     return 0.5 * jnp.sum((x - jnp.asarray([1.0, -0.5])) ** 2 / jnp.asarray([0.5, 2.0]))
 
 
-def base_gradient(learnt):
+def base_gradient(result):
     """The gradient with respect to mean and log_width of the base."""
-    return np.concatenate([learnt.gradient.base.mean, learnt.gradient.base.log_width])
+    return np.concatenate([result.gradient.base.mean, result.gradient.base.log_width])
 
 
 EXACT = np.array([(0.3 - 1.0) / 0.5, 0.5 / 2.0, 0.64 / 0.5 - 1, 0.64 / 2.0 - 1])
@@ -41,7 +41,7 @@ EXACT = np.array([(0.3 - 1.0) / 0.5, 0.5 / 2.0, 0.64 / 0.5 - 1, 0.64 / 2.0 - 1])
 
 
 @pytest.mark.parametrize(
-    "lesson",
+    "loss",
     [
         VariationalFreeEnergy(spring, 4096),
         VariationalFreeEnergy(spring, 4096, pathwise=False),
@@ -49,8 +49,8 @@ EXACT = np.array([(0.3 - 1.0) / 0.5, 0.5 / 2.0, 0.64 / 0.5 - 1, 0.64 / 2.0 - 1])
     ],
     ids=["pathwise", "scores", "scores with a reference"],
 )
-def test_gradient_of_the_free_energy_is_that_of_gaussians(lesson):
-    found = [base_gradient(jax.jit(lambda f, k: lesson(f, k))(PLANE, jax.random.key(k))) for k in range(4)]
+def test_gradient_of_the_free_energy_is_that_of_gaussians(loss):
+    found = [base_gradient(jax.jit(lambda f, k: loss(f, k))(PLANE, jax.random.key(k))) for k in range(4)]
     error = np.std(found, axis=0) / np.sqrt(3) + 0.02
     assert np.all(np.abs(np.mean(found, axis=0) - EXACT) < 4 * error)
     assert np.abs(np.mean(found, axis=0) - EXACT).max() < 0.2
@@ -59,8 +59,8 @@ def test_gradient_of_the_free_energy_is_that_of_gaussians(lesson):
 def test_a_reference_takes_noise_from_the_scores():
     spreads = []
     for reference in (None, lambda x: 0.9 * spring(x)):
-        lesson = VariationalFreeEnergy(spring, 64, pathwise=False, reference=reference)
-        step = jax.jit(lambda f, k, lesson=lesson: lesson(f, k))
+        loss = VariationalFreeEnergy(spring, 64, pathwise=False, reference=reference)
+        step = jax.jit(lambda f, k, loss=loss: loss(f, k))
         spreads.append(np.std([base_gradient(step(PLANE, jax.random.key(k))) for k in range(60)], axis=0))
     assert spreads[1].mean() < 0.6 * spreads[0].mean()
 
@@ -68,10 +68,10 @@ def test_a_reference_takes_noise_from_the_scores():
 def test_likelihood_of_data_has_the_gradient_of_gaussians():
     """-E_data[ln p]: (m - data) / s^2 and 1 - (data - m)^2 / s^2."""
     data = np.array([[[1.0, 0.5]], [[0.2, -0.7]]], np.float32)
-    learnt = MaximumLikelihood(data, 2048)(PLANE, jax.random.key(0))
+    result = MaximumLikelihood(data, 2048)(PLANE, jax.random.key(0))
     apart = data[:, 0] - [0.3, 0.0]
     exact = np.concatenate([-apart.mean(axis=0) / 0.64, 1 - (apart**2).mean(axis=0) / 0.64])
-    np.testing.assert_allclose(base_gradient(learnt), exact, atol=0.1)
+    np.testing.assert_allclose(base_gradient(result), exact, atol=0.1)
 
 
 def test_scores_average_to_zero():
@@ -79,27 +79,27 @@ def test_scores_average_to_zero():
     flow = jax.tree.map(
         lambda leaf: leaf + 0.1 * jnp.sin(jnp.arange(leaf.size, dtype=leaf.dtype)).reshape(leaf.shape), PLANE
     )
-    found = jax.jit(lambda f: score_table(f, samples(f, jax.random.key(1), 4096).positions))(flow)
+    found = jax.jit(lambda f: sample_scores(f, sample_batch(f, jax.random.key(1), 4096).positions))(flow)
     error = np.std(found, axis=0) / np.sqrt(len(found))
     assert np.all(np.abs(np.mean(found, axis=0)) < 5 * error + 1e-3)
 
 
-def test_matching_learns_a_shift_and_then_samples_it():
+def test_matching_fits_a_shift_and_then_samples_it():
     """Data are the base moved by (2, 1): the velocity is constant."""
     starts = np.asarray(jax.vmap(PLANE.base.sample)(jax.random.split(jax.random.key(0), 512)))
-    lesson = FlowMatching(starts, np.broadcast_to([[2.0, 1.0]], starts.shape), 64)
+    loss = FlowMatching(starts, np.broadcast_to([[2.0, 1.0]], starts.shape), 64)
     flow, rule = PLANE, Adam(0.03, longest=1.0)
     state = rule.start(flow)
 
     @jax.jit
     def step(flow, state, key):
-        learnt = lesson(flow, key)
-        return *rule.step(flow, state, learnt.gradient, None, jnp.float32(1)), learnt.value
+        result = loss(flow, key)
+        return *rule.step(flow, state, result.gradient, None, jnp.float32(1)), result.value
 
     for k in range(300):
         flow, state, value = step(flow, state, jax.random.key(k))
     assert float(value) < 0.02
-    found = samples(flow, jax.random.key(9), 2000).positions.mean(axis=0)[0]
+    found = sample_batch(flow, jax.random.key(9), 2000).positions.mean(axis=0)[0]
     np.testing.assert_allclose(found, [2.3, 1.0], atol=0.1)
 
 
@@ -129,7 +129,7 @@ def test_integration_error_is_what_more_steps_take_away():
 
 
 @pytest.mark.parametrize("bad", [np.zeros((0, 2, 3)), np.full((4, 2, 3), np.nan), np.zeros((4, 3))])
-def test_data_that_teach_nothing_are_refused(bad):
+def test_data_without_finite_configurations_are_refused(bad):
     with pytest.raises(InputError, match="configurations of shape"):
         MaximumLikelihood(bad)
 
@@ -140,16 +140,16 @@ def test_batches_that_do_not_divide_are_refused():
 
 
 def test_scores_are_rows_of_all_parameters():
-    count = flatten(score_table(PLANE, jnp.zeros((3, 1, 2)))[0]).size
+    count = flatten(sample_scores(PLANE, jnp.zeros((3, 1, 2)))[0]).size
     assert count == sum(leaf.size for leaf in jax.tree.leaves(PLANE))
 
 
 def test_overlapping_particles_do_not_drown_the_gradient():
     """A wall of r^-12 beside ordinary energies: slopes stay moderate, energies stay in order."""
     energies = jnp.asarray([1.0, 2.0, 3.0, 4.0, 1e12, jnp.inf])
-    found = softened(energies)
+    found = soften_energies(energies)
     np.testing.assert_array_equal(found[:4], energies[:4])
     assert 50 < float(found[4]) < 100
     assert float(found[4]) < float(found[5]) < 200
-    slope = jax.grad(lambda r: softened(jnp.stack([r**-12, 1.0 + 0 * r, 2.0 + 0 * r]))[0])(jnp.float32(0.1))
+    slope = jax.grad(lambda r: soften_energies(jnp.stack([r**-12, 1.0 + 0 * r, 2.0 + 0 * r]))[0])(jnp.float32(0.1))
     assert float(slope) == pytest.approx(-120, rel=0.01)

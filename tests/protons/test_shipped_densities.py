@@ -8,7 +8,7 @@ import pytest
 
 from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import pair_histogram
-from jovium.protons.measurement import drawn, measured
+from jovium.protons.measurement import draw_samples, measure
 from jovium.protons.training import trained_flow
 from jovium.sampling.metropolis import started, sweeps
 
@@ -23,8 +23,8 @@ def density(request):
     """A density, its target and some thousand samples."""
     recipe, flow = trained_flow(DENSITIES / request.param)
     target = recipe.system.target()
-    found = drawn(flow, target, 3072, 5)
-    return request.param, target, measured(found, target, flow, n_bins=24)
+    samples = draw_samples(flow, target, 3072, 5)
+    return request.param, target, measure(samples, target, flow, n_bins=24)
 
 
 def test_bound_is_close_and_never_below(density):

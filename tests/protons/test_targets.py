@@ -35,8 +35,8 @@ def test_translation_order_and_images_do_not_matter():
     rng = np.random.default_rng(0)
     x = rng.random((5, 3)) * plasma.cell.vectors[0, 0]
     moved = x[rng.permutation(5)] + [0.3, -0.2, 0.9] + rng.integers(-1, 2, (5, 3)) @ plasma.cell.vectors
-    one, other = (float(plasma.beta_energy(jnp.asarray(p, jnp.float32))) for p in (x, moved))
-    assert one == pytest.approx(other, abs=2e-5)
+    energy, image = (float(plasma.beta_energy(jnp.asarray(p, jnp.float32))) for p in (x, moved))
+    assert energy == pytest.approx(image, abs=2e-5)
 
 
 @pytest.mark.parametrize("wrong", [(0, 1.0), (4, -1.0), (4, np.nan)])

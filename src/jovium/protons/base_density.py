@@ -1,8 +1,8 @@
 """What a flow starts from: densities that are known and sampled exactly.
 
-All are densities of labelled particles. `log_copies` is the logarithm of the number of relabelled twins of the region a
-density covers: none for the uniform torus, which covers every labelling; N! / m for a crystal, whose particles stay
-near sites of their own, m of its translations being relabellings too. Free energies subtract it from ln N! once
+All are densities of labelled particles. `log_copies` is the logarithm of the number of relabelled copies of the region
+that a density covers: none for the uniform torus, which covers every labelling; N! / m for a crystal, whose particles
+stay near sites of their own, m of its translations being relabellings too. Free energies subtract it from ln N! once
 (`jovium.protons.thermodynamics`)."""
 
 import math
@@ -29,8 +29,8 @@ class BaseDensity(Protocol):
         """ln p of one configuration."""
         ...
 
-    def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
-        """The image of a configuration that the density speaks of."""
+    def canonicalise(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
+        """The image of a configuration at which `log_density` is defined."""
         ...
 
     def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
@@ -39,7 +39,7 @@ class BaseDensity(Protocol):
 
     @property
     def log_copies(self) -> float:
-        """Logarithm of the number of relabelled twins of the region that is covered."""
+        """Logarithm of the number of relabelled copies of the region that is covered."""
         ...
 
 
@@ -64,7 +64,7 @@ class UniformTorus(eqx.Module):
         volume = abs(np.linalg.det(np.array(self.vectors)))
         return jnp.asarray(-self.n_particles * np.log(volume), positions.dtype)
 
-    def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    def canonicalise(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
         """Any image will do."""
         return positions
 
@@ -103,51 +103,52 @@ class Lattice(eqx.Module):
 
     def sample(self, key: PRNGKeyArray) -> Float[Array, "n d"]:
         """The lattice shifted at random, and displacements whose sum is zero."""
-        place, kick = jax.random.split(key)
-        shift = jax.random.uniform(place, (3,)) @ jnp.asarray(self.vectors)
-        moves = jnp.exp(self.log_width) * jax.random.normal(kick, (len(self.sites), 3))
-        return jnp.asarray(self.sites) + shift + moves - moves.mean(axis=0)
+        shift_key, displacement_key = jax.random.split(key)
+        shift = jax.random.uniform(shift_key, (3,)) @ jnp.asarray(self.vectors)
+        u = jnp.exp(self.log_width) * jax.random.normal(displacement_key, (len(self.sites), 3))
+        return jnp.asarray(self.sites) + shift + u - u.mean(axis=0)
 
     def log_density(self, positions: Float[Array, "n d"]) -> Float[Array, ""]:
-        """ln p of a configuration whose particles are near their sites, not wrapped (see `placed`)."""
+        """ln p of a configuration whose particles are near their sites, not wrapped (see `canonicalise`)."""
         n = len(self.sites)
-        moves = positions - jnp.asarray(self.sites, positions.dtype)
+        u = positions - jnp.asarray(self.sites, positions.dtype)
         volume = abs(np.linalg.det(np.array(self.vectors)))
-        return _log_centred(moves - moves.mean(axis=0), self.log_width) - np.log(volume) - 1.5 * np.log(n)
+        return _log_centred(u - u.mean(axis=0), self.log_width) - np.log(volume) - 1.5 * np.log(n)
 
-    def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
-        """The images that lie nearest to the sites of the lattice carried by the first particle."""
+    def canonicalise(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
+        """The images that lie nearest to the sites of the lattice shifted with the first particle."""
         sites, vectors = (jnp.asarray(rows, positions.dtype) for rows in (self.sites, self.vectors))
-        moves = positions - sites - (positions[0] - sites[0])
-        turns = jnp.round(moves @ jnp.linalg.inv(vectors))
-        return positions - turns @ vectors
+        u = positions - sites - (positions[0] - sites[0])
+        images = jnp.round(u @ jnp.linalg.inv(vectors))
+        return positions - images @ vectors
 
     def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
         """Whether all particles are within the radius of their sites, the sites about the common centroid.
 
         Without this condition a wide density would reach configurations of other labellings, which the copies count
         already, and its free energy would fall below the exact one. A quarter of the shortest distance D of two sites
-        is enough: relabelled twins x and x' in the region would differ by (u_i - u_j) - (u'_i - u'_j), shorter than D,
+        is enough: relabelled copies x and x' in the region would differ by (u_i - u_j) - (u'_i - u'_j), shorter than D,
         where the lattice has nothing."""
-        moves = positions - jnp.asarray(self.sites, positions.dtype)
-        moves = moves - moves.mean(axis=0)
-        return jnp.all(jnp.sum(moves**2, axis=-1) < self.radius**2)
+        u = positions - jnp.asarray(self.sites, positions.dtype)
+        u = u - u.mean(axis=0)
+        return jnp.all(jnp.sum(u**2, axis=-1) < self.radius**2)
 
     @property
     def log_copies(self) -> float:
         """ln(n! / m), m the translations that map the sites onto themselves."""
-        return math.lgamma(len(self.sites) + 1) - math.log(self._translations())
+        return math.lgamma(len(self.sites) + 1) - math.log(self._count_translations())
 
-    def _translations(self) -> int:
+    def _count_translations(self) -> int:
         sites, vectors = np.array(self.sites), np.array(self.vectors)
         fractional = sites @ np.linalg.inv(vectors)
 
-        def same(shift: np.ndarray) -> bool:
-            apart = (fractional + shift)[:, None] - fractional
-            apart = (apart - np.round(apart)) @ vectors
-            return bool((np.linalg.norm(apart, axis=-1).min(axis=1) < 1e-4).all())
+        def maps_onto_itself(shift: np.ndarray) -> bool:
+            displacements = (fractional + shift)[:, None] - fractional
+            displacements = (displacements - np.round(displacements)) @ vectors
+            return bool((np.linalg.norm(displacements, axis=-1).min(axis=1) < 1e-4).all())
 
-        return sum(same(site - fractional[0]) for site in fractional)
+        # A translation takes the first site to some site: these are all there can be.
+        return sum(maps_onto_itself(site - fractional[0]) for site in fractional)
 
 
 class GaussianCloud(eqx.Module):
@@ -164,7 +165,7 @@ class GaussianCloud(eqx.Module):
         return cls(n_particles, dimensions, jnp.float32(np.log(width)))
 
     def sample(self, key: PRNGKeyArray) -> Float[Array, "n d"]:
-        """Gaussian positions with their centroid moved to the origin."""
+        """Gaussian positions about their centroid."""
         positions = jnp.exp(self.log_width) * jax.random.normal(key, (self.n_particles, self.dimensions))
         return positions - positions.mean(axis=0)
 
@@ -172,7 +173,7 @@ class GaussianCloud(eqx.Module):
         """ln p of a configuration about its centroid."""
         return _log_centred(positions - positions.mean(axis=0), self.log_width)
 
-    def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    def canonicalise(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
         """The configuration about its centroid."""
         return positions - positions.mean(axis=0)
 
@@ -187,14 +188,14 @@ class GaussianCloud(eqx.Module):
 
 
 class GaussianPoint(eqx.Module):
-    """One particle around a place: independent Gaussians along each axis."""
+    """One particle around a point: independent Gaussians along each axis."""
 
     mean: Float[Array, "d"]
     log_width: Float[Array, "d"]
 
     @classmethod
     def of(cls, mean: tuple[float, ...], width: float) -> "GaussianPoint":
-        """The place and the width (bohr)."""
+        """The point and the width (bohr)."""
         return cls(jnp.asarray(mean, jnp.float32), jnp.full(len(mean), np.log(width), jnp.float32))
 
     def sample(self, key: PRNGKeyArray) -> Float[Array, "n d"]:
@@ -206,7 +207,7 @@ class GaussianPoint(eqx.Module):
         scaled = (positions[0] - self.mean) * jnp.exp(-self.log_width)
         return jnp.sum(-0.5 * scaled**2 - self.log_width - 0.5 * np.log(2 * np.pi))
 
-    def placed(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    def canonicalise(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
         """The position as it is."""
         return positions
 
@@ -220,8 +221,9 @@ class GaussianPoint(eqx.Module):
         return 0.0
 
 
-def _log_centred(moves: Float[Array, "n d"], log_width: Float[Array, ""]) -> Float[Array, ""]:
+def _log_centred(u: Float[Array, "n d"], log_width: Float[Array, ""]) -> Float[Array, ""]:
     """ln of a Gaussian on the (n - 1) d coordinates orthogonal to the centroid."""
-    n, dimensions = moves.shape
-    square = jnp.sum((moves * jnp.exp(-log_width)) ** 2)
+    n, dimensions = u.shape
+    # sum u = 0: the squares of n d dependent coordinates are those of (n - 1) d orthonormal ones.
+    square = jnp.sum((u * jnp.exp(-log_width)) ** 2)
     return -0.5 * square - (n - 1) * dimensions * (log_width + 0.5 * np.log(2 * np.pi))

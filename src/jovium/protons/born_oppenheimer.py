@@ -24,7 +24,7 @@ from jovium.reference.engine import Engine, open_engine
 from jovium.reference.kohn_sham import CHEAP, KohnShamSettings
 
 ATOM = -0.5
-"""Zero of energies, hartree per atom: an atom apart. Without it single precision would lose the last digits."""
+"""Zero of energies, hartree per atom: an isolated atom. Without it single precision would lose the last digits."""
 
 
 class BornOppenheimer:
@@ -50,8 +50,8 @@ class BornOppenheimer:
             )
         self.n_particles, self.rs, self.kelvin = n_particles, rs, kelvin
         self.protocol = replace(protocol, electronic_kT=kelvin_to_hartree(kelvin))
-        engine().close()  # one that is missing says so here, not inside a compiled program
-        self._open, self._own = engine, threading.local()
+        engine().close()  # a missing engine says so here, not inside a compiled program
+        self._open, self._thread = engine, threading.local()
         self._pool = ThreadPoolExecutor(workers)
         self.refused = 0
         self.first_refusal = ""
@@ -70,45 +70,45 @@ class BornOppenheimer:
         """Electronic free energy / kT of one configuration (bohr), above N separate atoms."""
         return _from_engine(self, positions)
 
-    def evaluated(self, positions: Float[np.ndarray, "*b n 3"]) -> tuple[np.ndarray, np.ndarray]:
-        """Energies / kT (*b) and their gradients (*b, n, 3) per bohr, the batch shared among the workers."""
+    def evaluate(self, positions: Float[np.ndarray, "*b n 3"]) -> tuple[np.ndarray, np.ndarray]:
+        """Energies / kT (*b) and their gradients (*b, n, 3) per bohr, the batch divided among the workers."""
         positions = np.asarray(positions, float)
         flat = positions.reshape(-1, *positions.shape[-2:])
-        found = list(self._pool.map(self._one, flat))
-        energies = np.array([energy for energy, _ in found], np.float32).reshape(positions.shape[:-2])
-        return energies, np.array([slope for _, slope in found], np.float32).reshape(positions.shape)
+        results = list(self._pool.map(self._evaluate_configuration, flat))
+        energies = np.array([energy for energy, _ in results], np.float32).reshape(positions.shape[:-2])
+        return energies, np.array([gradient for _, gradient in results], np.float32).reshape(positions.shape)
 
-    def _one(self, positions: Float[np.ndarray, "n 3"]) -> tuple[float, np.ndarray]:
-        if not hasattr(self._own, "engine"):
-            self._own.engine = self._open()
+    def _evaluate_configuration(self, positions: Float[np.ndarray, "n 3"]) -> tuple[float, np.ndarray]:
+        if not hasattr(self._thread, "engine"):
+            self._thread.engine = self._open()
         try:
             structure = Structure(self.cell, self.cell.wrap(positions), ("H",) * self.n_particles)
-            state = self._own.engine.ground_state(structure, self.protocol, fields=False, stress=False)
+            state = self._thread.engine.ground_state(structure, self.protocol, fields=False, stress=False)
         except (StructureError, EngineError) as error:
             self.refused += 1
             self.first_refusal = self.first_refusal or str(error)
             return np.inf, np.zeros_like(positions)
         assert state.forces is not None
-        above = state.free_energy - ATOM * self.n_particles
-        return above / self.temperature, -np.asarray(state.forces) / self.temperature
+        free_energy = state.free_energy - ATOM * self.n_particles
+        return free_energy / self.temperature, -np.asarray(state.forces) / self.temperature
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _from_engine(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
-    return _called(target, positions)[0]
+    return _call_engine(target, positions)[0]
 
 
-def _called(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> tuple[Array, Array]:
+def _call_engine(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> tuple[Array, Array]:
     shapes = jax.ShapeDtypeStruct((), jnp.float32), jax.ShapeDtypeStruct(positions.shape, jnp.float32)
-    return jax.pure_callback(target.evaluated, shapes, positions, vmap_method="expand_dims")
+    return jax.pure_callback(target.evaluate, shapes, positions, vmap_method="expand_dims")
 
 
 def _forward(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> tuple[Array, Array]:
-    return _called(target, positions)
+    return _call_engine(target, positions)
 
 
-def _backward(target: BornOppenheimer, slope: Array, change: Array) -> tuple[Any]:
-    return (change * slope,)
+def _backward(target: BornOppenheimer, gradient: Array, cotangent: Array) -> tuple[Any]:
+    return (cotangent * gradient,)
 
 
 _from_engine.defvjp(_forward, _backward)

@@ -1,15 +1,17 @@
-"""Configurations that proton densities learn from: sampled, or read from a file."""
+"""Training data of proton densities: configurations, sampled or read from a file."""
 
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PRNGKeyArray
 
+from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.files import replacing
 from jovium.protons.assignment import shortest_displacements
+from jovium.protons.base_density import Lattice
 from jovium.protons.flow import Flow
 from jovium.protons.losses import FlowMatching
 from jovium.protons.settings import ProtonSettings
@@ -22,26 +24,39 @@ DATA = "data.npz"
 
 
 def flow_matching_loss(
-    flow: Flow, configurations: Float[np.ndarray, "m n d"], target: Target, recipe: ProtonSettings
+    flow: Flow, configurations: Float[np.ndarray, "m n d"], cell: Cell | None, batch: int, key: PRNGKeyArray
 ) -> FlowMatching:
-    """Pairs of starts and data between which little is travelled."""
-    starts = np.asarray(
-        jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(recipe.seed + 2), len(configurations)))
-    )
-    if target.n_particles == 1:
-        return FlowMatching(starts, configurations - starts, 2 * recipe.batch)
-    moves = [shortest_displacements(start, end, target.cell) for start, end in zip(starts, configurations, strict=True)]
-    return FlowMatching(starts, np.array(moves), 2 * recipe.batch)
+    """Flow matching along short paths: a fresh start from the base density for every configuration, relabelled and
+    shifted where particles are alike."""
+    starts = np.asarray(jax.vmap(flow.base.sample)(jax.random.split(key, len(configurations))))
+    if configurations.shape[1] == 1:
+        return FlowMatching(starts, configurations - starts, batch)
+    pairs = zip(starts, configurations, strict=True)
+    displacements = [shortest_displacements(start, end, cell) for start, end in pairs]
+    return FlowMatching(starts, np.array(displacements), batch)
 
 
-def training_data(folder: Path, recipe: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"]:
-    """Configurations (bohr) to learn from: those of the run, else of a file, else sampled by Hamiltonian Monte
+def assign_sites(
+    flow: Flow, configurations: Float[np.ndarray, "m n d"], cell: Cell | None
+) -> Float[np.ndarray, "m n d"]:
+    """Configurations with particle i near site i of a lattice, whatever the order of the data; of any other base
+    density as they are."""
+    if not isinstance(flow.base, Lattice) or cell is None:
+        return configurations
+    sites = np.array(flow.base.sites)
+    return sites + np.array([shortest_displacements(sites, x, cell) for x in configurations])
+
+
+def training_data(folder: Path, settings: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"]:
+    """Training configurations (bohr): those of the run, else of a file, else sampled by Hamiltonian Monte
     Carlo."""
     path = folder / DATA
     if not path.exists():
-        configurations = read_configurations(Path(recipe.data), target) if recipe.data else sampled(recipe, target)
-        with replacing(path) as part, part.open("wb") as file:
-            np.savez_compressed(file, configurations=configurations.astype(np.float32))
+        configurations = (
+            read_configurations(Path(settings.data), target) if settings.data else sample_data(settings, target)
+        )
+        with replacing(path) as part, part.open("wb") as stream:
+            np.savez_compressed(stream, configurations=configurations.astype(np.float32))
     with np.load(path, allow_pickle=False) as arrays:
         return arrays["configurations"]
 
@@ -67,36 +82,36 @@ def read_configurations(path: Path, target: Target) -> Float[np.ndarray, "m n 3"
     return np.array([structure.positions for structure in structures])
 
 
-def sampled(recipe: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"]:
+def sample_data(settings: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"]:
     """Equilibrium configurations: chains from the base density, Hamiltonian Monte Carlo, every second trajectory.
     Raises InputError for hydrogen, whose energies are too dear for that."""
-    if recipe.system.name == "hydrogen":
+    if settings.system.name == "hydrogen":
         raise InputError(
-            "no configurations of hydrogen to learn from",
+            "no configurations of hydrogen to train on",
             "--data FILE.extxyz, a trajectory of `jovium reference sample`, or --matching 0 --likelihood 0",
             "sample one, it takes minutes to hours",
         )
-    flow = initial_flow(recipe.system, target, recipe.form, recipe.n_steps, recipe.seed)
-    begin = _relaxed(
-        target, jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(recipe.seed + 3), recipe.n_chains))
+    flow = initial_flow(settings.system, target, settings.n_steps, settings.seed, **settings.form)
+    starts = _relax(
+        target, jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(settings.seed + 3), settings.n_chains))
     )
-    width = 0.1 * float(np.asarray(begin).std(axis=(0, 1)).max()) / target.n_particles ** (1 / 3)
+    width = 0.1 * float(np.asarray(starts).std(axis=(0, 1)).max()) / target.n_particles ** (1 / 3)
     chains = trajectories(
-        target.beta_energy, started(target.beta_energy, np.asarray(begin), width, recipe.seed), 60, tune=True
+        target.beta_energy, started(target.beta_energy, np.asarray(starts), width, settings.seed), 60, tune=True
     )
     frames = []
-    for _ in range(recipe.n_frames):
+    for _ in range(settings.n_frames):
         chains = trajectories(target.beta_energy, chains, 2)
         frames.append(np.asarray(chains.positions))
     return np.concatenate(frames)
 
 
-def _relaxed(target: Target, begin: Float[Array, "c n d"]) -> Float[Array, "c n d"]:
-    """Starts whose particles were driven apart: steps down the energy, short ones where forces are large."""
+def _relax(target: Target, starts: Float[Array, "c n d"]) -> Float[Array, "c n d"]:
+    """Starts with their particles driven apart: steps down the energy, short ones where forces are large."""
 
     def step(x: Float[Array, "n d"], _: None) -> tuple[Float[Array, "n d"], None]:
-        slope = jax.grad(target.beta_energy)(x)
-        slope = jnp.where(jnp.isfinite(slope), slope, 0.0)
-        return x - 0.05 * slope / (1 + jnp.sqrt(jnp.sum(slope**2, axis=-1, keepdims=True))), None
+        gradient = jax.grad(target.beta_energy)(x)
+        gradient = jnp.where(jnp.isfinite(gradient), gradient, 0.0)
+        return x - 0.05 * gradient / (1 + jnp.sqrt(jnp.sum(gradient**2, axis=-1, keepdims=True))), None
 
-    return jax.vmap(lambda x: jax.lax.scan(step, x, None, length=100)[0])(begin)
+    return jax.vmap(lambda x: jax.lax.scan(step, x, None, length=100)[0])(starts)

@@ -1,6 +1,6 @@
-"""Two ways to teach a flow: configurations of the right distribution, or the Hamiltonian they would follow.
+"""Losses of a flow: from configurations of the right distribution, or from the Hamiltonian they would follow.
 
-From data, p is made to hold them: by maximum likelihood, -E_data[ln p], or by matching the velocity to straight paths
+From data, p is fitted to them: by maximum likelihood, -E_data[ln p], or by matching the velocity to straight paths
 from the base density to the data (flow matching; Lipman et al., arXiv:2210.02747), which integrates nothing. From the
 Hamiltonian, beta F = E_p[ln p + beta U] is minimised: its gradient follows the samples where forces are known
 (pathwise), or weighs their scores d ln p / d theta with ln p + beta U where only energies are. Both minimise a distance
@@ -18,22 +18,22 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.base.errors import InputError
 from jovium.optimise.natural_gradient import flatten, unflatten
-from jovium.protons.flow import Flow, Sample, samples
+from jovium.protons.flow import Flow, Sample, sample_batch
 from jovium.training.devices import mapped
 
-CEILING = 50.0
-"""Energies by more kT than this above the median grow as their logarithm where a flow learns: particles that overlap
+SOFTENING_ONSET = 50.0
+"""Energies by more kT than this above the median grow as their logarithm in a loss: particles that overlap
 are driven apart without drowning everything else. What is measured is never softened."""
 
-CHUNK = 32
+ROWS_AT_ONCE = 32
 """Configurations whose intermediate values are in memory at once."""
 
 BetaEnergy = Callable[[Float[Array, "n d"]], Float[Array, ""]]
 
 
 class Gradient(NamedTuple):
-    """The gradient of what is minimised, its value, and the scores d ln p / d theta of the samples it came from (None
-    where the loss gives none)."""
+    """The gradient of a loss, its value, and the scores d ln p / d theta of the samples it came from (None where the
+    loss gives none)."""
 
     gradient: Any
     value: Float[Array, ""]
@@ -41,10 +41,10 @@ class Gradient(NamedTuple):
 
 
 class Loss(Protocol):
-    """A way to learn. Called with a flow and a random key; differentiates with respect to the arrays of the flow."""
+    """What is minimised, differentiated with respect to the arrays of a flow; a random key draws the batch."""
 
-    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool) -> Gradient:
-        """One gradient; with the scores of its samples where they are asked for."""
+    def __call__(self, flow: Flow, key: PRNGKeyArray, with_scores: bool) -> Gradient:
+        """The gradient of a batch; with the scores of its samples where they are asked for."""
         ...
 
 
@@ -62,29 +62,33 @@ class VariationalFreeEnergy:
     pathwise: bool = True
     reference: BetaEnergy | None = None
 
-    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Gradient:
-        """One gradient of beta F."""
+    def __call__(self, flow: Flow, key: PRNGKeyArray, with_scores: bool = False) -> Gradient:
+        """The gradient of beta F."""
         keys = jax.random.split(key, self.batch)
         smooth = self.beta_energy if self.pathwise else self.reference
-        found, gradient = self._followed(flow, keys, smooth)
-        energies = softened(mapped(self.beta_energy, found.positions, CHUNK))
-        work = found.log_density + energies
-        table = score_table(flow, found.positions) if scores or not self.pathwise else None
-        if table is not None and not self.pathwise:
-            rest = energies - (softened(mapped(smooth, found.positions, CHUNK)) if smooth else -found.log_density)
+        samples, gradient = self._pathwise_gradient(flow, keys, smooth)
+        energies = soften_energies(mapped(self.beta_energy, samples.positions, ROWS_AT_ONCE))
+        work = samples.log_density + energies
+        scores = sample_scores(flow, samples.positions) if with_scores or not self.pathwise else None
+        if scores is not None and not self.pathwise:
+            # What the pathwise part has not followed is weighed by scores: all of w, or the error of the reference.
+            followed = (
+                soften_energies(mapped(smooth, samples.positions, ROWS_AT_ONCE)) if smooth else -samples.log_density
+            )
+            rest = energies - followed
             weights = (rest - rest.mean()) / (self.batch - 1)
-            gradient = jax.tree.map(jnp.add, gradient, unflatten(gradient, weights @ table))
-        return Gradient(gradient, work.mean(), table)
+            gradient = jax.tree.map(jnp.add, gradient, unflatten(gradient, weights @ scores))
+        return Gradient(gradient, work.mean(), scores)
 
-    def _followed(self, flow: Flow, keys: PRNGKeyArray, smooth: BetaEnergy | None) -> tuple[Sample, Any]:
+    def _pathwise_gradient(self, flow: Flow, keys: PRNGKeyArray, smooth: BetaEnergy | None) -> tuple[Sample, Any]:
         """Samples, and the gradient of mean(ln p + smooth energy) along them; zero without a smooth energy."""
         if smooth is None:
             zero = jax.tree.map(jnp.zeros_like, eqx.filter(flow, eqx.is_inexact_array))
-            return jax.lax.map(flow.sample, keys, batch_size=CHUNK), zero
+            return jax.lax.map(flow.sample, keys, batch_size=ROWS_AT_ONCE), zero
 
         def work(flow: Flow, keys: PRNGKeyArray) -> tuple[Float[Array, ""], Sample]:
-            found = jax.vmap(flow.sample)(keys)
-            return jnp.sum(found.log_density + softened(jax.vmap(smooth)(found.positions))), found
+            samples = jax.vmap(flow.sample)(keys)
+            return jnp.sum(samples.log_density + soften_energies(jax.vmap(smooth)(samples.positions))), samples
 
         return _summed_gradient(work, flow, keys, self.batch)
 
@@ -99,8 +103,8 @@ class MaximumLikelihood:
     def __post_init__(self):
         _check(self.configurations)
 
-    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Gradient:
-        """One gradient of -E_data[ln p]."""
+    def __call__(self, flow: Flow, key: PRNGKeyArray, with_scores: bool = False) -> Gradient:
+        """The gradient of -E_data[ln p]."""
         chosen = jax.random.randint(key, (self.batch,), 0, len(self.configurations))
         data = jnp.asarray(self.configurations, jnp.float32)[chosen]
 
@@ -109,8 +113,7 @@ class MaximumLikelihood:
             return jnp.sum(values), values
 
         values, gradient = _summed_gradient(loss, flow, data, self.batch)
-        table = score_table(flow, data) if scores else None
-        return Gradient(gradient, values.mean(), table)
+        return Gradient(gradient, values.mean(), sample_scores(flow, data) if with_scores else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,56 +131,58 @@ class FlowMatching:
         _check(self.starts)
         _check(self.displacements)
 
-    def __call__(self, flow: Flow, key: PRNGKeyArray, scores: bool = False) -> Gradient:
-        """One gradient of the mean square deviation of the velocity."""
-        pick, when = jax.random.split(key)
-        chosen = jax.random.randint(pick, (self.batch,), 0, len(self.starts))
-        starts, moves = (jnp.asarray(rows, jnp.float32)[chosen] for rows in (self.starts, self.displacements))
-        times = jax.random.uniform(when, (self.batch,))
+    def __call__(self, flow: Flow, key: PRNGKeyArray, with_scores: bool = False) -> Gradient:
+        """The gradient of the mean square deviation of the velocity."""
+        pair_key, time_key = jax.random.split(key)
+        chosen = jax.random.randint(pair_key, (self.batch,), 0, len(self.starts))
+        starts, displacements = (jnp.asarray(rows, jnp.float32)[chosen] for rows in (self.starts, self.displacements))
+        times = jax.random.uniform(time_key, (self.batch,))
 
         def loss(flow: Flow, batch: tuple[Array, ...]) -> tuple[Float[Array, ""], Float[Array, "b"]]:
             values = jax.vmap(lambda x, d, t: jnp.sum((flow.velocity(x + t * d, t).velocity - d) ** 2))(*batch)
             return jnp.sum(values), values
 
-        values, gradient = _summed_gradient(loss, flow, (starts, moves, times), self.batch)
+        values, gradient = _summed_gradient(loss, flow, (starts, displacements, times), self.batch)
         return Gradient(gradient, values.mean(), None)
 
 
-def softened(energies: Float[Array, "b"]) -> Float[Array, "b"]:
-    """The energies, those far above the median by their logarithm; infinite ones by a large number without a slope."""
-    top = jax.lax.stop_gradient(jnp.median(energies)) + CEILING
+def soften_energies(energies: Float[Array, "b"]) -> Float[Array, "b"]:
+    """Energies, those far above the median by their logarithm; infinite ones by a large number without a slope."""
+    top = jax.lax.stop_gradient(jnp.median(energies)) + SOFTENING_ONSET
     above = jnp.where(energies > top, jnp.minimum(energies, 1e30) - top, 0.0)
     return jnp.where(energies > top, top + jnp.log1p(above), energies)
 
 
-def score_table(flow: Flow, positions: Float[Array, "b n d"]) -> Float[Array, "b p"]:
+def sample_scores(flow: Flow, positions: Float[Array, "b n d"]) -> Float[Array, "b p"]:
     """d ln p(x) / d theta of every configuration x held fixed, parameters in one row."""
 
     def score(x: Float[Array, "n d"]) -> Float[Array, "p"]:
         gradient = eqx.filter_grad(lambda flow: flow.log_density(x))(flow)
         return flatten(gradient)
 
-    return mapped(score, positions, CHUNK)
+    return mapped(score, positions, ROWS_AT_ONCE)
 
 
 def integration_error(flow: Flow, key: PRNGKeyArray, batch: int) -> Float[Array, ""]:
     """ln p as integrated minus the same with twice as many steps, from the same starts: the median, since the error is
-    one that all samples share."""
-    one, other = (samples(chosen, key, batch).log_density for chosen in (flow, flow.with_steps(2 * flow.n_steps)))
-    return jnp.median(one - other)
+    nearly the same for all samples."""
+    coarse, fine = (sample_batch(f, key, batch).log_density for f in (flow, flow.with_steps(2 * flow.n_steps)))
+    return jnp.median(coarse - fine)
 
 
 def _summed_gradient(loss: Callable[..., Any], flow: Flow, rows: Any, batch: int) -> tuple[Any, Any]:
-    """What `loss` gives beside its sum for all rows, and the gradient of its mean; CHUNK rows at a time."""
+    """What `loss` gives beside its sum for all rows, and the gradient of its mean; ROWS_AT_ONCE rows at a time."""
     gradient = eqx.filter_grad(loss, has_aux=True)
-    if batch <= CHUNK:
+    if batch <= ROWS_AT_ONCE:
         total, values = gradient(flow, rows)
         return values, jax.tree.map(lambda leaf: leaf / batch, total)
-    if batch % CHUNK:
+    if batch % ROWS_AT_ONCE:
         raise InputError(
-            f"a batch of {batch}", f"at most {CHUNK} or a multiple of it", f"take {CHUNK * (batch // CHUNK + 1)}"
+            f"a batch of {batch}",
+            f"at most {ROWS_AT_ONCE} or a multiple of it",
+            f"take {ROWS_AT_ONCE * (batch // ROWS_AT_ONCE + 1)}",
         )
-    chunks = jax.tree.map(lambda row: row.reshape(-1, CHUNK, *row.shape[1:]), rows)
+    chunks = jax.tree.map(lambda row: row.reshape(-1, ROWS_AT_ONCE, *row.shape[1:]), rows)
     parts, values = mapped(lambda chunk: gradient(flow, chunk), chunks, None)
     total = jax.tree.map(lambda part: part.sum(axis=0), parts)
     values = jax.tree.map(lambda row: row.reshape(batch, *row.shape[2:]), values)

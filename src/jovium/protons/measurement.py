@@ -1,4 +1,4 @@
-"""What a trained proton density says: free energy in both ways, means, g(r), and configurations to go on with."""
+"""Measuring a proton density: its free energy, bound and reweighted, energy, g(r), and samples as files."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -18,22 +18,21 @@ from jovium.base.statistics import Estimate
 from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import PairCorrelation, pair_histogram
 from jovium.observe.reweighting import FreeEnergy, effective_samples, free_energy, normalised_weights, reweighted_mean
-from jovium.protons.flow import Flow, samples, works
+from jovium.protons.flow import Flow, reduced_work, sample_batch
 from jovium.protons.targets import Target
 from jovium.protons.training import offset_of, trained_flow
 from jovium.sampling.annealing import annealed
 from jovium.sampling.independence import IndependenceChain, independence_chain
 from jovium.training.run_folder import finite_or_none
 
-BATCH = 512
-"""Configurations drawn at once."""
+SAMPLES_AT_ONCE, ANNEALED_AT_ONCE = 512, 128
+"""Configurations in one call, of sampling and of annealing."""
 
-ANNEALED = 128
-"""Configurations annealed at once."""
+ProgressBar = Callable[[Iterable[Any]], Iterator[Any]]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class FlowSamples:
     """Independent samples of a flow: positions (bohr), ln p, and U / kT of each."""
 
     positions: Float[np.ndarray, "m n d"]
@@ -47,9 +46,10 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Measured:
+class ProtonMeasurement:
     """Per particle and in kT: beta F - beta F_ideal (without a cell -ln Z of the whole system instead, not per
-    particle), U of the target by reweighting, and g(r) of the model and of the target where there is a cell."""
+    particle), U of the target by reweighting, g(r) of the model and of the target where there is a cell, and the
+    free energy of annealed importance sampling where it was asked for."""
 
     free_energy: FreeEnergy
     energy: Estimate
@@ -60,29 +60,29 @@ class Measured:
     n_infinite: int
     pairs: PairCorrelation | None
     model_pairs: PairCorrelation | None
-    annealed: FreeEnergy | None = None
+    ais: FreeEnergy | None = None
 
     def record(self) -> dict[str, Any]:
         """Plain values for files and machines."""
 
-        def pair(one: Estimate, scale: int = 1) -> dict[str, float]:
-            return {"value": finite_or_none(one.value / scale), "error": finite_or_none(one.error / scale)}
+        def scaled(figure: Estimate, scale: int = 1) -> dict[str, float]:
+            return {"value": finite_or_none(figure.value / scale), "error": finite_or_none(figure.error / scale)}
 
         n = self.n_particles
         name, scale = ("F_excess_kT_per_particle", n) if self.in_cell else ("minus_ln_Z", 1)
         energy = "U_kT_per_particle" if self.in_cell else "U_kT"
-        annealed = {}
-        if self.annealed:
-            annealed[f"{name}_annealed_bound"] = pair(self.annealed.variational, scale)
-            annealed[f"{name}_annealed_reweighted"] = pair(self.annealed.reweighted, scale)
-            annealed["annealed_effective_samples"] = self.annealed.effective_samples
-            annealed["annealed_samples"] = self.annealed.n_samples
+        ais = {}
+        if self.ais:
+            ais[f"{name}_ais_bound"] = scaled(self.ais.variational, scale)
+            ais[f"{name}_ais_reweighted"] = scaled(self.ais.reweighted, scale)
+            ais["ais_effective_samples"] = self.ais.effective_samples
+            ais["ais_samples"] = self.ais.n_samples
         return {
-            f"{name}_variational": pair(self.free_energy.variational, scale),
-            f"{name}_reweighted": pair(self.free_energy.reweighted, scale),
-            **annealed,
-            f"{energy}_model": pair(self.model_energy, scale),
-            f"{energy}_reweighted": pair(self.energy, scale),
+            f"{name}_variational": scaled(self.free_energy.variational, scale),
+            f"{name}_reweighted": scaled(self.free_energy.reweighted, scale),
+            **ais,
+            f"{energy}_model": scaled(self.model_energy, scale),
+            f"{energy}_reweighted": scaled(self.energy, scale),
             "samples": self.free_energy.n_samples,
             "effective_samples": self.free_energy.effective_samples,
             "acceptance": self.chain.acceptance,
@@ -92,40 +92,39 @@ class Measured:
         }
 
 
-def drawn(
-    flow: Flow, target: Target, n_samples: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
-) -> Drawn:
-    """So many samples, BATCH at a time; the energy of those beyond the region of the base density is infinite. watched:
-    shows progress over the batches. Raises InputError for less than one."""
+def draw_samples(flow: Flow, target: Target, n_samples: int, seed: int, progress: ProgressBar = iter) -> FlowSamples:
+    """Independent samples, SAMPLES_AT_ONCE at a time; the energy of those beyond the region of the base density is
+    infinite. Raises InputError for less than one."""
     if n_samples < 1:
         raise InputError(f"{n_samples} samples", "one or more", "ask for some hundreds")
-    size = min(BATCH, n_samples)
+    size = min(SAMPLES_AT_ONCE, n_samples)
 
     @eqx.filter_jit
-    def batch(flow: Flow, key: jax.Array) -> tuple[jax.Array, ...]:
-        found = samples(flow, key, size)
-        return found.positions, found.log_density, works(flow, target.beta_energy, found) - found.log_density
+    def draw(flow: Flow, key: jax.Array) -> tuple[jax.Array, ...]:
+        batch = sample_batch(flow, key, size)
+        energies = reduced_work(flow, target.beta_energy, batch) - batch.log_density
+        return batch.positions, batch.log_density, energies
 
     keys = jax.random.split(jax.random.key(seed), -(-n_samples // size))
-    columns = zip(*(tuple(map(np.asarray, batch(flow, key))) for key in watched(keys)), strict=True)
+    columns = zip(*(tuple(map(np.asarray, draw(flow, key))) for key in progress(keys)), strict=True)
     positions, log_density, energies = (np.concatenate(column)[:n_samples] for column in columns)
-    return Drawn(positions, log_density.astype(float), energies.astype(float))
+    return FlowSamples(positions, log_density.astype(float), energies.astype(float))
 
 
-def measured(found: Drawn, target: Target, flow: Flow, n_bins: int = 40) -> Measured:
-    """Everything from the samples."""
-    work = found.work
-    mean, error = reweighted_mean(_finite(found.beta_energy), work)
-    plain = found.beta_energy[np.isfinite(found.beta_energy)]
-    model = Estimate(float(plain.mean()), float(plain.std(ddof=1) / np.sqrt(len(plain))), len(plain))
+def measure(samples: FlowSamples, target: Target, flow: Flow, n_bins: int = 40) -> ProtonMeasurement:
+    """Free energy, energy, acceptance of independence Metropolis and g(r) from the samples."""
+    work = samples.work
+    mean, error = reweighted_mean(_finite(samples.beta_energy), work)
+    energies = samples.beta_energy[np.isfinite(samples.beta_energy)]
+    model = Estimate(float(energies.mean()), float(energies.std(ddof=1) / np.sqrt(len(energies))), len(energies))
     pairs = model_pairs = None
     if target.cell is not None and target.n_particles > 1:
-        edges = np.linspace(0, _range(target.cell), n_bins + 1)
-        counts = np.array([pair_histogram(_structure(x, target.cell), edges) for x in found.positions])
+        edges = np.linspace(0, _largest_distance(target.cell), n_bins + 1)
+        counts = np.array([pair_histogram(_structure(x, target.cell), edges) for x in samples.positions])
         centres = 0.5 * (edges[1:] + edges[:-1])
         pairs = PairCorrelation(centres, *reweighted_mean(counts, work))
         model_pairs = PairCorrelation(centres, counts.mean(axis=0), counts.std(axis=0, ddof=1) / np.sqrt(len(counts)))
-    return Measured(
+    return ProtonMeasurement(
         free_energy(work, offset_of(target, flow)),
         Estimate(float(mean), float(error), effective_samples(-work)),
         model,
@@ -139,64 +138,61 @@ def measured(found: Drawn, target: Target, flow: Flow, n_bins: int = 40) -> Meas
 
 
 def annealing_work(
-    flow: Flow,
-    target: Target,
-    found: Drawn,
-    n_stages: int,
-    seed: int,
-    watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
+    flow: Flow, target: Target, samples: FlowSamples, ais_stages: int, seed: int, progress: ProgressBar = iter
 ) -> Float[np.ndarray, "m"]:
-    """The work of annealing every sample in n_stages, ANNEALED at a time. The step is tuned on one batch before."""
-    size = min(ANNEALED, len(found.positions))
+    """The work of annealing every sample in ais_stages, ANNEALED_AT_ONCE at a time. The leapfrog step is tuned on the
+    first of them before."""
+    starts = samples.positions
+    size = min(ANNEALED_AT_ONCE, len(starts))
 
     def energy(positions: jax.Array) -> jax.Array:
         return jnp.where(flow.base.covers(positions), target.beta_energy(positions), jnp.inf)
 
     @eqx.filter_jit
-    def batch(flow: Flow, positions: jax.Array, key: jax.Array, width: jax.Array, tune: bool) -> tuple[Any, jax.Array]:
-        return annealed(flow.log_density, energy, positions, key, n_stages, width, tune)
+    def anneal(flow: Flow, positions: jax.Array, key: jax.Array, width: jax.Array, tune: bool) -> tuple[Any, jax.Array]:
+        return annealed(flow.log_density, energy, positions, key, ais_stages, width, tune)
 
     spacing = (target.cell.volume / target.n_particles) ** (1 / 3) if target.cell else 1.0
-    width, keys = jnp.float32(0.02 * spacing), jax.random.split(jax.random.key(seed), len(found.positions) // size + 3)
+    width, keys = jnp.float32(0.02 * spacing), jax.random.split(jax.random.key(seed), len(starts) // size + 3)
     for key in keys[-2:]:
-        width = batch(flow, jnp.asarray(found.positions[:size]), key, width, True)[1]
-    works = []
-    for start in watched(range(0, len(found.positions), size)):
-        positions = found.positions[start : start + size]
-        positions = np.concatenate([positions, found.positions[: size - len(positions)]])  # one shape, one program
-        works.append(np.asarray(batch(flow, jnp.asarray(positions), keys[start // size], width, False)[0].work, float))
-    return np.concatenate(works)[: len(found.positions)]
+        width = anneal(flow, jnp.asarray(starts[:size]), key, width, True)[1]
+    work = []
+    for first in progress(range(0, len(starts), size)):
+        batch = starts[first : first + size]
+        batch = np.concatenate([batch, starts[: size - len(batch)]])  # one shape, one program
+        work.append(np.asarray(anneal(flow, jnp.asarray(batch), keys[first // size], width, False)[0].work, float))
+    return np.concatenate(work)[: len(starts)]
 
 
 def measure_run(
     folder: Path,
     n_samples: int,
     seed: int,
-    watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
-    n_stages: int = 0,
-    n_annealed: int = 1024,
-) -> Measured:
-    """Measure a run directory; writes measure.json, g_of_r.csv and figures there. n_stages: anneal the first n_annealed
-    samples so (none when 0). Raises InputError for fewer than two samples or a negative number of stages."""
-    if n_samples < 2 or n_annealed < 2 or n_stages < 0:
+    progress: ProgressBar = iter,
+    ais_stages: int = 0,
+    ais_samples: int = 1024,
+) -> ProtonMeasurement:
+    """Measure a run directory; writes measure.json and g_of_r.csv there. The first ais_samples are annealed in
+    ais_stages (0: none). Raises InputError for fewer than two samples or a negative number of stages."""
+    if n_samples < 2 or ais_samples < 2 or ais_stages < 0:
         raise InputError(
-            f"{n_samples} samples, {n_annealed} to anneal in {n_stages} stages",
+            f"{n_samples} samples, {ais_samples} to anneal in {ais_stages} stages",
             "two or more samples, no stages or some",
             "some thousands of samples give error bars; take 8 stages",
         )
-    recipe, flow = trained_flow(folder)
-    target = recipe.system.target()
-    flow = flow.with_steps(2 * flow.n_steps)  # an answer is integrated better than a lesson
-    samples_of_run = drawn(flow, target, n_samples, seed, watched)
-    found = measured(samples_of_run, target, flow)
-    if n_stages:
-        few = Drawn(*(column[:n_annealed] for column in vars(samples_of_run).values()))
-        work = annealing_work(flow, target, few, n_stages, seed, watched)
-        found = replace(found, annealed=free_energy(work, offset_of(target, flow)))
-    write_json(folder / "measure.json", {"system": recipe.system.__dict__, "seed": seed, **found.record()})
-    if found.pairs and found.model_pairs:
-        _write_pairs(folder / "g_of_r.csv", found.pairs, found.model_pairs)
-    return found
+    settings, flow = trained_flow(folder)
+    target = settings.system.target()
+    flow = flow.with_steps(2 * flow.n_steps)  # integrated better than in training
+    samples = draw_samples(flow, target, n_samples, seed, progress)
+    measurement = measure(samples, target, flow)
+    if ais_stages:
+        first = FlowSamples(*(column[:ais_samples] for column in vars(samples).values()))
+        work = annealing_work(flow, target, first, ais_stages, seed, progress)
+        measurement = replace(measurement, ais=free_energy(work, offset_of(target, flow)))
+    write_json(folder / "measure.json", {"system": settings.system.__dict__, "seed": seed, **measurement.record()})
+    if measurement.pairs and measurement.model_pairs:
+        _write_pairs(folder / "g_of_r.csv", measurement.pairs, measurement.model_pairs)
+    return measurement
 
 
 def sample_run(folder: Path, path: Path, n_samples: int, seed: int, exact: bool) -> int:
@@ -205,27 +201,27 @@ def sample_run(folder: Path, path: Path, n_samples: int, seed: int, exact: bool)
     a system without a cell."""
     from jovium.formats.structures import write_structures
 
-    recipe, flow = trained_flow(folder)
-    target = recipe.system.target()
+    settings, flow = trained_flow(folder)
+    target = settings.system.target()
     if target.cell is None:
-        raise InputError(f"{recipe.system.name} has no cell", "a system in a periodic cell", "take `measure`")
+        raise InputError(f"{settings.system.name} has no cell", "a system in a periodic cell", "take `measure`")
     flow = flow.with_steps(2 * flow.n_steps)
-    found = drawn(flow, target, n_samples, seed)
-    weights = normalised_weights(-found.work) * n_samples
-    shown = independence_chain(found.work).shown if exact else np.arange(n_samples)
-    structures = [_structure(found.positions[i], target.cell, wrapped=True) for i in shown]
-    facts = [{"log_density": float(found.log_density[i]), "weight": 1.0 if exact else float(weights[i])} for i in shown]
+    samples = draw_samples(flow, target, n_samples, seed)
+    weights = np.ones(n_samples) if exact else normalised_weights(-samples.work) * n_samples
+    frames = independence_chain(samples.work).shown if exact else np.arange(n_samples)
+    structures = [_structure(samples.positions[i], target.cell, wrapped=True) for i in frames]
+    facts = [{"log_density": float(samples.log_density[i]), "weight": float(weights[i])} for i in frames]
     write_structures(path, structures, facts)
-    return len(np.unique(shown))
+    return len(np.unique(frames))
 
 
 def _structure(positions: Float[np.ndarray, "n 3"], cell: Cell, wrapped: bool = False) -> Structure:
-    placed = cell.wrap(positions) if wrapped else np.asarray(positions, float)
-    return Structure(cell, placed, ("H",) * len(positions))
+    positions = cell.wrap(positions) if wrapped else np.asarray(positions, float)
+    return Structure(cell, positions, ("H",) * len(positions))
 
 
-def _range(cell: Cell) -> float:
-    """How far g(r) is known: half the smallest height."""
+def _largest_distance(cell: Cell) -> float:
+    """Up to which g(r) is known: half the smallest height."""
     return float((1 / np.linalg.norm(np.linalg.inv(cell.vectors), axis=0)).min() / 2)
 
 

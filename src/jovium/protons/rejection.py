@@ -1,9 +1,9 @@
-"""Configurations of a flow that a cheap energy keeps: rejection takes away what a continuous flow cannot.
+"""Rejection sampling of a flow by a cheap energy: it takes away what a continuous flow cannot.
 
     p'(x) = p(x) a(x) / Z,    a = min(1, exp(c - w)),    w = ln p + beta U,    Z = E_p[a]
 
-(variational rejection sampling, Grover et al., arXiv:1804.01712). Kept configurations are as independent as those of
-the flow, ln p' is known, and E'[ln p' + beta U] is still a bound of beta F, which falls from that of the flow
+(variational rejection sampling, Grover et al., arXiv:1804.01712). Accepted configurations are as independent as those
+of the flow, ln p' is known, and E'[ln p' + beta U] is still a bound of beta F, which falls from that of the flow
 (c = inf, Z = 1) to beta F itself (c = -inf, Z = 0). A flow that fills two valleys of U leaves a bridge of improbable
 configurations between them; it has the largest w, and goes first. U may be any energy: a bad one costs, but p' stays
 what it is said to be."""
@@ -20,8 +20,8 @@ from scipy.optimize import brentq
 
 from jovium.base.errors import InputError
 from jovium.base.statistics import Estimate
-from jovium.protons.flow import Flow, samples
-from jovium.protons.losses import CHUNK
+from jovium.protons.flow import Flow, sample_batch
+from jovium.protons.losses import ROWS_AT_ONCE
 from jovium.training.devices import mapped
 
 PROPOSALS = 2048
@@ -29,9 +29,9 @@ PROPOSALS = 2048
 
 SPARE = 1.15
 """Proposals that Z is the mean of, over those that are needed on average: how many is settled before any is seen. To
-stop where enough are kept would count lucky calls more often, and Z would be too large."""
+stop where enough are accepted would count lucky calls more often, and Z would be too large."""
 
-SMALLEST_SHARE = 0.01
+MIN_ACCEPT_FRACTION = 0.01
 """Below, a c from PROPOSALS configurations rests on a few of them."""
 
 BetaEnergy = Callable[[Float[Array, "n d"]], Float[Array, ""]]
@@ -43,33 +43,39 @@ class RejectionSamples(NamedTuple):
     positions: Float[np.ndarray, "m n d"]
     log_density: Float[np.ndarray, "m"]
     beta_energy: Float[np.ndarray, "m"]
-    log_share: Estimate
+    log_accept_fraction: Estimate
 
 
-def kept(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, m: int, share: float) -> RejectionSamples:
-    """m configurations, c such that about this share of those of the flow is kept; 1 keeps all. Every call finds its
-    own c. Raises InputError for a share that cannot be."""
-    check_accept_fraction(share)
-    if share == 1:
-        return RejectionSamples(*_proposed(flow, beta_energy, key, m), Estimate(0.0, 0.0, m))
-    key, pilot = jax.random.split(key)
-    pilots = _proposed(flow, beta_energy, pilot, PROPOSALS)
-    level = threshold(pilots.log_density + pilots.beta_energy, share)
-    rounds = math.ceil(SPARE * m / (share * PROPOSALS))
-    found, shares = [], []
-    while sum(len(group.positions) for group in found) < m or len(shares) < rounds:
-        if len(shares) > 10 * rounds:
-            raise InputError(f"a share of {share} that hardly keeps any", "more of the flow", "keep a larger share")
-        key, now = jax.random.split(key)
-        group, share_of_each = _kept_of_one_call(flow, beta_energy, now, level)
-        found.append(group)
-        shares.append(share_of_each)
-    log_share = _log_mean(np.concatenate(shares[:rounds]))
-    group = _Group(*(np.concatenate(part)[:m] for part in zip(*found, strict=True)))
-    return RejectionSamples(group.positions, group.log_density - log_share.value, group.beta_energy, log_share)
+def rejection_sample(
+    flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, m: int, accept_fraction: float
+) -> RejectionSamples:
+    """m configurations, c such that about this fraction of those of the flow is accepted; 1 accepts all. Every call
+    chooses its own c. Raises InputError for a fraction outside (0, 1] or too small."""
+    check_accept_fraction(accept_fraction)
+    if accept_fraction == 1:
+        return RejectionSamples(*_propose(flow, beta_energy, key, m), Estimate(0.0, 0.0, m))
+    key, pilot_key = jax.random.split(key)
+    pilots = _propose(flow, beta_energy, pilot_key, PROPOSALS)
+    c = threshold(pilots.log_density + pilots.beta_energy, accept_fraction)
+    rounds = math.ceil(SPARE * m / (accept_fraction * PROPOSALS))
+    batches, acceptances = [], []
+    while sum(len(batch.positions) for batch in batches) < m or len(acceptances) < rounds:
+        if len(acceptances) > 10 * rounds:
+            raise InputError(
+                f"an accepted fraction of {accept_fraction} that hardly accepts any",
+                "more of the flow",
+                "accept a larger fraction",
+            )
+        key, round_key = jax.random.split(key)
+        batch, acceptance = _accept(flow, beta_energy, round_key, c)
+        batches.append(batch)
+        acceptances.append(acceptance)
+    log_z = _log_mean(np.concatenate(acceptances[:rounds]))
+    batch = _Batch(*(np.concatenate(columns)[:m] for columns in zip(*batches, strict=True)))
+    return RejectionSamples(batch.positions, batch.log_density - log_z.value, batch.beta_energy, log_z)
 
 
-class _Group(NamedTuple):
+class _Batch(NamedTuple):
     """Configurations, ln p or ln p' and beta U of each."""
 
     positions: Float[np.ndarray, "m n d"]
@@ -77,56 +83,55 @@ class _Group(NamedTuple):
     beta_energy: Float[np.ndarray, "m"]
 
 
-def _kept_of_one_call(
-    flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, level: float
-) -> tuple[_Group, Float[np.ndarray, "m"]]:
-    """What is kept, with ln p a, and a of all."""
-    place, chance = jax.random.split(key)
-    group = _proposed(flow, beta_energy, place, PROPOSALS)
-    logarithms = log_acceptance(group.log_density + group.beta_energy, level)
-    chosen = np.asarray(jax.random.uniform(chance, (PROPOSALS,))) < np.exp(logarithms)
-    group = group._replace(log_density=group.log_density + logarithms)
-    return _Group(*(part[chosen] for part in group)), np.exp(logarithms)
+def _accept(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, c: float) -> tuple[_Batch, Float[np.ndarray, "m"]]:
+    """The accepted of one call, with ln p a, and a of all proposals."""
+    proposal_key, accept_key = jax.random.split(key)
+    batch = _propose(flow, beta_energy, proposal_key, PROPOSALS)
+    log_a = log_acceptance(batch.log_density + batch.beta_energy, c)
+    accepted = np.asarray(jax.random.uniform(accept_key, (PROPOSALS,))) < np.exp(log_a)
+    batch = batch._replace(log_density=batch.log_density + log_a)
+    return _Batch(*(column[accepted] for column in batch)), np.exp(log_a)
 
 
-def _log_mean(shares: Float[np.ndarray, "m"]) -> Estimate:
-    error = shares.std(ddof=1) / shares.mean() / np.sqrt(len(shares))
-    return Estimate(float(np.log(shares.mean())), float(error), len(shares))
+def _log_mean(values: Float[np.ndarray, "m"]) -> Estimate:
+    error = values.std(ddof=1) / values.mean() / np.sqrt(len(values))
+    return Estimate(float(np.log(values.mean())), float(error), len(values))
 
 
-def _proposed(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, number: int) -> _Group:
-    return _Group(*(np.asarray(x, float) for x in _program(flow, beta_energy, key, number)))
+def _propose(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, n: int) -> _Batch:
+    return _Batch(*(np.asarray(column, float) for column in _program(flow, beta_energy, key, n)))
 
 
 @eqx.filter_jit
-def _program(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, number: int) -> tuple[Array, Array, Array]:
-    found = samples(flow, key, number)
-    return found.positions, found.log_density, mapped(beta_energy, found.positions, CHUNK)
+def _program(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, n: int) -> tuple[Array, Array, Array]:
+    batch = sample_batch(flow, key, n)
+    return batch.positions, batch.log_density, mapped(beta_energy, batch.positions, ROWS_AT_ONCE)
 
 
-def check_accept_fraction(share: float) -> None:
-    """Raises InputError for a share that cannot be kept."""
-    if not SMALLEST_SHARE <= share <= 1:
-        raise InputError(f"a share of {share} kept", f"a number from {SMALLEST_SHARE} to 1", "take 0.2")
+def check_accept_fraction(fraction: float) -> None:
+    """Raises InputError for a fraction of accepted samples outside [MIN_ACCEPT_FRACTION, 1]."""
+    if not MIN_ACCEPT_FRACTION <= fraction <= 1:
+        raise InputError(f"an accepted fraction of {fraction}", f"a number from {MIN_ACCEPT_FRACTION} to 1", "take 0.2")
 
 
-def log_acceptance(works: Float[np.ndarray, "m"], level: float) -> Float[np.ndarray, "m"]:
-    """ln a of works; a work that is no number is kept nowhere."""
-    return np.minimum(0.0, level - np.where(np.isnan(works), np.inf, works))
+def log_acceptance(work: Float[np.ndarray, "m"], c: float) -> Float[np.ndarray, "m"]:
+    """ln a = min(0, c - w); a work that is no number is never accepted."""
+    return np.minimum(0.0, c - np.where(np.isnan(work), np.inf, work))
 
 
-def threshold(works: Float[np.ndarray, "m"], share: float) -> float:
-    """The c at which a share of the flow is kept. Raises InputError where not even that share has a finite work."""
-    finite = works[np.isfinite(works)]
-    if len(finite) < share * len(works):
+def threshold(work: Float[np.ndarray, "m"], accept_fraction: float) -> float:
+    """The c at which the mean of a is the accepted fraction. Raises InputError where fewer samples have a finite
+    work."""
+    finite = work[np.isfinite(work)]
+    if len(finite) < accept_fraction * len(work):
         raise InputError(
-            f"{len(finite)} of {len(works)} configurations with a finite energy",
-            f"a share of {share} of them",
-            "train the flow further, or keep all",
+            f"{len(finite)} of {len(work)} configurations with a finite energy",
+            f"a fraction of {accept_fraction} of them",
+            "train the flow further, or accept all",
         )
 
-    def excess(level: float) -> float:
-        return float(np.exp(log_acceptance(finite, level)).sum() / len(works)) - share
+    def excess(c: float) -> float:
+        return float(np.exp(log_acceptance(finite, c)).sum() / len(work)) - accept_fraction
 
     if excess(finite.max()) <= 0:
         return float(finite.max())

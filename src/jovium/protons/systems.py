@@ -1,8 +1,7 @@
-"""Systems that proton densities are trained for, by name: target, base density and the space of the velocity."""
+"""Systems that proton densities are trained for, by name: target, base density and the box of the velocity."""
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -96,36 +95,54 @@ def lattice_sites(lattice: str, n: int, cell: Cell) -> Float[np.ndarray, "n 3"]:
     return ((corners + motif).reshape(-1, 3) / edge) @ cell.vectors
 
 
-def initial_flow(choice: ProtonSystemSettings, target: Target, form: dict[str, Any], n_steps: int, seed: int) -> Flow:
-    """A flow that is the base density: form: sizes of the velocity (n_times, n_radial, n_channels), and whether it is
-    one of a torus. Raises InputError for a torus without a cell."""
+def initial_flow(
+    system: ProtonSystemSettings, target: Target, n_steps: int, seed: int, *, torus: bool = False, **sizes: int
+) -> Flow:
+    """A flow that is the base density. sizes: of the velocity (n_knots, n_radial, n_channels); torus: `TorusVelocity`.
+    Raises InputError for a torus without a cell."""
     key = jax.random.key(seed)
-    base = _base(choice, target)
+    base = _base_density(system, target)
     if target.cell is not None:
-        return Flow(base, _periodic_velocity(target.cell, target.n_particles, form, key), n_steps)
-    sizes = dict(form)
-    if sizes.pop("torus", False):
-        raise InputError(f"a torus for {choice.name}", "a system in a cell", "leave --torus out")
-    if choice.name == "double-well":
+        return Flow(base, _periodic_velocity(target.cell, target.n_particles, key, torus, **sizes), n_steps)
+    if torus:
+        raise InputError(f"a torus for {system.name}", "a system in a cell", "leave --torus out")
+    if system.name == "double-well":
         return Flow(base, PointVelocity.of(2, scale=1.5, key=key), n_steps)
-    space = Box.open(*{"dw4": (2, 9.0), "lj13": (3, 5.0)}[choice.name])
-    return Flow(base, PairVelocity.of(space, key=key, **sizes), n_steps)
+    box = Box.open(*{"dw4": (2, 9.0), "lj13": (3, 5.0)}[system.name])
+    return Flow(base, PairVelocity.of(box, key=key, **sizes), n_steps)
 
 
-def fluid_flow(cell: Cell, n: int, form: dict[str, Any], n_steps: int, seed: int) -> Flow:
-    """A flow that is n particles anywhere in a cell, with a velocity of that form."""
-    return Flow(UniformTorus.of(cell, n), _periodic_velocity(cell, n, form, jax.random.key(seed)), n_steps)
+def fluid_flow(cell: Cell, n: int, n_steps: int, seed: int, *, torus: bool = False, **sizes: int) -> Flow:
+    """A flow that is n particles anywhere in a cell; torus, sizes: as in `initial_flow`."""
+    return Flow(UniformTorus.of(cell, n), _periodic_velocity(cell, n, jax.random.key(seed), torus, **sizes), n_steps)
 
 
-def _periodic_velocity(cell: Cell, n: int, form: dict[str, Any], key: PRNGKeyArray) -> PairVelocity:
-    sizes = dict(form)
-    kind = TorusVelocity if sizes.pop("torus", False) else PairVelocity
-    return kind.of(Box.periodic(cell, _largest_wave(cell, n)), key=key, **sizes)
+def gaussian_flow(data: Float[np.ndarray, "m n d"] | None, n_steps: int, seed: int, **sizes: int) -> Flow:
+    """A flow that is a Gaussian in open space, as wide as the data (bohr). Raises InputError where there are none."""
+    if data is None:
+        raise InputError("a target in open space alone", "data, or a flow to begin with", "give either")
+    (_, n, d), key = data.shape, jax.random.key(seed)
+    if n == 1:
+        width = float(data.std(axis=0).mean())
+        point = GaussianPoint.of(tuple(data.mean(axis=(0, 1))), width)
+        return Flow(point, PointVelocity.of(d, scale=width, key=key), n_steps)
+    u = data - data.mean(axis=1, keepdims=True)
+    # The centroid takes one of n coordinates of each axis; no pair is farther apart than twice the largest radius.
+    cloud = GaussianCloud.of(n, d, float(u.std()) * np.sqrt(n / (n - 1)))
+    box = Box.open(d, 2.4 * float(np.linalg.norm(u, axis=-1).max()))
+    return Flow(cloud, PairVelocity.of(box, key=key, **sizes), n_steps)
 
 
-def form_of(choice: ProtonSystemSettings, target: Target, form: dict[str, Any], n_steps: int) -> Flow:
+def _periodic_velocity(cell: Cell, n: int, key: PRNGKeyArray, torus: bool, **sizes: int) -> PairVelocity:
+    velocity = TorusVelocity if torus else PairVelocity
+    return velocity.of(Box.periodic(cell, _largest_wave(cell, n)), key=key, **sizes)
+
+
+def flow_template(
+    system: ProtonSystemSettings, target: Target, n_steps: int, *, torus: bool = False, **sizes: int
+) -> Flow:
     """Names, shapes and types of such a flow, to load one into."""
-    return eqx.filter_eval_shape(initial_flow, choice, target, form, n_steps, 0)
+    return eqx.filter_eval_shape(initial_flow, system, target, n_steps, 0, torus=torus, **sizes)
 
 
 def _largest_wave(cell: Cell, n: int) -> float:
@@ -134,20 +151,20 @@ def _largest_wave(cell: Cell, n: int) -> float:
     return max(7.3 / (cell.volume / n) ** (1 / 3), 3.01 * float(longest))
 
 
-def _base(choice: ProtonSystemSettings, target: Target) -> BaseDensity:
-    if choice.name == "double-well":
-        return GaussianPoint.of((-2.5 if choice.side == "left" else 2.2, 0.0), 0.5)
+def _base_density(system: ProtonSystemSettings, target: Target) -> BaseDensity:
+    if system.name == "double-well":
+        return GaussianPoint.of((-2.5 if system.side == "left" else 2.2, 0.0), 0.5)
     if target.cell is None:
         return GaussianCloud.of(
-            target.n_particles, 2 if choice.name == "dw4" else 3, {"dw4": 2.0, "lj13": 0.8}[choice.name]
+            target.n_particles, 2 if system.name == "dw4" else 3, {"dw4": 2.0, "lj13": 0.8}[system.name]
         )
-    lattice = choice.crystal or ("bcc" if choice.name == "harmonic" else "")
+    lattice = system.crystal or ("bcc" if system.name == "harmonic" else "")
     if not lattice:
         return UniformTorus.of(target.cell, target.n_particles)
     sites = lattice_sites(lattice, target.n_particles, target.cell)
     nearest = _nearest(sites, target.cell)
     # Springs know their sites; any other energy is the same for all labellings.
-    return Lattice.of(target.cell, sites, 0.08 * nearest, np.inf if choice.name == "harmonic" else nearest / 4)
+    return Lattice.of(target.cell, sites, 0.08 * nearest, np.inf if system.name == "harmonic" else nearest / 4)
 
 
 def _nearest(sites: Float[np.ndarray, "n 3"], cell: Cell) -> float:

@@ -1,4 +1,4 @@
-"""What a density is to follow: exp(-beta U) on configurations of particles.
+"""Targets of a density: exp(-beta U) on configurations of particles.
 
 Model systems with published or exact answers. Each takes one configuration and gives U / kT; where a periodic cell is
 missing the system lives in open space, and ln Z = ln int exp(-beta U) is over the orthonormal coordinates of particles
@@ -20,7 +20,7 @@ from jovium.coulomb.ewald import Ewald
 
 UNIT_SPHERE = 4 * np.pi / 3
 WALL = 100.0
-"""Steepness of the wall that parts a double well, kT / bohr^2."""
+"""Steepness of the wall between the sides of a double well, kT / bohr^2."""
 
 
 class Target(Protocol):
@@ -122,9 +122,9 @@ class LennardJones:
 
     def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
         """U / kT of one configuration, lengths in units of sigma."""
-        found = _image_sum(positions, self.cell, self.reach, lambda r: 4 * (r**-12 - r**-6), cut=True)
-        beyond = 8 * np.pi * self.n_particles * self.density * (self.reach**-9 / 9 - self.reach**-3 / 3)
-        return (found + beyond) / self.temperature
+        pairs = _image_sum(positions, self.cell, self.reach, lambda r: 4 * (r**-12 - r**-6), cut=True)
+        tail = 8 * np.pi * self.n_particles * self.density * (self.reach**-9 / 9 - self.reach**-3 / 3)
+        return (pairs + tail) / self.temperature
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ class LennardJonesCluster:
     def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
         """U / kT of one configuration."""
         distances = _pair_distances(positions)
-        bonds = 2 * jnp.sum(distances**-12 - 2 * distances**-6)
-        return bonds + 0.5 * jnp.sum((positions - positions.mean(axis=0)) ** 2)
+        pairs = 2 * jnp.sum(distances**-12 - 2 * distances**-6)
+        return pairs + 0.5 * jnp.sum((positions - positions.mean(axis=0)) ** 2)
 
 
 @dataclass(frozen=True)
@@ -160,14 +160,14 @@ class FourParticleDoubleWell:
 
     def beta_energy(self, positions: Float[Array, "4 2"]) -> Float[Array, ""]:
         """U / kT of one configuration."""
-        apart = _pair_distances(positions) - 4
-        return jnp.sum(-4 * apart**2 + 0.9 * apart**4)
+        x = _pair_distances(positions) - 4
+        return jnp.sum(-4 * x**2 + 0.9 * x**4)
 
 
 @dataclass(frozen=True)
 class DoubleWell:
     """One particle in a plane, U / kT = x^4 / 4 - 3 x^2 + x + y^2 / 2; side: left or right of a wall at x = 0, WALL x^2
-    on the other side, or both. The wall moves free energies by some 1e-5: it stands on a barrier of 9 kT and more."""
+    beyond it, or both. The wall moves free energies by some 1e-5: it stands on a barrier of 9 kT and more."""
 
     side: str = "both"
     n_particles: int = 1
@@ -184,8 +184,8 @@ class DoubleWell:
     def beta_energy(self, positions: Float[Array, "1 2"]) -> Float[Array, ""]:
         """U / kT of one position."""
         x, y = positions[0]
-        behind = {"both": 0.0, "left": jnp.maximum(x, 0.0), "right": jnp.minimum(x, 0.0)}[self.side]
-        return x**4 / 4 - 3 * x**2 + x + y**2 / 2 + WALL * behind**2
+        beyond = {"both": 0.0, "left": jnp.maximum(x, 0.0), "right": jnp.minimum(x, 0.0)}[self.side]
+        return x**4 / 4 - 3 * x**2 + x + y**2 / 2 + WALL * beyond**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,26 +216,26 @@ class HarmonicCrystal:
     @cached_property
     def _bonds(self) -> Float[np.ndarray, "n n"]:
         """The matrix whose quadratic form is the sum over bonds of (u_i - u_j)^2."""
-        between = self.sites[:, None] - self.sites
+        displacements = self.sites[:, None] - self.sites
         radius = self.bond + 0.5 * np.linalg.norm(self.cell.vectors, axis=1).sum()
         images = lattice_points(self.cell.vectors, radius)
-        near = np.linalg.norm(between[:, :, None] + images, axis=-1) <= self.bond
-        counts = near.sum(axis=-1) * (1 - np.eye(self.n_particles))
+        bonded = np.linalg.norm(displacements[:, :, None] + images, axis=-1) <= self.bond
+        counts = bonded.sum(axis=-1) * (1 - np.eye(self.n_particles))
         return np.diag(counts.sum(axis=1)) - counts
 
     def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
         """U / kT of one configuration, particle i near site i, not wrapped (bohr)."""
-        moves = positions - jnp.asarray(self.sites, positions.dtype)
-        moves = moves - moves.mean(axis=0)
+        u = positions - jnp.asarray(self.sites, positions.dtype)
+        u = u - u.mean(axis=0)
         bonds = jnp.asarray(self._bonds, positions.dtype)
-        return 0.5 * self.stiffness * jnp.sum(moves * (bonds @ moves))
+        return 0.5 * self.stiffness * jnp.sum(u * (bonds @ u))
 
     @property
     def exact_log_integral(self) -> float:
-        """ln int exp(-beta U) over displacements and over the place of the crystal in the cell."""
+        """ln int exp(-beta U) over displacements and over the position of the crystal in the cell."""
         modes = self.stiffness * np.linalg.eigvalsh(self._bonds)[1:]
-        waves = 1.5 * float(np.sum(np.log(2 * np.pi / modes)))
-        return waves + float(np.log(self.cell.volume)) + 1.5 * float(np.log(self.n_particles))
+        displacements = 1.5 * float(np.sum(np.log(2 * np.pi / modes)))
+        return displacements + float(np.log(self.cell.volume)) + 1.5 * float(np.log(self.n_particles))
 
 
 def _cube(volume: float) -> Cell:
@@ -244,8 +244,8 @@ def _cube(volume: float) -> Cell:
 
 def _pair_distances(positions: Float[Array, "n d"]) -> Float[Array, "p"]:
     """Distances of all pairs, each once."""
-    one, other = np.triu_indices(len(positions), 1)
-    return jnp.sqrt(jnp.sum((positions[one] - positions[other]) ** 2, axis=-1))
+    i, j = np.triu_indices(len(positions), 1)
+    return jnp.sqrt(jnp.sum((positions[i] - positions[j]) ** 2, axis=-1))
 
 
 def _image_sum(
@@ -258,8 +258,8 @@ def _image_sum(
     n = len(positions)
     vectors = cell.reduced
     images = lattice_points(vectors, reach + 0.5 * np.linalg.norm(vectors, axis=1).sum())
-    one, other = np.triu_indices(n, 1)
-    fractional = (positions[one] - positions[other]) @ jnp.asarray(np.linalg.inv(vectors), positions.dtype)
+    i, j = np.triu_indices(n, 1)
+    fractional = (positions[i] - positions[j]) @ jnp.asarray(np.linalg.inv(vectors), positions.dtype)
     nearest = (fractional - jnp.round(fractional)) @ jnp.asarray(vectors, positions.dtype)
     distances = jnp.sqrt(jnp.sum((nearest[:, None] + jnp.asarray(images, positions.dtype)) ** 2, axis=-1))
     energies = pair(distances)

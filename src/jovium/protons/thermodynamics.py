@@ -33,5 +33,5 @@ def ideal_beta_free_energy(n_particles: int, volume: float, wavelength: float) -
 
 
 def excess_term(n_particles: int, volume: float, log_copies: float) -> float:
-    """What E_p[ln p + beta U] lacks to be beta F - beta F_ideal: N ln V - ln copies."""
+    """beta F - beta F_ideal less E_p[ln p + beta U]: N ln V - ln copies."""
     return n_particles * float(np.log(volume)) - log_copies
