@@ -73,7 +73,7 @@ class ElectronSettings:
     def in_double_precision(self) -> bool:
         """Whether training and measuring are done in double precision."""
         system = self.system
-        needed = needs_double_precision(system.space, system.n_up + system.n_down)
+        needed = needs_double_precision(system.box, system.n_up + system.n_down)
         return self.precision == "double" or (self.precision == "auto" and needed)
 
     def wave_function(self) -> WaveFunction:
@@ -83,16 +83,16 @@ class ElectronSettings:
             raise InputError(f"twist {self.twist} in open space", "twists only in a periodic cell", "leave it out")
         wave = np.zeros(3) if system.cell is None else np.array(self.twist) @ system.cell.reciprocal
         return WaveFunction.of(
-            system.space,
+            system.box,
             system.n_up,
             system.n_down,
             with_protons=len(system.protons) > 0,
             twist=(float(wave[0]), float(wave[1]), float(wave[2])),
             n_determinants=self.determinants,
             n_radial=self.radial,
-            n_sides=self.sides,
+            n_directions=self.sides,
             n_features=self.features,
-            n_flows=self.flows,
+            n_backflow=self.flows,
             key=jax.random.key(self.seed),
         )
 

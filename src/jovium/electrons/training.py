@@ -19,9 +19,9 @@ from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, sole_writer
 from jovium.base.statistics import autocorrelation_time, split_r_hat
 from jovium.coulomb.hydrogen import CoulombPotential
-from jovium.electrons.local_energy import CHUNK, clipped, local_energies, rows, scores
+from jovium.electrons.local_energy import SAMPLES_PER_CHUNK, clip_energies, local_energies, scores, stack_real_imag
 from jovium.electrons.settings import ElectronSettings
-from jovium.electrons.walkers import chains_at, equilibrated, moved_walkers
+from jovium.electrons.walkers import equilibrate, init_chains, move_walkers
 from jovium.electrons.wave_function import WaveFunction
 from jovium.optimise.natural_gradient import flatten, unflatten
 from jovium.optimise.step_rules import Adam, NaturalEnergy
@@ -83,7 +83,7 @@ def cost(recipe: ElectronSettings) -> dict[str, Any]:
 def _cost(recipe: ElectronSettings) -> dict[str, Any]:
     few = replace(recipe, walkers=min(64, recipe.walkers))
     state, system = _initial(few), recipe.system
-    potential = CoulombPotential.of(system.space, len(system.protons) + state.psi.n_electrons)
+    potential = CoulombPotential.of(system.box, len(system.protons) + state.psi.n_electrons)
     program = eqx.filter_jit(functools.partial(_step, few, potential))
     protons, seed = jnp.asarray(system.protons, float), jax.random.key(0)
     jax.block_until_ready(program(state, protons, seed)[0].step)
@@ -92,7 +92,7 @@ def _cost(recipe: ElectronSettings) -> dict[str, Any]:
     seconds = (time.monotonic() - begin) * recipe.walkers / few.walkers
     n_parameters = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(state.psi, eqx.is_inexact_array)))
     n = state.psi.n_electrons
-    derivatives = CHUNK * 3 * n * n * (n + len(system.protons)) * recipe.features * 4
+    derivatives = SAMPLES_PER_CHUNK * 3 * n * n * (n + len(system.protons)) * recipe.features * 4
     return {
         "electrons": n,
         "parameters": n_parameters,
@@ -130,7 +130,7 @@ class _Run(WatchedTraining):
         n_electrons = system.n_up + system.n_down
         self.jump, self.spread = 0.02 * n_electrons, 2e-4 * n_electrons
         self.protons = jnp.asarray(system.protons, float)
-        self.potential = CoulombPotential.of(system.space, len(self.protons) + n_electrons)
+        self.potential = CoulombPotential.of(system.box, len(self.protons) + n_electrons)
         self.state = self.state or self._begun()
 
     def form(self) -> State:
@@ -139,8 +139,8 @@ class _Run(WatchedTraining):
 
     def _begun(self) -> State:
         state = eqx.filter_jit(_initial)(self.recipe)
-        chains = chains_at(state.positions, state.width, jax.random.key(self.recipe.seed))
-        chains = eqx.filter_jit(functools.partial(equilibrated, self.recipe))(state.psi, self.protons, chains)
+        chains = init_chains(state.positions, state.width, jax.random.key(self.recipe.seed))
+        chains = eqx.filter_jit(functools.partial(equilibrate, self.recipe))(state.psi, self.protons, chains)
         return state._replace(positions=chains.positions, width=chains.width)
 
     @functools.cached_property
@@ -204,13 +204,13 @@ def _step(
 ) -> tuple[State, dict[str, Array]]:
     """Move walkers, measure local energies and scores, change the wave function."""
     key = jax.random.fold_in(jax.random.fold_in(seed, state.step), state.rollbacks)
-    chains = moved_walkers(
-        recipe, state.psi, protons, chains_at(state.positions, state.width, key), recipe.sweeps, True
+    chains = move_walkers(
+        recipe, state.psi, protons, init_chains(state.positions, state.width, key), recipe.sweeps, True
     )
     local = local_energies(log_psi, state.psi, potential, chains.positions, protons)
     table = scores(log_psi, state.psi, chains.positions, protons)
-    kept = clipped(local.total)
-    centred, residuals = rows(table - table.mean(axis=0)), rows(kept - kept.mean())
+    kept = clip_energies(local.total)
+    centred, residuals = stack_real_imag(table - table.mean(axis=0)), stack_real_imag(kept - kept.mean())
     strength = 0.5**state.rollbacks / (1 + state.step / recipe.slowing)
     if recipe.optimiser == "natural":
         rule = NaturalEnergy(recipe.rate, recipe.damping, recipe.largest, recipe.keep)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Num
 
 from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons import local_energy as local
-from jovium.electrons.local_energy import CHUNK, LocalEnergy, clipped, rows
+from jovium.electrons.local_energy import SAMPLES_PER_CHUNK, LocalEnergy, clip_energies, stack_real_imag
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy.walkers import Walkers
 from jovium.training.devices import mapped
@@ -25,7 +25,7 @@ def local_energies(
 
     def one(group: tuple[Array, ...]) -> LocalEnergy:
         electrons, protons, twist = group
-        field = psi.field(protons, twist)
+        field = psi.mean_field(protons, twist)
         return local.local_energies(
             lambda model, x, r: model.log_psi(x, r, twist, field), psi, potential, electrons, protons
         )
@@ -54,7 +54,7 @@ def dilation_scores(
 
         def value(psi: WaveFunction, share: float) -> Num[Array, "m"]:
             place, wave = share * protons, twist / share
-            field = psi.field(place, wave)
+            field = psi.mean_field(place, wave)
             return jax.vmap(lambda x: psi.log_psi(share * x, place, wave, field))(electrons)
 
         change = value(larger, 1 + strain) - value(smaller, 1 - strain)
@@ -78,11 +78,11 @@ def electron_residuals(
     energies: Num[Array, "b m"], scores: Num[Array, "b m p"]
 ) -> tuple[Float[Array, "r"], Float[Array, "r p"]]:
     """Clipped local energies and scores less their means among each configuration of protons, as real rows."""
-    kept = clipped((energies - energies.mean(axis=1, keepdims=True)).reshape(-1)).reshape(energies.shape)
+    kept = clip_energies((energies - energies.mean(axis=1, keepdims=True)).reshape(-1)).reshape(energies.shape)
     kept, scores = (values - values.mean(axis=1, keepdims=True) for values in (kept, scores))
-    return rows(kept.reshape(-1)), rows(scores.reshape(-1, scores.shape[-1]))
+    return stack_real_imag(kept.reshape(-1)), stack_real_imag(scores.reshape(-1, scores.shape[-1]))
 
 
 def _over_protons(function: Any, walkers: Walkers, twists: Float[Array, "b 3"]) -> Any:
-    size = max(1, CHUNK // walkers.electrons.shape[1])
+    size = max(1, SAMPLES_PER_CHUNK // walkers.electrons.shape[1])
     return mapped(function, (walkers.electrons, walkers.protons, twists), size)

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.coulomb.ewald import Ewald
-from jovium.electrons.local_energy import clipped
+from jovium.electrons.local_energy import clip_energies
 from jovium.protons.base_density import BaseDensity
 
 PAIRS, SIDES = 8, 5
@@ -85,7 +85,7 @@ class Surface(eqx.Module):
         shares = jnp.asarray(kinds - kinds.mean(axis=0), electronic.dtype)
         rows = jnp.concatenate([jax.vmap(self._features)(protons), shares], axis=1)
         guess = rows @ self.coefficients
-        energies = guess + clipped(electronic - guess)
+        energies = guess + clip_energies(electronic - guess)
         share = (MEMORY + 1) / (step + MEMORY + 1)
         gram = (1 - share) * self.gram + share * rows.T @ rows / len(rows)
         moment = (1 - share) * self.moment + share * energies @ rows / len(rows)

@@ -78,12 +78,12 @@ def move_protons(flow: Flow, psi: WaveFunction, walkers: Walkers, stride: float,
     protons, log_density = carried(flow, starts)
 
     def shifted(electrons: Float[Array, "m k 3"], before: Float[Array, "n 3"], after: Float[Array, "n 3"]) -> Array:
-        nearness = jax.vmap(lambda x: 1 / (0.01 + jnp.sum(psi.space.between(x, before) ** 2, axis=-1)) ** 2)(electrons)
+        nearness = jax.vmap(lambda x: 1 / (0.01 + jnp.sum(psi.box.between(x, before) ** 2, axis=-1)) ** 2)(electrons)
         return electrons + (nearness / nearness.sum(axis=-1, keepdims=True)) @ (after - before)
 
     electrons = jax.vmap(shifted)(walkers.electrons, walkers.protons, protons)
     # Starts that walk off through the images would lose digits; their protons go back with them.
-    back = _whole_cells(starts, psi.space.vectors)
+    back = _whole_cells(starts, psi.box.vectors)
     return walkers._replace(starts=starts - back, protons=protons - back, log_density=log_density, electrons=electrons)
 
 
@@ -92,7 +92,7 @@ def sample_electrons(
 ) -> Walkers:
     """Electrons after so many moves of all of them at once, protons where they are."""
     shape = walkers.electrons.shape
-    fields = mapped(lambda pair: psi.field(*pair), (walkers.protons, twists), None)
+    fields = mapped(lambda pair: psi.mean_field(*pair), (walkers.protons, twists), None)
 
     def one(group: tuple[Array, ...]) -> Float[Array, "m"]:
         electrons, protons, twist, field = group
@@ -105,8 +105,8 @@ def sample_electrons(
 
     flat = walkers.electrons.reshape(-1, *shape[2:])
     chains = Chains(flat, energies(flat), walkers.width, key, jnp.asarray(0.0))
-    chains = swept(energies, chains, n_sweeps, 1, tune, psi.space.reach / 2)
-    positions = chains.positions - _whole_cells(chains.positions, psi.space.vectors)
+    chains = swept(energies, chains, n_sweeps, 1, tune, psi.box.reach / 2)
+    positions = chains.positions - _whole_cells(chains.positions, psi.box.vectors)
     return walkers._replace(electrons=positions.reshape(shape), width=chains.width, acceptance=chains.acceptance)
 
 
