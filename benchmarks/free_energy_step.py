@@ -66,7 +66,7 @@ def published_parts(recipe: FreeEnergySettings, state: State, ours: dict[str, fl
     scale = recipe.configurations * recipe.electrons / FEW
 
     def loop(x: jax.Array, r: jax.Array) -> jax.Array:
-        field = psi.field(r, twist)
+        field = psi.mean_field(r, twist)
         return kinetic_energy(lambda x: psi.log_psi(x, r, twist, field), x, "loop")
 
     pairwise = functools.partial(pairwise_potential, recipe.cell)

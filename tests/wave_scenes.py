@@ -7,7 +7,7 @@ import numpy as np
 
 from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.electrons.message_passing import pairs_of
+from jovium.electrons.message_passing import pair_features
 from jovium.electrons.wave_function import WaveFunction
 
 TWIST = 0.25, 0.1, 0.4
@@ -16,7 +16,7 @@ TWIST = 0.25, 0.1, 0.4
 TRICLINIC = Cell(np.array([[5.0, 0.0, 0.0], [1.5, 4.6, 0.0], [0.7, 0.9, 5.2]]))
 
 
-def shaken(model, seed=7, size=0.03):
+def shake(model, seed=7, size=0.03):
     """All parameters displaced at random."""
     arrays, rest = eqx.partition(model, eqx.is_inexact_array)
     leaves, form = jax.tree.flatten(arrays)
@@ -39,14 +39,14 @@ class Scene:
     """A wave function with electrons and protons to look at."""
 
     def __init__(self, name):
-        space, n_up, n_down, n_protons, twist = CASES[name]
-        made = WaveFunction.of(
-            space, n_up, n_down, with_protons=n_protons > 0, twist=twist, n_determinants=2, n_features=12, n_flows=3,
+        box, n_up, n_down, n_protons, twist = CASES[name]
+        psi = WaveFunction.of(
+            box, n_up, n_down, with_protons=n_protons > 0, twist=twist, n_determinants=2, n_features=12, n_backflow=3,
             key=jax.random.key(1),
         )  # fmt: skip
-        self.psi, self.space, self.n_up = shaken(made), space, n_up
+        self.psi, self.box, self.n_up = shake(psi), box, n_up
         random = np.random.default_rng(3)
-        vectors = TRICLINIC.vectors if space.vectors else np.eye(3) * 4
+        vectors = TRICLINIC.vectors if box.vectors else np.eye(3) * 4
         self.electrons = jnp.asarray(random.random((n_up + n_down, 3)) @ vectors)
         self.protons = jnp.asarray(random.random((n_protons, 3)) @ vectors)
 
@@ -65,9 +65,8 @@ def _log_psi(psi, electrons, protons):
 
 @eqx.filter_jit
 def _value(psi, electrons, protons):
-    pairs = pairs_of(psi.space, electrons, protons, psi.n_up, psi.surroundings.n_radial)
-    seen = psi.surroundings(electrons, pairs)
-    matrix = jnp.concatenate(
-        psi.pairing(protons, pairs, seen, psi.n_up, jnp.asarray(psi.twist), psi.field(protons)), axis=-1
-    )
-    return jnp.sum(psi.coefficients * jnp.linalg.det(matrix)) * jnp.exp(psi.jastrow(pairs, seen))
+    pairs = pair_features(psi.box, electrons, protons, psi.n_up, psi.message_passing.n_radial)
+    features = psi.message_passing(electrons, pairs)
+    orbitals = psi.geminal(protons, pairs, features, psi.n_up, jnp.asarray(psi.twist), psi.mean_field(protons))
+    determinants = jnp.linalg.det(jnp.concatenate(orbitals, axis=-1))
+    return jnp.sum(psi.coefficients * determinants) * jnp.exp(psi.jastrow(pairs, features))

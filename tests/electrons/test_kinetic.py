@@ -11,7 +11,7 @@ from jovium.base.box import Box
 from jovium.coulomb.ewald import Ewald
 from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.kinetic import kinetic_energy
-from jovium.electrons.local_energy import clipped, local_energies, rows, scores
+from jovium.electrons.local_energy import clip_energies, local_energies, scores, stack_real_imag
 from jovium.electrons.wave_function import WaveFunction
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
@@ -39,8 +39,10 @@ def test_hydrogen_atom_has_one_local_energy():
     """exp(-r): -1/2 everywhere."""
     psi = WaveFunction.of(Box.open(3, 10.0), 1, 0, key=jax.random.key(0))
     electrons = jnp.asarray(np.random.default_rng(0).normal(size=(20, 1, 3)))
-    found = local_energies(lambda m, x, r: m.log_psi(x, r), psi, CoulombPotential(None), electrons, jnp.zeros((1, 3)))
-    np.testing.assert_allclose(found.total, -0.5, atol=1e-5)
+    energies = local_energies(
+        lambda m, x, r: m.log_psi(x, r), psi, CoulombPotential(None), electrons, jnp.zeros((1, 3))
+    )
+    np.testing.assert_allclose(energies.total, -0.5, atol=1e-5)
 
 
 @pytest.mark.parametrize("twist", [(0.0, 0.0, 0.0), (0.25, 0.1, 0.4)])
@@ -58,25 +60,25 @@ def test_plane_waves_have_one_kinetic_energy(twist):
 
 
 def test_parts_of_the_potential_are_those_of_ewald():
-    space = Box.periodic(TRICLINIC, 3.0)
+    box = Box.periodic(TRICLINIC, 3.0)
     random = np.random.default_rng(2)
     electrons, protons = (jnp.asarray(random.random((4, 3)) @ TRICLINIC.vectors) for _ in range(2))
-    found = CoulombPotential.of(space, 8, 1e-10)(electrons, protons)
+    parts = CoulombPotential.of(box, 8, 1e-10)(electrons, protons)
     charges = jnp.asarray([1.0] * 4 + [-1.0] * 4)
     whole = Ewald.of(TRICLINIC, 8).energy(jnp.concatenate([protons, electrons]), charges)
-    assert float(found.total) == pytest.approx(float(whole), abs=1e-8)
-    assert float(found.ee) == pytest.approx(float(Ewald.of(TRICLINIC, 4).energy(electrons, jnp.ones(4))), abs=1e-8)
+    assert float(parts.total) == pytest.approx(float(whole), abs=1e-8)
+    assert float(parts.ee) == pytest.approx(float(Ewald.of(TRICLINIC, 4).energy(electrons, jnp.ones(4))), abs=1e-8)
 
 
 def test_open_space_has_no_background():
-    found = CoulombPotential(None)(jnp.asarray([[0.0, 0, 1], [0, 0, -1]]), jnp.asarray([[0.0, 0, 0], [0, 2, 0]]))
-    assert [float(part) for part in found] == pytest.approx([0.5, -(2 + 2 / np.sqrt(5)), 0.5])
+    parts = CoulombPotential(None)(jnp.asarray([[0.0, 0, 1], [0, 0, -1]]), jnp.asarray([[0.0, 0, 0], [0, 2, 0]]))
+    assert [float(part) for part in parts] == pytest.approx([0.5, -(2 + 2 / np.sqrt(5)), 0.5])
 
 
 def test_scores_are_derivatives_of_ln_psi():
     """Of real and imaginary part, against finite differences of one parameter."""
     scene = Scene("twisted")
-    table = scores(lambda m, x, r: m.log_psi(x, r), scene.psi, scene.electrons[None], scene.protons)
+    slopes = scores(lambda m, x, r: m.log_psi(x, r), scene.psi, scene.electrons[None], scene.protons)
     arrays, rest = eqx.partition(scene.psi, lambda leaf: isinstance(leaf, jax.Array))
     leaves, form = jax.tree.flatten(arrays)
     start = 0
@@ -90,19 +92,19 @@ def test_scores_are_derivatives_of_ln_psi():
                 return scene.log_psi(scene.electrons)
 
             slope = (value(1e-5) - value(-1e-5)) / 2e-5
-            np.testing.assert_allclose(table[0, start], slope, atol=1e-6 * (1 + abs(slope)))
+            np.testing.assert_allclose(slopes[0, start], slope, atol=1e-6 * (1 + abs(slope)))
         start += leaf.size
 
 
 def test_clipping_treats_real_and_imaginary_parts_alike_and_leaves_the_rest():
     energies = jnp.asarray([1.0, 1.1, 0.9, 1.0, 50.0]) + 1j * jnp.asarray([0.0, 0.1, -0.1, -70.0, 0.0])
-    found = clipped(energies, 2.0)
-    assert float(found.real.max()) < 25
-    assert float(found.imag.min()) > -35
-    np.testing.assert_allclose(found[:3], energies[:3])
+    clipped = clip_energies(energies, 2.0)
+    assert float(clipped.real.max()) < 25
+    assert float(clipped.imag.min()) > -35
+    np.testing.assert_allclose(clipped[:3], energies[:3])
 
 
 def test_rows_of_complex_values_are_real_parts_then_imaginary_parts():
     values = jnp.asarray([[1 + 2j, 3.0], [4.0, 5 - 1j]])
-    np.testing.assert_array_equal(rows(values), [[1, 3], [4, 5], [2, 0], [0, -1]])
-    np.testing.assert_array_equal(rows(values.real), values.real)
+    np.testing.assert_array_equal(stack_real_imag(values), [[1, 3], [4, 5], [2, 0], [0, -1]])
+    np.testing.assert_array_equal(stack_real_imag(values.real), values.real)

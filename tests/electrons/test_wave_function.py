@@ -13,12 +13,12 @@ from jovium.base.box import Box
 from jovium.base.errors import InputError
 from jovium.electrons.geminals import DEPLETION
 from jovium.electrons.systems import electron_system
-from jovium.electrons.wave_function import WaveFunction, log_sum_of_determinants
+from jovium.electrons.wave_function import WaveFunction, log_determinant_sum
 
 pytestmark = pytest.mark.usefixtures("quickly_compiled")
 
 
-def swapped(electrons, i, j):
+def swap(electrons, i, j):
     order = np.arange(len(electrons))
     order[[i, j]] = order[[j, i]]
     return electrons[order]
@@ -28,7 +28,7 @@ def test_two_electrons_of_equal_spin_that_change_places_change_the_sign(scene):
     whole = scene.value(scene.electrons)
     pairs = [(0, 1)] + ([(scene.n_up, scene.n_up + 1)] if scene.psi.n_down > 1 else [])
     for i, j in pairs:
-        np.testing.assert_allclose(scene.value(swapped(scene.electrons, i, j)), -whole, rtol=1e-9)
+        np.testing.assert_allclose(scene.value(swap(scene.electrons, i, j)), -whole, rtol=1e-9)
 
 
 def test_protons_are_alike(with_protons):
@@ -61,7 +61,7 @@ def test_an_electron_that_crosses_the_cell_gains_the_twist(periodic):
 
 def as_twisted(psi):
     """The same parameters in a wave function that takes any twist."""
-    return eqx.tree_at(lambda model: model.pairing, psi, dataclasses.replace(psi.pairing, twisted=True))
+    return eqx.tree_at(lambda model: model.geminal, psi, dataclasses.replace(psi.geminal, twisted=True))
 
 
 def test_no_twist_is_the_twist_zero():
@@ -76,38 +76,38 @@ def test_no_twist_is_the_twist_zero():
 def test_the_mean_field_draws_electrons_to_protons(twist):
     """Density sum_kk' exp(i (k - k').r) D_kk' / volume is largest at protons."""
     scene = Scene("cell")
-    pairing = as_twisted(scene.psi).pairing
+    geminal = as_twisted(scene.psi).geminal
     wave = jnp.asarray(np.array(twist) @ TRICLINIC.reciprocal)
-    field = np.asarray(pairing.field(scene.protons, wave))
+    mean_field = np.asarray(geminal.mean_field(scene.protons, wave))
 
-    def density(places):
-        waves = np.exp(1j * np.asarray(places) @ (pairing.waves + np.asarray(wave)).T)
-        return np.einsum("nk,dkl,nl->dn", waves, field, waves.conj()).real / pairing.volume
+    def density(positions):
+        waves = np.exp(1j * np.asarray(positions) @ (geminal.waves + np.asarray(wave)).T)
+        return np.einsum("nk,dkl,nl->dn", waves, mean_field, waves.conj()).real / geminal.volume
 
     steps = np.arange(8) / 8
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3) @ TRICLINIC.vectors
     everywhere, at_protons = density(grid), density(scene.protons)
-    np.testing.assert_allclose(everywhere.mean(axis=1) * pairing.volume, 3 - DEPLETION, rtol=1e-6)
+    np.testing.assert_allclose(everywhere.mean(axis=1) * geminal.volume, 3 - DEPLETION, rtol=1e-6)
     assert (at_protons.mean(axis=1) > everywhere.mean(axis=1) + everywhere.std(axis=1)).all()
 
 
 def test_a_shell_that_holds_one_pair_is_short_of_it_and_has_a_favourite():
     """Sixteen atoms of a body-centred crystal: seven full levels, and the eighth of twelve alike in a uniform gas."""
     system = electron_system("bcc:16:1.31")
-    psi = WaveFunction.of(system.space, 8, 8, n_determinants=1, key=jax.random.key(0))
-    fillings = np.linalg.eigvalsh(psi.field(jnp.asarray(system.protons))[0])[::-1]
-    assert fillings.sum() == pytest.approx(8 - DEPLETION)
-    assert fillings[6] > 3 * fillings[7]
-    assert fillings[:7].sum() > 6.5
-    assert fillings[7] > 1.5 * fillings[8]
+    psi = WaveFunction.of(system.box, 8, 8, n_determinants=1, key=jax.random.key(0))
+    occupations = np.linalg.eigvalsh(psi.mean_field(jnp.asarray(system.protons))[0])[::-1]
+    assert occupations.sum() == pytest.approx(8 - DEPLETION)
+    assert occupations[6] > 3 * occupations[7]
+    assert occupations[:7].sum() > 6.5
+    assert occupations[7] > 1.5 * occupations[8]
 
 
-def slope_at_contact(log_psi, place, r=1e-6):
+def slope_at_contact(log_psi, contact, r=1e-6):
     """d ln|psi| / dr averaged over directions about a point, by spherical averages at r and 2 r."""
     random = np.random.default_rng(0).normal(size=(200, 3))
     directions = random / np.linalg.norm(random, axis=1)[:, None]
     directions = jnp.asarray(np.concatenate([directions, -directions]))
-    near, far = (jnp.mean(jax.vmap(lambda d, s=s: log_psi(place + s * d).real)(directions)) for s in (r, 2 * r))
+    near, far = (jnp.mean(jax.vmap(lambda d, s=s: log_psi(contact + s * d).real)(directions)) for s in (r, 2 * r))
     return float(far - near) / r
 
 
@@ -146,24 +146,28 @@ def test_cusp_of_equal_spins(scene):
 @pytest.mark.slow
 def test_far_molecules_do_not_notice_each_other():
     """Two molecules 40 bohr apart: psi of both is the product of each alone."""
-    space = Box.open(3, 10.0)
-    one = jnp.asarray([[0, 0, 0.0], [0, 0, 1.4]])
+    box = Box.open(3, 10.0)
+    molecule = jnp.asarray([[0, 0, 0.0], [0, 0, 1.4]])
     random = np.random.default_rng(0)
-    electrons = one + jnp.asarray(0.4 * random.normal(size=(2, 3)))
+    first = molecule + jnp.asarray(0.4 * random.normal(size=(2, 3)))
     far = jnp.asarray([40.0, 0, 0])
-    pair = WaveFunction.of(space, 1, 1, n_determinants=1, key=jax.random.key(0))
-    both = WaveFunction.of(space, 2, 2, n_determinants=1, key=jax.random.key(0))
+    single = WaveFunction.of(box, 1, 1, n_determinants=1, key=jax.random.key(0))
+    double = WaveFunction.of(box, 2, 2, n_determinants=1, key=jax.random.key(0))
 
-    def whole(x, y):
-        return both.log_psi(jnp.stack([x[0], y[0] + far, x[1], y[1] + far]), jnp.concatenate([one, one + far]))
+    def both(x, y):
+        return double.log_psi(
+            jnp.stack([x[0], y[0] + far, x[1], y[1] + far]), jnp.concatenate([molecule, molecule + far])
+        )
 
-    other = electrons[::-1] + 0.3
-    alone = pair.log_psi(electrons, one) + pair.log_psi(other, one)
+    def each(x, y):
+        return single.log_psi(x, molecule) + single.log_psi(y, molecule)
+
+    second = first[::-1] + 0.3
     # Cusp factors fall like 1 / r, so that a constant of order 1 / 40 remains; it must not depend on the electrons.
-    shift = whole(electrons, other) - alone
-    again = whole(other, electrons) - alone
-    moved = whole(electrons + 0.1, other) - pair.log_psi(electrons + 0.1, one) - pair.log_psi(other, one)
-    np.testing.assert_allclose([again, moved], [shift, shift], atol=5e-3)
+    shift, exchanged, displaced = (
+        both(x, y) - each(x, y) for x, y in ((first, second), (second, first), (first + 0.1, second))
+    )
+    np.testing.assert_allclose([exchanged, displaced], [shift, shift], atol=5e-3)
 
 
 def test_one_electron_among_others_far_away_may_be_alone():
@@ -176,7 +180,7 @@ def test_one_electron_among_others_far_away_may_be_alone():
 
 def test_determinants_add_without_overflow():
     big = 1e200 * jnp.stack([jnp.eye(3), 2 * jnp.eye(3)])
-    assert float(log_sum_of_determinants(big, jnp.asarray([1.0, 2.0]))) == pytest.approx(np.log(17) + 600 * np.log(10))
+    assert float(log_determinant_sum(big, jnp.asarray([1.0, 2.0]))) == pytest.approx(np.log(17) + 600 * np.log(10))
 
 
 @pytest.mark.parametrize(

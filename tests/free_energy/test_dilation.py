@@ -44,10 +44,10 @@ def test_the_slope_of_the_energy_is_the_virial_and_the_force_of_psi(shape, twist
     def strained(share):
         cell = wave_function(share * vectors, twisted)
         moved = walkers_of(share * walkers.protons, share * walkers.electrons)
-        place, potential = moved.protons[0], CoulombPotential.of(cell.space, 4)
+        place, potential = moved.protons[0], CoulombPotential.of(cell.box, 4)
 
         def found(moved):
-            field = cell.field(place, twists[0] / share)
+            field = cell.mean_field(place, twists[0] / share)
             logs = jax.vmap(jax.vmap(lambda x: cell.log_psi(x, place, twists[0] / share, field).real))(moved.electrons)
             return logs, local_energies(cell, potential, moved, twists / share)
 

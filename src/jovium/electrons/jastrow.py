@@ -10,46 +10,49 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jovium.electrons.message_passing import Features, Pairs
-from jovium.electrons.radial import SOFT
+from jovium.electrons.message_passing import Features, PairFeatures
+from jovium.electrons.radial import SOFTENING
 
-OPPOSITE, EQUAL = 0.5, 0.25
+OPPOSITE_SPINS, EQUAL_SPINS = 0.5, 0.25
 """Slopes of ln|psi| where electrons meet."""
 
 
 class Jastrow(eqx.Module):
     """J of one configuration.
 
-    J = sum_pairs [-s b^2 / (r + b) + p(r)] + sum_iI [SOFT^2 / (r + SOFT) + p(r)] + sum_i tanh(h_i A) a,
+    J = sum_pairs [-s b^2 / (r + b) + p(r)] + sum_iI [SOFTENING^2 / (r + SOFTENING) + p(r)] + sum_i tanh(h_i A) a,
 
-    p(r) a sum of the functions of pairs.
+    ln b `log_cusp_ranges`, p(r) a sum of the radial basis with `pair_weights`, both for electrons of equal and of
+    opposite spin (p also for electrons and protons), A `hidden_weights`, a `output_weights`.
     """
 
-    log_ranges: Float[Array, "2"]
-    pair: Float[Array, "3 k"]
-    inner: Float[Array, "f f"]
-    outer: Float[Array, "f"]
+    log_cusp_ranges: Float[Array, "2"]
+    pair_weights: Float[Array, "3 k"]
+    hidden_weights: Float[Array, "f f"]
+    output_weights: Float[Array, "f"]
 
     @classmethod
     def of(cls, *, n_radial: int = 8, n_features: int = 32, spacing: float = 1.5, key: PRNGKeyArray) -> "Jastrow":
         """Cusps alone to begin with, those of electrons with a range like their spacing (bohr)."""
-        inner = jax.random.normal(key, (n_features, n_features)) / np.sqrt(n_features)
-        pair = jnp.zeros((3, n_radial))
-        return cls(jnp.full(2, np.log(spacing)), pair, inner, jnp.zeros(n_features))
+        hidden_weights = jax.random.normal(key, (n_features, n_features)) / np.sqrt(n_features)
+        pair_weights = jnp.zeros((3, n_radial))
+        return cls(jnp.full(2, np.log(spacing)), pair_weights, hidden_weights, jnp.zeros(n_features))
 
-    def __call__(self, pairs: Pairs, seen: Features) -> Float[Array, ""]:
+    def __call__(self, pairs: PairFeatures, features: Features) -> Float[Array, ""]:
         """ln of the factor."""
-        total = jnp.sum(jnp.tanh(seen.electrons @ self.inner) @ self.outer)
-        for slope, reach, among in zip((EQUAL, OPPOSITE), jnp.exp(self.log_ranges), pairs.spins, strict=True):
-            total -= 0.5 * slope * jnp.sum(reach**2 / (pairs.r_ee + reach) * among)
-        for weights, among in zip(self.pair, pairs.spins, strict=False):
-            total += 0.5 * jnp.sum((pairs.basis_ee @ weights) * among)
+        total = jnp.sum(jnp.tanh(features.electrons @ self.hidden_weights) @ self.output_weights)
+        # Matrices of electrons hold every pair twice: hence the factors 0.5.
+        ranges = jnp.exp(self.log_cusp_ranges)
+        for slope, b, mask in zip((EQUAL_SPINS, OPPOSITE_SPINS), ranges, pairs.spins, strict=True):
+            total -= 0.5 * slope * jnp.sum(b**2 / (pairs.r_ee + b) * mask)
+        for weights, mask in zip(self.pair_weights, pairs.spins, strict=False):
+            total += 0.5 * jnp.sum((pairs.basis_ee @ weights) * mask)
         if pairs.r_ep.shape[1]:
-            total += jnp.sum(pairs.basis_ep @ self.pair[2])
+            total += jnp.sum(pairs.basis_ep @ self.pair_weights[2])
             total += jnp.sum(proton_cusp(pairs.r_ep))
         return total
 
 
 def proton_cusp(r: Float[Array, "*s"]) -> Float[Array, "*s"]:
     """ln of the factor between an electron and a proton: slope -1 at r = 0, then flat."""
-    return SOFT**2 / (r + SOFT)
+    return SOFTENING**2 / (r + SOFTENING)

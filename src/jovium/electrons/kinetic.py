@@ -14,9 +14,9 @@ from jaxtyping import Array, Float, Num
 
 LogPsi = Callable[[Float[Array, "n 3"]], Num[Array, ""]]
 
-FEW, SPARSITY = 4, 6
-"""With more electrons than a few, derivatives with respect to no more coordinates than this are kept sparse: pairs
-depend on six. With few there is nothing to gain, and the compiler needs a seventh of the time."""
+MAX_DENSE_ELECTRONS, MAX_SPARSE_COORDINATES = 4, 6
+"""With more electrons, derivatives with respect to at most so many coordinates are kept sparse: pairs depend on six.
+With fewer there is nothing to gain, and the compiler needs a seventh of the time."""
 
 
 def kinetic_energy(
@@ -28,26 +28,26 @@ def kinetic_energy(
 
 
 def _forward(log_psi: LogPsi, electrons: Float[Array, "n 3"]) -> tuple[Num[Array, "k"], Num[Array, ""]]:
-    sparsity = SPARSITY if len(electrons) > FEW else 0
-    found = folx.forward_laplacian(log_psi, sparsity_threshold=sparsity)(electrons)
-    return found.dense_jacobian.reshape(-1), found.laplacian
+    sparsity = MAX_SPARSE_COORDINATES if len(electrons) > MAX_DENSE_ELECTRONS else 0
+    result = folx.forward_laplacian(log_psi, sparsity_threshold=sparsity)(electrons)
+    return result.dense_jacobian.reshape(-1), result.laplacian
 
 
 def _loop(log_psi: LogPsi, electrons: Float[Array, "n 3"]) -> tuple[Num[Array, "k"], Num[Array, ""]]:
-    def parts(x: Float[Array, "k"]) -> Float[Array, "2"]:
+    def real_and_imaginary(x: Float[Array, "k"]) -> Float[Array, "2"]:
         value = log_psi(x.reshape(electrons.shape))
         return jnp.stack([jnp.real(value), jnp.imag(value)])
 
     x = electrons.reshape(-1)
-    jacobian = jax.jacrev(parts)
+    jacobian = jax.jacrev(real_and_imaginary)
 
-    def along(axis: Array) -> tuple[Array, Array]:
+    def derivatives(axis: Array) -> tuple[Array, Array]:
         direction = jax.nn.one_hot(axis, len(x), dtype=x.dtype)
         first, second = jax.jvp(jacobian, (x,), (direction,))
         return first @ direction, second @ direction
 
-    first, second = jax.lax.map(along, jnp.arange(len(x)))
-    whole = [part[:, 0] + 1j * part[:, 1] for part in (first, second)]
+    first, second = jax.lax.map(derivatives, jnp.arange(len(x)))
+    gradient, curvature = (parts[:, 0] + 1j * parts[:, 1] for parts in (first, second))
     if not jnp.iscomplexobj(log_psi(electrons)):
-        whole = [jnp.real(part) for part in whole]
-    return whole[0], whole[1].sum()
+        gradient, curvature = jnp.real(gradient), jnp.real(curvature)
+    return gradient, curvature.sum()

@@ -14,7 +14,7 @@ from jovium.electrons.kinetic import kinetic_energy
 LogPsi = Callable[[Any, Float[Array, "n 3"], Float[Array, "m 3"]], Num[Array, ""]]
 """ln psi of a model at electrons and protons (bohr)."""
 
-CHUNK = 8
+SAMPLES_PER_CHUNK = 8
 """Samples whose intermediate values are in memory at once."""
 
 
@@ -41,10 +41,10 @@ def local_energies(
 ) -> LocalEnergy:
     """E_loc of every sample of electrons among the same protons; what depends on these alone is found once a chunk."""
 
-    def one(x: Array) -> LocalEnergy:
+    def local_energy(x: Array) -> LocalEnergy:
         return LocalEnergy(kinetic_energy(lambda x: log_psi(model, x, protons), x), *potential(x, protons))
 
-    return _mapped(one, electrons)
+    return _map_samples(local_energy, electrons)
 
 
 def scores(
@@ -54,36 +54,36 @@ def scores(
 
     arrays, rest = eqx.partition(model, eqx.is_inexact_array)
 
-    def one(x: Array) -> Num[Array, "p"]:
-        value, pulled_back = jax.vjp(lambda arrays: log_psi(eqx.combine(arrays, rest), x, protons), arrays)
-        row = _row(pulled_back(jnp.ones_like(value)))
+    def score(x: Array) -> Num[Array, "p"]:
+        value, pull_back = jax.vjp(lambda arrays: log_psi(eqx.combine(arrays, rest), x, protons), arrays)
+        row = _parameter_row(pull_back(jnp.ones_like(value)))
         if not jnp.iscomplexobj(value):
             return row
         # The real part of -i ln psi is the imaginary part of ln psi.
-        return row + 1j * _row(pulled_back(jnp.full_like(value, -1j)))
+        return row + 1j * _parameter_row(pull_back(jnp.full_like(value, -1j)))
 
-    return _mapped(one, electrons)
+    return _map_samples(score, electrons)
 
 
-def clipped(energies: Num[Array, "b"], widths: float = 5.0) -> Num[Array, "b"]:
+def clip_energies(energies: Num[Array, "b"], widths: float = 5.0) -> Num[Array, "b"]:
     """Energies no farther from their median than `widths` mean deviations, real and imaginary parts alike: one sample
     near a node should not decide a step. What is reported is never clipped."""
     if jnp.iscomplexobj(energies):
-        return clipped(energies.real, widths) + 1j * clipped(energies.imag, widths)
-    middle = jnp.median(energies)
-    reach = widths * jnp.mean(jnp.abs(energies - middle))
-    return jnp.clip(energies, middle - reach, middle + reach)
+        return clip_energies(energies.real, widths) + 1j * clip_energies(energies.imag, widths)
+    median = jnp.median(energies)
+    bound = widths * jnp.mean(jnp.abs(energies - median))
+    return jnp.clip(energies, median - bound, median + bound)
 
 
-def rows(values: Num[Array, "b *s"]) -> Float[Array, "c *s"]:
+def stack_real_imag(values: Num[Array, "b *s"]) -> Float[Array, "c *s"]:
     """Real values as they are, complex ones as real parts followed by imaginary parts."""
     return jnp.concatenate([values.real, values.imag]) if jnp.iscomplexobj(values) else values
 
 
-def _mapped(function: Callable[[Array], Any], electrons: Array) -> Any:
-    """The function of every sample, CHUNK samples at a time."""
-    return jax.lax.map(function, electrons, batch_size=min(CHUNK, len(electrons)))
+def _map_samples(function: Callable[[Array], Any], electrons: Array) -> Any:
+    """The function of every sample, SAMPLES_PER_CHUNK samples at a time."""
+    return jax.lax.map(function, electrons, batch_size=min(SAMPLES_PER_CHUNK, len(electrons)))
 
 
-def _row(tree: Any) -> Float[Array, "p"]:
+def _parameter_row(tree: Any) -> Float[Array, "p"]:
     return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])

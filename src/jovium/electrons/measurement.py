@@ -1,4 +1,4 @@
-"""What a trained wave function says: energy in parts with error bars, pressure, pair correlation."""
+"""Measurements of a trained wave function: energy in parts with error bars, pressure, pair correlation."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.local_energy import LocalEnergy, local_energies
 from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.training import State, log_psi, trained
-from jovium.electrons.walkers import chains_at, equilibrated, moved_walkers
+from jovium.electrons.walkers import equilibrate, init_chains, move_walkers
 from jovium.electrons.wave_function import WaveFunction
 from jovium.observe.pair_correlation import PairCorrelation, radial_distribution
 from jovium.observe.virial import virial_pressure
@@ -48,18 +48,18 @@ class ElectronMeasurement:
     def record(self) -> dict[str, Any]:
         """Plain values for files and machines, units in the names."""
 
-        def pair(one: Estimate, scale: float = 1.0) -> dict[str, float]:
-            return {"value": one.value * scale, "error": one.error * scale}
+        def record(estimate: Estimate, scale: float = 1.0) -> dict[str, float]:
+            return {"value": estimate.value * scale, "error": estimate.error * scale}
 
         n = self.n_protons or self.n_electrons
         per = "atom" if self.n_protons else "electron"
-        found: dict[str, Any] = {"E_Ha": pair(self.energy), f"E_Ha_per_{per}": pair(self.energy, 1 / n)}
-        found |= {f"{name}_Ha_per_{per}": pair(one, 1 / n) for name, one in self.parts.items()}
-        found["variance_Ha2"] = self.variance
-        found[f"variance_Ha2_per_{per}"] = self.variance / n
+        values: dict[str, Any] = {"E_Ha": record(self.energy), f"E_Ha_per_{per}": record(self.energy, 1 / n)}
+        values |= {f"{name}_Ha_per_{per}": record(part, 1 / n) for name, part in self.parts.items()}
+        values["variance_Ha2"] = self.variance
+        values[f"variance_Ha2_per_{per}"] = self.variance / n
         if self.pressure:
-            found["P_GPa"] = pair(self.pressure, PRESSURE_GPA)
-        return found | {
+            values["P_GPa"] = record(self.pressure, PRESSURE_GPA)
+        return values | {
             "n_protons": self.n_protons,
             "n_electrons": self.n_electrons,
             "acceptance": self.acceptance,
@@ -79,16 +79,15 @@ def measure_run(
         raise InputError(f"{n_steps} steps", "four or more", "take 50")
     recipe, state = trained(folder)
     with jax.enable_x64(recipe.in_double_precision):
-        found = measured(recipe, state, n_steps, seed, watched)
-    write_json(
-        folder / "measure.json", {"structure": recipe.structure, "seed": seed, "steps": n_steps, **found.record()}
-    )
-    if found.pairs:
-        write_pairs(folder / "g_of_r.csv", found.pairs)
-    return found
+        measurement = measure(recipe, state, n_steps, seed, watched)
+    facts = {"structure": recipe.structure, "seed": seed, "steps": n_steps}
+    write_json(folder / "measure.json", facts | measurement.record())
+    if measurement.pairs:
+        write_pair_correlations(folder / "g_of_r.csv", measurement.pairs)
+    return measurement
 
 
-def measured(
+def measure(
     recipe: ElectronSettings,
     state: State,
     n_steps: int,
@@ -98,10 +97,10 @@ def measured(
     """Everything from samples of a state whose parameters, and whose width of moves, stay as they are."""
     system = recipe.system
     protons = jnp.asarray(system.protons, float)
-    potential = CoulombPotential.of(system.space, len(protons) + state.psi.n_electrons)
-    chains = chains_at(state.positions, state.width, jax.random.fold_in(jax.random.key(seed), 1))
-    chains = eqx.filter_jit(partial(equilibrated, recipe))(state.psi, protons, chains)
-    program = eqx.filter_jit(partial(_sampled, recipe, potential))
+    potential = CoulombPotential.of(system.box, len(protons) + state.psi.n_electrons)
+    chains = init_chains(state.positions, state.width, jax.random.fold_in(jax.random.key(seed), 1))
+    chains = eqx.filter_jit(partial(equilibrate, recipe))(state.psi, protons, chains)
+    program = eqx.filter_jit(partial(_sample, recipe, potential))
     energies, acceptance, counts = [], [], []
     for _ in watched(range(n_steps)):
         chains, local = program(state.psi, protons, chains)
@@ -144,10 +143,10 @@ def _summary(local: Any, counts: list[Any], recipe: ElectronSettings, acceptance
     )
 
 
-def _sampled(
+def _sample(
     recipe: ElectronSettings, potential: CoulombPotential, psi: WaveFunction, protons: Array, chains: Chains
 ) -> tuple[Chains, LocalEnergy]:
-    chains = moved_walkers(recipe, psi, protons, chains, recipe.sweeps, False)
+    chains = move_walkers(recipe, psi, protons, chains, recipe.sweeps, False)
     return chains, local_energies(log_psi, psi, potential, chains.positions, protons)
 
 
@@ -157,29 +156,26 @@ def _pair_distances(
     """Distances (bohr) of nearest images by pairs of species."""
     up, down = positions[:, : psi.n_up], positions[:, psi.n_up :]
 
-    def distances(one: np.ndarray, other: np.ndarray, among: bool = False) -> np.ndarray:
-        between = one[:, :, None] - other[:, None]
-        rows, columns = np.triu_indices(one.shape[1], 1) if among else np.indices(between.shape[1:3]).reshape(2, -1)
-        return np.linalg.norm(cell.minimum_image(between[:, rows, columns].reshape(-1, 3)), axis=1).reshape(
-            len(one), -1
-        )
+    def distances(left: np.ndarray, right: np.ndarray, each_once: bool = False) -> np.ndarray:
+        vectors = left[:, :, None] - right[:, None]
+        i, j = np.triu_indices(left.shape[1], 1) if each_once else np.indices(vectors.shape[1:3]).reshape(2, -1)
+        return np.linalg.norm(cell.minimum_image(vectors[:, i, j].reshape(-1, 3)), axis=1).reshape(len(left), -1)
 
-    found = {}
+    pairs = {}
     if psi.n_up > 1:
-        found["up_up"] = distances(up, up, True)
+        pairs["up_up"] = distances(up, up, True)
     if psi.n_down:
-        found["up_down"] = distances(up, down)
+        pairs["up_down"] = distances(up, down)
     if len(protons):
-        fixed = np.broadcast_to(protons, (len(positions), *protons.shape))
-        found["electron_proton"] = distances(positions, fixed)
-    return found
+        pairs["electron_proton"] = distances(positions, np.broadcast_to(protons, (len(positions), *protons.shape)))
+    return pairs
 
 
-def write_pairs(path: Path, pairs: dict[str, PairCorrelation]) -> None:
+def write_pair_correlations(path: Path, pairs: dict[str, PairCorrelation]) -> None:
     """A table of all g(r)."""
     columns = [next(iter(pairs.values())).r]
-    for one in pairs.values():
-        columns += [one.g, one.error]
+    for correlation in pairs.values():
+        columns += [correlation.g, correlation.error]
     header = "r_bohr," + ",".join(f"g_{name},g_{name}_error" for name in pairs)
     lines = [",".join(f"{value:.6g}" for value in row) + "\n" for row in zip(*columns, strict=True)]
     write_lines(path, [header + "\n", *lines])

@@ -10,7 +10,7 @@ from jovium.base.box import Box
 from jovium.base.errors import InputError
 from jovium.electrons.geminals import AtomicGeminal, Geminal, PlaneWaveGeminal
 from jovium.electrons.jastrow import Jastrow
-from jovium.electrons.message_passing import MessagePassing, pairs_of
+from jovium.electrons.message_passing import MessagePassing, pair_features
 
 
 class WaveFunction(eqx.Module):
@@ -19,19 +19,19 @@ class WaveFunction(eqx.Module):
     The first determinant leads to begin with. Positions in bohr, electrons of spin up first.
     """
 
-    space: Box = eqx.field(static=True)
+    box: Box = eqx.field(static=True)
     n_up: int = eqx.field(static=True)
     n_down: int = eqx.field(static=True)
     twist: tuple[float, float, float] = eqx.field(static=True)
     coefficients: Float[Array, "d"]
-    surroundings: MessagePassing
-    pairing: Geminal
+    message_passing: MessagePassing
+    geminal: Geminal
     jastrow: Jastrow
 
     @classmethod
     def of(
         cls,
-        space: Box,
+        box: Box,
         n_up: int,
         n_down: int,
         *,
@@ -40,9 +40,9 @@ class WaveFunction(eqx.Module):
         twisted: bool = False,
         n_determinants: int = 4,
         n_radial: int = 8,
-        n_sides: int = 4,
+        n_directions: int = 4,
         n_features: int = 32,
-        n_flows: int = 6,
+        n_backflow: int = 6,
         key: PRNGKeyArray,
     ) -> "WaveFunction":
         """Pairs of atoms in open space, of plane waves in a cell.
@@ -50,36 +50,36 @@ class WaveFunction(eqx.Module):
         twist: a wave vector (1/bohr), that of every psi that is not given another; twisted: whether one may be given.
         Raises InputError for fewer electrons of spin up than of spin down, unpaired electrons among protons in a cell,
         or a twist in open space."""
-        if not 0 <= n_down <= n_up or n_up < 1 or (space.vectors is None and (any(twist) or not with_protons)):
+        if not 0 <= n_down <= n_up or n_up < 1 or (box.vectors is None and (any(twist) or not with_protons)):
             raise InputError(
                 f"{n_up} electrons of spin up, {n_down} of spin down, twist {twist}",
                 "one or more, no fewer of spin up; a twist and a uniform gas only in a periodic cell",
                 "name the majority spin up",
             )
-        if space.vectors is not None and with_protons and n_up != n_down:
+        if box.vectors is not None and with_protons and n_up != n_down:
             raise InputError(
                 f"{n_up - n_down} electrons without a partner in a cell of protons",
                 "as many of spin up as of spin down: unpaired ones would be in waves that do not know the protons",
                 "take an even number of atoms and leave out --unpaired",
             )
-        keys = jax.random.split(key, 3)
+        geminal_key, messages_key, jastrow_key = jax.random.split(key, 3)
         sizes = {"n_radial": n_radial, "n_features": n_features}
-        shared = {"n_determinants": n_determinants, **sizes, "key": keys[0]}
-        pairing = AtomicGeminal.of(n_down, n_up - n_down, **shared)
+        shared = {"n_determinants": n_determinants, **sizes, "key": geminal_key}
+        geminal = AtomicGeminal.of(n_down, n_up - n_down, **shared)
         spacing = 1.5
-        if space.vectors is not None:
+        if box.vectors is not None:
             twisted = twisted or any(twist)
-            pairing = PlaneWaveGeminal.of(space, n_up, n_down, twisted=twisted, with_protons=with_protons, **shared)
-            spacing = float((3 * pairing.volume / (4 * np.pi * (n_up + n_down))) ** (1 / 3))
+            geminal = PlaneWaveGeminal.of(box, n_up, n_down, twisted=twisted, with_protons=with_protons, **shared)
+            spacing = float((3 * geminal.volume / (4 * np.pi * (n_up + n_down))) ** (1 / 3))
         return cls(
-            space,
+            box,
             n_up,
             n_down,
             twist,
             jnp.full(n_determinants, 0.1, float).at[0].set(1.0),
-            MessagePassing.of(**sizes, n_sides=n_sides, n_flows=n_flows, key=keys[1]),
-            pairing,
-            Jastrow.of(**sizes, spacing=spacing, key=keys[2]),
+            MessagePassing.of(**sizes, n_directions=n_directions, n_backflow=n_backflow, key=messages_key),
+            geminal,
+            Jastrow.of(**sizes, spacing=spacing, key=jastrow_key),
         )
 
     @property
@@ -90,38 +90,39 @@ class WaveFunction(eqx.Module):
     @property
     def is_complex(self) -> bool:
         """Whether a twist makes psi complex."""
-        return isinstance(self.pairing, PlaneWaveGeminal) and self.pairing.twisted
+        return isinstance(self.geminal, PlaneWaveGeminal) and self.geminal.twisted
 
-    def field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"] | None = None) -> Array:
-        """What the protons and the twist alone decide: the mean field of the pairs, to be handed to `log_psi`."""
-        return self.pairing.field(protons, self._twist(protons, twist))
+    def mean_field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"] | None = None) -> Array:
+        """What the protons and the twist alone decide: the density matrix of the pairs, to be handed to `log_psi`."""
+        return self.geminal.mean_field(protons, self._twist(protons, twist))
 
     def log_psi(
         self,
         electrons: Float[Array, "n 3"],
         protons: Float[Array, "m 3"],
         twist: Float[Array, "3"] | None = None,
-        field: Array | None = None,
+        mean_field: Array | None = None,
     ) -> Num[Array, ""]:
         """ln psi: complex with a twist, otherwise ln|psi|. The phase is known up to a multiple of 2 pi."""
-        pairs = pairs_of(self.space, electrons, protons, self.n_up, self.surroundings.n_radial)
-        seen = self.surroundings(electrons, pairs)
-        field = self.field(protons, twist) if field is None else field
-        parts = self.pairing(protons, pairs, seen, self.n_up, self._twist(protons, twist), field)
-        matrices = jnp.concatenate([part for part in parts if part.shape[-1]], axis=-1)
-        return log_sum_of_determinants(matrices, self.coefficients) + self.jastrow(pairs, seen)
+        pairs = pair_features(self.box, electrons, protons, self.n_up, self.message_passing.n_radial)
+        features = self.message_passing(electrons, pairs)
+        mean_field = self.mean_field(protons, twist) if mean_field is None else mean_field
+        orbitals = self.geminal(protons, pairs, features, self.n_up, self._twist(protons, twist), mean_field)
+        # Columns: electrons of spin down, then orbitals of those of spin up that have no partner.
+        matrices = jnp.concatenate([columns for columns in orbitals if columns.shape[-1]], axis=-1)
+        return log_determinant_sum(matrices, self.coefficients) + self.jastrow(pairs, features)
 
     def _twist(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"] | None) -> Float[Array, "3"]:
         return jnp.asarray(self.twist, protons.dtype) if twist is None else twist
 
 
-def needs_double_precision(space: Box, n_electrons: int) -> bool:
+def needs_double_precision(box: Box, n_electrons: int) -> bool:
     """Whether single precision loses psi: in a cell g = m D m* has the square of the condition of its waves m, and the
     local energies of 16 electrons were wrong by a hartree."""
-    return space.vectors is not None and n_electrons > 4
+    return box.vectors is not None and n_electrons > 4
 
 
-def log_sum_of_determinants(matrices: Num[Array, "d n n"], coefficients: Float[Array, "d"]) -> Num[Array, ""]:
+def log_determinant_sum(matrices: Num[Array, "d n n"], coefficients: Float[Array, "d"]) -> Num[Array, ""]:
     """ln |sum_d c_d det M_d| of real, ln sum_d c_d det M_d of complex matrices, without overflow."""
     signs, logs = jnp.linalg.slogdet(matrices)
     largest = jax.lax.stop_gradient(logs.max())
