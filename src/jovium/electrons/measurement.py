@@ -20,12 +20,16 @@ from jovium.base.units import PRESSURE_GPA
 from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.local_energy import LocalEnergy, local_energies
 from jovium.electrons.settings import ElectronSettings
-from jovium.electrons.training import State, log_psi, trained
-from jovium.electrons.walkers import equilibrate, init_chains, move_walkers
+from jovium.electrons.step import log_psi
+from jovium.electrons.systems import ElectronSystem, electron_system
+from jovium.electrons.training import load_run, precision
+from jovium.electrons.walkers import equilibrate, move_walkers, walker_chains
 from jovium.electrons.wave_function import WaveFunction
 from jovium.observe.pair_correlation import PairCorrelation, radial_distribution
 from jovium.observe.virial import virial_pressure
 from jovium.sampling.metropolis import Chains
+from jovium.training.loop import TrainingState
+from jovium.training.run_folder import MEASURED
 
 
 @dataclass(frozen=True)
@@ -48,19 +52,16 @@ class ElectronMeasurement:
     def record(self) -> dict[str, Any]:
         """Plain values for files and machines, units in the names."""
 
-        def record(estimate: Estimate, scale: float = 1.0) -> dict[str, float]:
-            return {"value": estimate.value * scale, "error": estimate.error * scale}
-
         n = self.n_protons or self.n_electrons
         per = "atom" if self.n_protons else "electron"
-        values: dict[str, Any] = {"E_Ha": record(self.energy), f"E_Ha_per_{per}": record(self.energy, 1 / n)}
-        values |= {f"{name}_Ha_per_{per}": record(part, 1 / n) for name, part in self.parts.items()}
+        values: dict[str, Any] = {"E_Ha": self.energy.record(), f"E_Ha_per_{per}": self.energy.record(1 / n)}
+        values |= {f"{name}_Ha_per_{per}": part.record(1 / n) for name, part in self.parts.items()}
         values["variance_Ha2"] = self.variance
         values[f"variance_Ha2_per_{per}"] = self.variance / n
         if self.pressure:
-            values["P_GPa"] = record(self.pressure, PRESSURE_GPA)
+            values["P_GPa"] = self.pressure.record(PRESSURE_GPA)
         return values | {
-            "n_protons": self.n_protons,
+            "n_atoms": self.n_protons,
             "n_electrons": self.n_electrons,
             "acceptance": self.acceptance,
             "autocorrelation_steps": self.autocorrelation,
@@ -70,50 +71,50 @@ class ElectronMeasurement:
 
 
 def measure_run(
-    folder: Path, n_steps: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
+    folder: Path, n_steps: int, seed: int, progress: Callable[[Iterable[Any]], Iterator[Any]] = iter
 ) -> ElectronMeasurement:
     """Measure a run directory over so many steps of its walkers; writes measure.json and, in a cell, g_of_r.csv.
 
-    watched: shows progress. Raises InputError for fewer than four steps."""
+    progress: shows it. Raises InputError for fewer than four steps."""
     if n_steps < 4:
         raise InputError(f"{n_steps} steps", "four or more", "take 50")
-    recipe, state = trained(folder)
-    with jax.enable_x64(recipe.in_double_precision):
-        measurement = measure(recipe, state, n_steps, seed, watched)
-    facts = {"structure": recipe.structure, "seed": seed, "steps": n_steps}
-    write_json(folder / "measure.json", facts | measurement.record())
+    settings, state = load_run(folder)
+    with precision(settings):
+        measurement = measure(settings, state, n_steps, seed, progress)
+    facts = {"structure": settings.structure, "seed": seed, "steps": n_steps}
+    write_json(folder / MEASURED, facts | measurement.record())
     if measurement.pairs:
         write_pair_correlations(folder / "g_of_r.csv", measurement.pairs)
     return measurement
 
 
 def measure(
-    recipe: ElectronSettings,
-    state: State,
+    settings: ElectronSettings,
+    state: TrainingState,
     n_steps: int,
     seed: int,
-    watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
+    progress: Callable[[Iterable[Any]], Iterator[Any]] = iter,
 ) -> ElectronMeasurement:
     """Everything from samples of a state whose parameters, and whose width of moves, stay as they are."""
-    system = recipe.system
+    system, psi = electron_system(settings.structure, settings.unpaired), state.model
     protons = jnp.asarray(system.protons, float)
-    potential = CoulombPotential.of(system.box, len(protons) + state.psi.n_electrons)
-    chains = init_chains(state.positions, state.width, jax.random.fold_in(jax.random.key(seed), 1))
-    chains = eqx.filter_jit(partial(equilibrate, recipe))(state.psi, protons, chains)
-    program = eqx.filter_jit(partial(_sample, recipe, potential))
+    potential = CoulombPotential.of(system.box, len(protons) + psi.n_electrons)
+    chains = walker_chains(state.walkers, jax.random.fold_in(jax.random.key(seed), 1))
+    chains = eqx.filter_jit(partial(equilibrate, settings))(psi, protons, chains)
+    program = eqx.filter_jit(partial(_sample, settings, potential))
     energies, acceptance, counts = [], [], []
-    for _ in watched(range(n_steps)):
-        chains, local = program(state.psi, protons, chains)
+    for _ in progress(range(n_steps)):
+        chains, local = program(psi, protons, chains)
         energies.append(jax.tree.map(lambda part: np.asarray(part.real, float), local))
         acceptance.append(float(chains.acceptance))
         if system.cell is not None:
-            counts.append(_pair_distances(state.psi, np.asarray(chains.positions), system.protons, system.cell))
+            counts.append(_pair_distances(psi, np.asarray(chains.positions), system.protons, system.cell))
     local = jax.tree.map(lambda *steps: np.stack(steps), *energies)
-    return _summary(local, counts, recipe, float(np.mean(acceptance)))
+    return _summary(local, counts, system, float(np.mean(acceptance)))
 
 
-def _summary(local: Any, counts: list[Any], recipe: ElectronSettings, acceptance: float) -> ElectronMeasurement:
-    system, total = recipe.system, local.total
+def _summary(local: Any, counts: list[Any], system: ElectronSystem, acceptance: float) -> ElectronMeasurement:
+    total = local.total
     tau = float(np.mean([autocorrelation_time(chain) for chain in total.T[:64]]))
 
     def estimate(values: Float[np.ndarray, "s b"]) -> Estimate:
@@ -144,9 +145,9 @@ def _summary(local: Any, counts: list[Any], recipe: ElectronSettings, acceptance
 
 
 def _sample(
-    recipe: ElectronSettings, potential: CoulombPotential, psi: WaveFunction, protons: Array, chains: Chains
+    settings: ElectronSettings, potential: CoulombPotential, psi: WaveFunction, protons: Array, chains: Chains
 ) -> tuple[Chains, LocalEnergy]:
-    chains = move_walkers(recipe, psi, protons, chains, recipe.sweeps, False)
+    chains = move_walkers(settings, psi, protons, chains, settings.mc_steps, False)
     return chains, local_energies(log_psi, psi, potential, chains.positions, protons)
 
 

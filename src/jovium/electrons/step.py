@@ -8,10 +8,10 @@ from jaxtyping import Array, Float
 
 from jovium.base.errors import InputError
 from jovium.coulomb.hydrogen import CoulombPotential
-from jovium.electrons.local_energy import clipped, local_energies, rows, scores
+from jovium.electrons.local_energy import clip_energies, local_energies, scores, stack_real_imag
 from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.systems import ElectronSystem, electron_system
-from jovium.electrons.walkers import Walkers, chains_at, moved_walkers
+from jovium.electrons.walkers import Walkers, move_walkers, walker_chains
 from jovium.electrons.wave_function import WaveFunction, needs_double_precision
 from jovium.optimise.natural_gradient import flatten, unflatten
 from jovium.optimise.step_rules import Adam, NaturalEnergy
@@ -20,7 +20,7 @@ from jovium.training.loop import TrainingState
 
 def in_double_precision(settings: ElectronSettings, system: ElectronSystem) -> bool:
     """Whether training and measuring are done in double precision."""
-    needed = needs_double_precision(system.space, system.n_up + system.n_down)
+    needed = needs_double_precision(system.box, system.n_up + system.n_down)
     return settings.precision == "double" or (settings.precision == "auto" and needed)
 
 
@@ -35,16 +35,16 @@ def initial_wave_function(settings: ElectronSettings, system: ElectronSystem) ->
         raise InputError(f"twist {settings.twist} in open space", "twists only in a periodic cell", "leave it out")
     wave = np.zeros(3) if system.cell is None else np.array(settings.twist) @ system.cell.reciprocal
     return WaveFunction.of(
-        system.space,
+        system.box,
         system.n_up,
         system.n_down,
         with_protons=len(system.protons) > 0,
         twist=(float(wave[0]), float(wave[1]), float(wave[2])),
         n_determinants=settings.determinants,
         n_radial=settings.radial,
-        n_sides=settings.direction_channels,
+        n_directions=settings.direction_channels,
         n_features=settings.features,
-        n_flows=settings.backflow_channels,
+        n_backflow=settings.backflow_channels,
         key=jax.random.key(settings.seed),
     )
 
@@ -73,14 +73,13 @@ def step(
 ) -> tuple[TrainingState, dict[str, Array]]:
     """The state after one step down E = <E_loc>, and its metrics."""
     psi, walkers = state.model, state.walkers
-    chains = moved_walkers(
-        settings, psi, protons, chains_at(walkers.positions, walkers.width, key), settings.mc_steps, True
-    )
+    chains = move_walkers(settings, psi, protons, walker_chains(walkers, key), settings.mc_steps, True)
     local = local_energies(log_psi, psi, potential, chains.positions, protons)
     # dE/dtheta = 2 Re <(E_loc - E) (d ln psi / dtheta)*>: scores and energies, both less their means.
     derivatives = scores(log_psi, psi, chains.positions, protons)
-    energies = clipped(local.total)
-    centred, residuals = rows(derivatives - derivatives.mean(axis=0)), rows(energies - energies.mean())
+    energies = clip_energies(local.total)
+    centred = stack_real_imag(derivatives - derivatives.mean(axis=0))
+    residuals = stack_real_imag(energies - energies.mean())
     lr_scale = 0.5**state.rollbacks / (1 + state.step / settings.decay_steps)
     if settings.optimiser == "natural":
         rule = NaturalEnergy(settings.learning_rate, settings.damping, settings.max_norm, settings.momentum)

@@ -16,11 +16,11 @@ from jaxtyping import Array
 
 from jovium.base.statistics import autocorrelation_time, split_r_hat
 from jovium.coulomb.hydrogen import CoulombPotential
-from jovium.electrons.local_energy import CHUNK
+from jovium.electrons.local_energy import SAMPLES_PER_CHUNK
 from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.step import in_double_precision, initial_state, step
 from jovium.electrons.systems import electron_system
-from jovium.electrons.walkers import Walkers, chains_at, equilibrated
+from jovium.electrons.walkers import Walkers, equilibrate, walker_chains
 from jovium.training import checkpoint
 from jovium.training.loop import Metrics, Report, Training, TrainingState, run_in_folder
 from jovium.training.run_folder import STATE, read_settings
@@ -54,7 +54,7 @@ def cost(settings: ElectronSettings) -> dict[str, Any]:
     all of them, measured on a step of 64 walkers."""
     few = replace(settings, walkers=min(64, settings.walkers))
     with precision(settings):
-        training = ElectronTraining(few, equilibrate=False)
+        training = ElectronTraining(few, equilibrated=False)
         key = jax.random.key(0)
         jax.block_until_ready(training.step(training.state, key)[0].step)
         begin = time.monotonic()
@@ -63,7 +63,7 @@ def cost(settings: ElectronSettings) -> dict[str, Any]:
     psi = training.state.model
     n_parameters = sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(psi, eqx.is_inexact_array)))
     n = psi.n_electrons
-    derivatives = CHUNK * 3 * n * n * (n + len(training.protons)) * settings.features * 4
+    derivatives = SAMPLES_PER_CHUNK * 3 * n * n * (n + len(training.protons)) * settings.features * 4
     return {
         "electrons": n,
         "parameters": n_parameters,
@@ -78,21 +78,21 @@ class ElectronTraining(Training):
 
     unit = "Ha"
 
-    def __init__(self, settings: ElectronSettings, folder: Path | None = None, equilibrate: bool = True):
+    def __init__(self, settings: ElectronSettings, folder: Path | None = None, equilibrated: bool = True):
         super().__init__(settings, folder)
         system = electron_system(settings.structure, settings.unpaired)
         n_electrons = system.n_up + system.n_down
         self.jump, self.spread = 0.02 * n_electrons, 2e-4 * n_electrons
         self.protons = jnp.asarray(system.protons, float)
-        self._potential = CoulombPotential.of(system.space, len(self.protons) + n_electrons)
-        self.state = self.state or self._initial_state(equilibrate)
+        self._potential = CoulombPotential.of(system.box, len(self.protons) + n_electrons)
+        self.state = self.state or self._initial_state(equilibrated)
 
-    def _initial_state(self, equilibrate: bool) -> TrainingState:
+    def _initial_state(self, equilibrated: bool) -> TrainingState:
         state = eqx.filter_jit(initial_state)(self.settings)
-        if not equilibrate:
+        if not equilibrated:
             return state
-        chains = chains_at(state.walkers.positions, state.walkers.width, jax.random.key(self.settings.seed))
-        chains = eqx.filter_jit(functools.partial(equilibrated, self.settings))(state.model, self.protons, chains)
+        chains = walker_chains(state.walkers, jax.random.key(self.settings.seed))
+        chains = eqx.filter_jit(functools.partial(equilibrate, self.settings))(state.model, self.protons, chains)
         return state._replace(walkers=Walkers(chains.positions, chains.width))
 
     def template(self, facts: dict[str, Any]) -> TrainingState:

@@ -1,5 +1,7 @@
 """Walkers: electrons that follow |psi|^2 by the moves of the settings."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
@@ -9,22 +11,29 @@ from jovium.electrons.wave_function import WaveFunction
 from jovium.sampling.hamiltonian import carried
 from jovium.sampling.metropolis import Chains, swept
 
-WARMUP_SWEEPS = 300
+EQUILIBRATION_MOVES = 300
 """Moves of the walkers before the first step."""
 
 MAX_MOVE_WIDTH = 3.0
 """Longest move (bohr) of an electron in open space; in a cell a quarter of its smallest height."""
 
 
-def init_chains(positions: Float[Array, "b n 3"], width: Float[Array, ""], key: PRNGKeyArray) -> Chains:
-    """Walkers at positions (bohr), their energies still to be computed."""
-    return Chains(positions, jnp.zeros(len(positions)), width, key, jnp.asarray(0.0))
+class Walkers(NamedTuple):
+    """Electrons of every walker and the width of their moves (bohr)."""
+
+    positions: Float[Array, "b n 3"]
+    width: Float[Array, ""]
+
+
+def walker_chains(walkers: Walkers, key: PRNGKeyArray) -> Chains:
+    """Markov chains of walkers, their energies still to be computed."""
+    return Chains(walkers.positions, jnp.zeros(len(walkers.positions)), walkers.width, key, jnp.asarray(0.0))
 
 
 def move_walkers(
-    recipe: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains, n_sweeps: int, tune: bool
+    settings: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains, n_moves: int, tune: bool
 ) -> Chains:
-    """Walkers of |psi|^2 after so many sweeps of the recipe's kind."""
+    """Walkers of |psi|^2 after so many moves of the settings' kind."""
 
     mean_field = psi.mean_field(protons)
 
@@ -38,10 +47,10 @@ def move_walkers(
     box = psi.box
     max_width = MAX_MOVE_WIDTH if box.vectors is None else box.reach / 2
     chains = chains._replace(beta_energies=energies(chains.positions), width=jnp.minimum(chains.width, max_width))
-    if recipe.mover == "langevin":
-        chains = carried(energies, chains, n_sweeps, 1, tune, max_width)
+    if settings.sampler == "mala":
+        chains = carried(energies, chains, n_moves, 1, tune, max_width)
     else:
-        chains = swept(energies, chains, n_sweeps, recipe.blocks, tune, max_width)
+        chains = swept(energies, chains, n_moves, settings.blocks, tune, max_width)
     if box.vectors is None:
         return chains
     # Electrons that wander off through the images would lose the digits of their positions.
@@ -50,6 +59,6 @@ def move_walkers(
     return chains._replace(positions=chains.positions - jnp.floor(fractional) @ vectors)
 
 
-def equilibrate(recipe: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains) -> Chains:
+def equilibrate(settings: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains) -> Chains:
     """Walkers that have forgotten where they began, with a width of moves that fits psi."""
-    return move_walkers(recipe, psi, protons, chains, WARMUP_SWEEPS, True)
+    return move_walkers(settings, psi, protons, chains, EQUILIBRATION_MOVES, True)

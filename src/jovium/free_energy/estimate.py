@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Num
 
 from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons import local_energy
-from jovium.electrons.local_energy import CHUNK, LocalEnergy, clip_energies, rows
+from jovium.electrons.local_energy import SAMPLES_PER_CHUNK, LocalEnergy, clip_energies, stack_real_imag
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy.walkers import Walkers
 from jovium.training.devices import map_rows
@@ -80,9 +80,9 @@ def electron_residuals(
     """Clipped local energies and scores less their means among each configuration of protons, as real rows."""
     clipped = clip_energies((energies - energies.mean(axis=1, keepdims=True)).reshape(-1)).reshape(energies.shape)
     clipped, scores = (values - values.mean(axis=1, keepdims=True) for values in (clipped, scores))
-    return rows(clipped.reshape(-1)), rows(scores.reshape(-1, scores.shape[-1]))
+    return stack_real_imag(clipped.reshape(-1)), stack_real_imag(scores.reshape(-1, scores.shape[-1]))
 
 
 def _over_protons(function: Any, walkers: Walkers, twists: Float[Array, "b 3"]) -> Any:
-    size = max(1, CHUNK // walkers.electrons.shape[1])
+    size = max(1, SAMPLES_PER_CHUNK // walkers.electrons.shape[1])
     return map_rows(function, (walkers.electrons, walkers.protons, twists), size)

@@ -263,7 +263,7 @@ def summarise(
     reweighted, effective = reweighted_free_energy(work, energies["noise"], kT, *guesses)
     exact = reweighted.value + kT * state.momentum_and_labels
     reweighted = Estimate(exact / n, reweighted.error / n, effective)
-    log_fraction = protons.log_fraction
+    log_fraction = protons.log_accept_fraction
 
     def with_fraction_error(estimate: Estimate, unit: float) -> Estimate:
         """F and S hold ln of the accepted fraction, whose error is theirs too."""

@@ -74,8 +74,7 @@ class FreeEnergySystem:
         """Protons before training: anywhere in the cell."""
         settings = self.settings
         sizes = {"n_knots": settings.flow_knots, "n_radial": settings.flow_radial, "n_channels": settings.flow_channels}
-        key = jax.random.key(settings.seed)
-        return fluid_flow(self.cell, settings.n_atoms, settings.ode_steps, torus=True, key=key, **sizes)
+        return fluid_flow(self.cell, settings.n_atoms, settings.ode_steps, settings.seed, torus=True, **sizes)
 
     def wave_function(self) -> WaveFunction:
         """Electrons before training: independent, in the mean field of the protons."""

@@ -1,5 +1,7 @@
 """Training data of proton densities: configurations, sampled or read from a file."""
 
+import contextlib
+import json
 from pathlib import Path
 
 import jax
@@ -48,17 +50,17 @@ def assign_sites(
 
 
 def training_data(folder: Path, settings: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"]:
-    """Training configurations (bohr): those of the run, else of a file, else sampled by Hamiltonian Monte
-    Carlo."""
-    path = folder / DATA
-    if not path.exists():
-        configurations = (
-            read_configurations(Path(settings.data), target) if settings.data else sample_data(settings, target)
-        )
-        with replacing(path) as part, part.open("wb") as stream:
-            np.savez_compressed(stream, configurations=configurations.astype(np.float32))
-    with np.load(path, allow_pickle=False) as arrays:
-        return arrays["configurations"]
+    """Training configurations (bohr): those that the folder holds for these settings, else of a file, else sampled by
+    Hamiltonian Monte Carlo."""
+    path, made_with = folder / DATA, json.dumps(settings.to_dict())
+    with contextlib.suppress(OSError), np.load(path, allow_pickle=False) as arrays:
+        if "made_with" not in arrays or str(arrays["made_with"]) == made_with:
+            return arrays["configurations"]
+    configurations = read_configurations(Path(settings.data), target) if settings.data else sample_data(settings, target)
+    configurations = configurations.astype(np.float32)
+    with replacing(path) as part, part.open("wb") as stream:
+        np.savez_compressed(stream, configurations=configurations, made_with=made_with)
+    return configurations
 
 
 def read_configurations(path: Path, target: Target) -> Float[np.ndarray, "m n 3"]:
@@ -71,7 +73,7 @@ def read_configurations(path: Path, target: Target) -> Float[np.ndarray, "m n 3"
             raise InputError(
                 f"{path}: frame {number} has {structure.n_atoms} particles",
                 f"{target.n_particles}, as the system",
-                "check --n",
+                "check --n-atoms",
             )
         if target.cell is None or not np.allclose(structure.cell.vectors, target.cell.vectors, rtol=1e-3, atol=1e-3):
             raise InputError(
@@ -85,22 +87,22 @@ def read_configurations(path: Path, target: Target) -> Float[np.ndarray, "m n 3"
 def sample_data(settings: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"]:
     """Equilibrium configurations: chains from the base density, Hamiltonian Monte Carlo, every second trajectory.
     Raises InputError for hydrogen, whose energies are too dear for that."""
-    if settings.system.name == "hydrogen":
+    if settings.system == "hydrogen":
         raise InputError(
             "no configurations of hydrogen to train on",
-            "--data FILE.extxyz, a trajectory of `jovium reference sample`, or --matching 0 --likelihood 0",
+            "--data FILE.extxyz, a trajectory of `jovium reference sample`, or --flow-matching-steps 0",
             "sample one, it takes minutes to hours",
         )
-    flow = initial_flow(settings.system, target, settings.n_steps, settings.seed, **settings.form)
+    flow = initial_flow(settings, target)
     starts = _relax(
-        target, jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(settings.seed + 3), settings.n_chains))
+        target, jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(settings.seed + 3), settings.chains))
     )
     width = 0.1 * float(np.asarray(starts).std(axis=(0, 1)).max()) / target.n_particles ** (1 / 3)
     chains = trajectories(
         target.beta_energy, started(target.beta_energy, np.asarray(starts), width, settings.seed), 60, tune=True
     )
     frames = []
-    for _ in range(settings.n_frames):
+    for _ in range(settings.frames):
         chains = trajectories(target.beta_energy, chains, 2)
         frames.append(np.asarray(chains.positions))
     return np.concatenate(frames)

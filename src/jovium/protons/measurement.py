@@ -20,10 +20,10 @@ from jovium.observe.pair_correlation import PairCorrelation, pair_histogram
 from jovium.observe.reweighting import FreeEnergy, effective_samples, free_energy, normalised_weights, reweighted_mean
 from jovium.protons.flow import Flow, reduced_work, sample_batch
 from jovium.protons.targets import Target
-from jovium.protons.training import offset_of, trained_flow
+from jovium.protons.training import excess_offset, load_run
 from jovium.sampling.annealing import annealed
 from jovium.sampling.independence import IndependenceChain, independence_chain
-from jovium.training.run_folder import finite_or_none
+from jovium.training.run_folder import MEASURED
 
 SAMPLES_AT_ONCE, ANNEALED_AT_ONCE = 512, 128
 """Configurations in one call, of sampling and of annealing."""
@@ -65,29 +65,26 @@ class ProtonMeasurement:
     def record(self) -> dict[str, Any]:
         """Plain values for files and machines."""
 
-        def scaled(figure: Estimate, scale: int = 1) -> dict[str, float]:
-            return {"value": finite_or_none(figure.value / scale), "error": finite_or_none(figure.error / scale)}
-
         n = self.n_particles
-        name, scale = ("F_excess_kT_per_particle", n) if self.in_cell else ("minus_ln_Z", 1)
+        name, scale = ("F_excess_kT_per_particle", 1 / n) if self.in_cell else ("minus_ln_Z", 1.0)
         energy = "U_kT_per_particle" if self.in_cell else "U_kT"
         ais = {}
         if self.ais:
-            ais[f"{name}_ais_bound"] = scaled(self.ais.variational, scale)
-            ais[f"{name}_ais_reweighted"] = scaled(self.ais.reweighted, scale)
+            ais[f"{name}_ais_bound"] = self.ais.variational.record(scale)
+            ais[f"{name}_ais_reweighted"] = self.ais.reweighted.record(scale)
             ais["ais_effective_samples"] = self.ais.effective_samples
             ais["ais_samples"] = self.ais.n_samples
         return {
-            f"{name}_variational": scaled(self.free_energy.variational, scale),
-            f"{name}_reweighted": scaled(self.free_energy.reweighted, scale),
+            f"{name}_variational": self.free_energy.variational.record(scale),
+            f"{name}_reweighted": self.free_energy.reweighted.record(scale),
             **ais,
-            f"{energy}_model": scaled(self.model_energy, scale),
-            f"{energy}_reweighted": scaled(self.energy, scale),
+            f"{energy}_model": self.model_energy.record(scale),
+            f"{energy}_reweighted": self.energy.record(scale),
             "samples": self.free_energy.n_samples,
             "effective_samples": self.free_energy.effective_samples,
             "acceptance": self.chain.acceptance,
             "longest_stay": self.chain.longest_stay,
-            "n_particles": n,
+            "n_atoms": n,
             "infinite_samples": self.n_infinite,
         }
 
@@ -125,7 +122,7 @@ def measure(samples: FlowSamples, target: Target, flow: Flow, n_bins: int = 40) 
         pairs = PairCorrelation(centres, *reweighted_mean(counts, work))
         model_pairs = PairCorrelation(centres, counts.mean(axis=0), counts.std(axis=0, ddof=1) / np.sqrt(len(counts)))
     return ProtonMeasurement(
-        free_energy(work, offset_of(target, flow)),
+        free_energy(work, excess_offset(target, flow)),
         Estimate(float(mean), float(error), effective_samples(-work)),
         model,
         independence_chain(work),
@@ -180,16 +177,16 @@ def measure_run(
             "two or more samples, no stages or some",
             "some thousands of samples give error bars; take 8 stages",
         )
-    settings, flow = trained_flow(folder)
-    target = settings.system.target()
+    settings, flow = load_run(folder)
+    target = target_of(settings)
     flow = flow.with_steps(2 * flow.n_steps)  # integrated better than in training
     samples = draw_samples(flow, target, n_samples, seed, progress)
     measurement = measure(samples, target, flow)
     if ais_stages:
         first = FlowSamples(*(column[:ais_samples] for column in vars(samples).values()))
         work = annealing_work(flow, target, first, ais_stages, seed, progress)
-        measurement = replace(measurement, ais=free_energy(work, offset_of(target, flow)))
-    write_json(folder / "measure.json", {"system": settings.system.__dict__, "seed": seed, **measurement.record()})
+        measurement = replace(measurement, ais=free_energy(work, excess_offset(target, flow)))
+    write_json(folder / MEASURED, {"system": settings.system, "seed": seed, **measurement.record()})
     if measurement.pairs and measurement.model_pairs:
         _write_pairs(folder / "g_of_r.csv", measurement.pairs, measurement.model_pairs)
     return measurement
@@ -201,10 +198,10 @@ def sample_run(folder: Path, path: Path, n_samples: int, seed: int, exact: bool)
     a system without a cell."""
     from jovium.formats.structures import write_structures
 
-    settings, flow = trained_flow(folder)
-    target = settings.system.target()
+    settings, flow = load_run(folder)
+    target = target_of(settings)
     if target.cell is None:
-        raise InputError(f"{settings.system.name} has no cell", "a system in a periodic cell", "take `measure`")
+        raise InputError(f"{settings.system} has no cell", "a system in a periodic cell", "take `measure`")
     flow = flow.with_steps(2 * flow.n_steps)
     samples = draw_samples(flow, target, n_samples, seed)
     weights = np.ones(n_samples) if exact else normalised_weights(-samples.work) * n_samples

@@ -10,7 +10,7 @@ from jaxtyping import Array
 from jovium.optimise.natural_gradient import flatten
 from jovium.optimise.step_rules import Adam, Natural, StepRule
 from jovium.protons.losses import Gradient, Loss, integration_error
-from jovium.protons.flow import samples, works
+from jovium.protons.flow import reduced_work, sample_batch
 from jovium.protons.settings import ProtonSettings
 from jovium.protons.targets import Target
 from jovium.training.loop import TrainingState
@@ -46,7 +46,7 @@ def judge_program(target: Target, n: int) -> Callable[[Any, Array, Array], tuple
 
     @eqx.filter_jit
     def program(flow: Any, key: Array, other_key: Array) -> tuple[Array, Array, Array]:
-        batch = samples(flow, key, n)
-        return works(flow, target.beta_energy, batch), batch.log_density, integration_error(flow, other_key, 64)
+        batch = sample_batch(flow, key, n)
+        return reduced_work(flow, target.beta_energy, batch), batch.log_density, integration_error(flow, other_key, 64)
 
     return program

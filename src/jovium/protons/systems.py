@@ -1,7 +1,6 @@
 """Systems that proton densities are trained for, by name: target, base density and the box of the velocity."""
 
 import os
-from dataclasses import dataclass
 
 import equinox as eqx
 import jax
@@ -14,6 +13,7 @@ from jovium.base.errors import InputError
 from jovium.protons.base_density import BaseDensity, GaussianCloud, GaussianPoint, Lattice, UniformTorus
 from jovium.protons.born_oppenheimer import BornOppenheimer
 from jovium.protons.flow import Flow
+from jovium.protons.settings import ProtonSettings
 from jovium.protons.targets import (
     DoubleWell,
     FourParticleDoubleWell,
@@ -35,53 +35,28 @@ LATTICES = {
 """Sites of the cubic lattices in units of their cube."""
 
 
-@dataclass(frozen=True)
-class ProtonSystemSettings:
-    """What to model. name: see NAMES. n: particles. coupling, screening: of charges. density, temperature: of
-    Lennard-Jones fluids. rs (bohr), kelvin: of hydrogen. side: of the double well. crystal: "" for a fluid, or the
-    lattice its particles stay near."""
-
-    name: str = "ocp"
-    n: int = 16
-    coupling: float = 10.0
-    screening: float = 2.0
-    density: float = 0.5
-    temperature: float = 2.0
-    rs: float = 1.4
-    kelvin: float = 6000.0
-    side: str = "left"
-    crystal: str = ""
-
-    def __post_init__(self):
-        if self.name not in NAMES:
-            raise InputError(f"system '{self.name}'", f"one of: {', '.join(NAMES)}", "choose one of them")
-        if self.crystal and self.crystal not in LATTICES:
-            raise InputError(f"crystal '{self.crystal}'", f"one of: {', '.join(LATTICES)}", "leave it out for a fluid")
-
-    def target(self) -> Target:
-        """The system with its energy."""
-        match self.name:
-            case "ocp":
-                return OneComponentPlasma(self.n, self.coupling)
-            case "yukawa":
-                return Yukawa(self.n, self.coupling, self.screening)
-            case "lj":
-                return LennardJones(self.n, self.density, self.temperature)
-            case "hydrogen":
-                return BornOppenheimer(self.n, self.rs, self.kelvin, workers=len(os.sched_getaffinity(0)))
-            case "lj13":
-                return LennardJonesCluster()
-            case "dw4":
-                return FourParticleDoubleWell()
-            case "harmonic":
-                cell = Cell(np.eye(3) * (4 * np.pi * self.n / 3) ** (1 / 3))
-                sites = lattice_sites(self.crystal or "bcc", self.n, cell)
-                return HarmonicCrystal(cell, sites, self.coupling, 1.05 * _nearest(sites, cell))
-            case _:
-                return DoubleWell(self.side)
-
-
-NAMES = ("ocp", "hydrogen", "yukawa", "lj", "lj13", "dw4", "double-well", "harmonic")
+def target_of(settings: ProtonSettings) -> Target:
+    """The system with its energy."""
+    n = settings.n_atoms
+    match settings.system:
+        case "ocp":
+            return OneComponentPlasma(n, settings.coupling)
+        case "yukawa":
+            return Yukawa(n, settings.coupling, settings.screening)
+        case "lj":
+            return LennardJones(n, settings.density, settings.temperature)
+        case "hydrogen":
+            return BornOppenheimer(n, settings.rs, settings.kelvin, workers=len(os.sched_getaffinity(0)))
+        case "lj13":
+            return LennardJonesCluster()
+        case "dw4":
+            return FourParticleDoubleWell()
+        case "harmonic":
+            cell = Cell.cubic(n, 1.0)
+            sites = lattice_sites(settings.crystal or "bcc", n, cell)
+            return HarmonicCrystal(cell, sites, settings.coupling, 1.05 * _nearest(sites, cell))
+        case _:
+            return DoubleWell(settings.side)
 
 
 def lattice_sites(lattice: str, n: int, cell: Cell) -> Float[np.ndarray, "n 3"]:
@@ -95,21 +70,25 @@ def lattice_sites(lattice: str, n: int, cell: Cell) -> Float[np.ndarray, "n 3"]:
     return ((corners + motif).reshape(-1, 3) / edge) @ cell.vectors
 
 
-def initial_flow(
-    system: ProtonSystemSettings, target: Target, n_steps: int, seed: int, *, torus: bool = False, **sizes: int
-) -> Flow:
-    """A flow that is the base density. sizes: of the velocity (n_knots, n_radial, n_channels); torus: `TorusVelocity`.
-    Raises InputError for a torus without a cell."""
-    key = jax.random.key(seed)
-    base = _base_density(system, target)
+def initial_flow(settings: ProtonSettings, target: Target, ode_steps: int | None = None) -> Flow:
+    """A flow that is the base density. Raises InputError for a torus without a cell."""
+    key, n_steps = jax.random.key(settings.seed), ode_steps or settings.ode_steps
+    base = _base_density(settings, target)
+    sizes = {"n_knots": settings.flow_knots, "n_radial": settings.flow_radial, "n_channels": settings.flow_channels}
     if target.cell is not None:
-        return Flow(base, _periodic_velocity(target.cell, target.n_particles, key, torus, **sizes), n_steps)
-    if torus:
-        raise InputError(f"a torus for {system.name}", "a system in a cell", "leave --torus out")
-    if system.name == "double-well":
+        velocity = _periodic_velocity(target.cell, target.n_particles, key, settings.torus, **sizes)
+        return Flow(base, velocity, n_steps)
+    if settings.torus:
+        raise InputError(f"a torus for {settings.system}", "a system in a cell", "leave --torus out")
+    if settings.system == "double-well":
         return Flow(base, PointVelocity.of(2, scale=1.5, key=key), n_steps)
-    box = Box.open(*{"dw4": (2, 9.0), "lj13": (3, 5.0)}[system.name])
+    box = Box.open(*{"dw4": (2, 9.0), "lj13": (3, 5.0)}[settings.system])
     return Flow(base, PairVelocity.of(box, key=key, **sizes), n_steps)
+
+
+def flow_template(settings: ProtonSettings, ode_steps: int) -> Flow:
+    """Names, shapes and types of such a flow, to load one into."""
+    return eqx.filter_eval_shape(initial_flow, settings, target_of(settings), ode_steps)
 
 
 def fluid_flow(cell: Cell, n: int, n_steps: int, seed: int, *, torus: bool = False, **sizes: int) -> Flow:
@@ -138,33 +117,26 @@ def _periodic_velocity(cell: Cell, n: int, key: PRNGKeyArray, torus: bool, **siz
     return velocity.of(Box.periodic(cell, _largest_wave(cell, n)), key=key, **sizes)
 
 
-def flow_template(
-    system: ProtonSystemSettings, target: Target, n_steps: int, *, torus: bool = False, **sizes: int
-) -> Flow:
-    """Names, shapes and types of such a flow, to load one into."""
-    return eqx.filter_eval_shape(initial_flow, system, target, n_steps, 0, torus=torus, **sizes)
-
-
 def _largest_wave(cell: Cell, n: int) -> float:
     """Waves down to 0.86 of the spacing of particles, and in a small cell to a third of its longest wave."""
     longest = np.linalg.norm(cell.reciprocal, axis=1).min()
     return max(7.3 / (cell.volume / n) ** (1 / 3), 3.01 * float(longest))
 
 
-def _base_density(system: ProtonSystemSettings, target: Target) -> BaseDensity:
-    if system.name == "double-well":
-        return GaussianPoint.of((-2.5 if system.side == "left" else 2.2, 0.0), 0.5)
+def _base_density(settings: ProtonSettings, target: Target) -> BaseDensity:
+    if settings.system == "double-well":
+        return GaussianPoint.of((-2.5 if settings.side == "left" else 2.2, 0.0), 0.5)
     if target.cell is None:
         return GaussianCloud.of(
-            target.n_particles, 2 if system.name == "dw4" else 3, {"dw4": 2.0, "lj13": 0.8}[system.name]
+            target.n_particles, 2 if settings.system == "dw4" else 3, {"dw4": 2.0, "lj13": 0.8}[settings.system]
         )
-    lattice = system.crystal or ("bcc" if system.name == "harmonic" else "")
+    lattice = settings.crystal or ("bcc" if settings.system == "harmonic" else "")
     if not lattice:
         return UniformTorus.of(target.cell, target.n_particles)
     sites = lattice_sites(lattice, target.n_particles, target.cell)
     nearest = _nearest(sites, target.cell)
     # Springs know their sites; any other energy is the same for all labellings.
-    return Lattice.of(target.cell, sites, 0.08 * nearest, np.inf if system.name == "harmonic" else nearest / 4)
+    return Lattice.of(target.cell, sites, 0.08 * nearest, np.inf if settings.system == "harmonic" else nearest / 4)
 
 
 def _nearest(sites: Float[np.ndarray, "n 3"], cell: Cell) -> float:

@@ -16,9 +16,7 @@ from jaxtyping import Array
 
 from jovium.base.errors import InputError
 from jovium.observe.reweighting import free_energy
-from jovium.protons.assignment import shortest_displacements
-from jovium.protons.base_density import Lattice
-from jovium.protons.data import DATA, flow_matching_loss, training_data
+from jovium.protons.data import assign_sites, flow_matching_loss, training_data
 from jovium.protons.flow import Flow
 from jovium.protons.losses import Loss, MaximumLikelihood, VariationalFreeEnergy
 from jovium.protons.settings import ProtonSettings
@@ -29,7 +27,7 @@ from jovium.protons.thermodynamics import excess_term
 from jovium.sampling.independence import independence_chain
 from jovium.training import checkpoint
 from jovium.training.loop import Metrics, Report, Stage, Training, TrainingState, run_in_folder
-from jovium.training.run_folder import CONFIG, STATE, read_settings
+from jovium.training.run_folder import STATE, read_settings
 
 COLLAPSE = 3.0
 """An entropy that falls by more kT per particle than this from one report to the next has collapsed."""
@@ -45,7 +43,7 @@ def train(folder: Path, settings: ProtonSettings, report_every: int = 25) -> Ite
     """Train in a run folder or continue there; a report, and a save, per `report_every` steps. Raises InputError when
     the folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
     again."""
-    with run_in_folder(folder, settings, report_every, before_writing=_remove_data_of_another):
+    with run_in_folder(folder, settings, report_every):
         yield from ProtonTraining(settings, folder).run(report_every)
 
 
@@ -74,13 +72,6 @@ def cost(settings: ProtonSettings) -> dict[str, Any]:
         "seconds_per_energy_step": round(seconds, 3),
         "minutes_after_flow_matching": round(seconds * (settings.steps - settings.flow_matching_steps) / 60, 1),
     }
-
-
-def _remove_data_of_another(folder: Path, settings: ProtonSettings) -> None:
-    """Configurations sampled for settings that never trained are not those of these."""
-    if not (folder / STATE).exists() and (folder / CONFIG).exists():
-        if read_settings(folder, ProtonSettings) != settings:
-            (folder / DATA).unlink(missing_ok=True)
 
 
 class ProtonTraining(Training):
@@ -197,15 +188,12 @@ class ProtonTraining(Training):
         if stage in ("energy", "score"):
             return VariationalFreeEnergy(target.beta_energy, settings.batch_size, pathwise=stage == "energy")
         assert self.folder is not None
-        configurations = training_data(self.folder, settings, target)
-        base = self.state.model.base
-        if isinstance(base, Lattice) and target.cell:
-            sites = np.array(base.sites)
-            displacements = [shortest_displacements(sites, x, target.cell) for x in configurations]
-            configurations = sites + np.array(displacements)  # particle i near site i, whatever the order of the data
+        flow = self.state.model
+        configurations = assign_sites(flow, training_data(self.folder, settings, target), target.cell)
         if stage == "likelihood":
             return MaximumLikelihood(configurations, settings.batch_size)
-        return flow_matching_loss(self.state.model, configurations, target, settings)
+        key = jax.random.key(settings.seed + 2)
+        return flow_matching_loss(flow, configurations, target.cell, 2 * settings.batch_size, key)
 
 
 def widen(trained: Flow, untrained: Flow) -> Flow:
@@ -238,4 +226,5 @@ def excess_offset(target: Target, flow: Flow) -> float:
 def _template(settings: ProtonSettings, facts: dict[str, Any]) -> TrainingState:
     flow = flow_template(settings, facts["ode_steps"])
     momentum = eqx.filter_eval_shape(step_rule(settings, facts["stage"]).start, flow)
-    return eqx.filter_eval_shape(TrainingState.first, flow, None, momentum)
+    number = jax.ShapeDtypeStruct((), jnp.int32)
+    return TrainingState(flow, None, momentum, number, number)  # pyright: ignore[reportArgumentType] (shapes)
