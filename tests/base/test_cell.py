@@ -123,6 +123,7 @@ def test_grid_is_fine_enough_along_every_axis_and_made_of_small_primes(odd_cell)
         ([[1, 0], [0, 1]], "three finite vectors"),
     ],
 )
+@pytest.mark.usefixtures("unchecked_signatures")
 def test_degenerate_cell_is_refused(vectors, message):
     with pytest.raises(StructureError, match=message):
         Cell(np.array(vectors, dtype=float))

@@ -54,6 +54,7 @@ def test_constant_series_has_no_error():
 
 
 @pytest.mark.parametrize("series", [[1.0], [1.0, np.nan], [[1.0, 2.0]], [1.0, np.inf, 2.0]])
+@pytest.mark.usefixtures("unchecked_signatures")
 def test_series_that_gives_no_mean_is_refused(series):
     with pytest.raises(InputError, match="at least two finite numbers"):
         mean_with_error(np.array(series))

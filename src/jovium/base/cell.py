@@ -5,7 +5,7 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from jovium.base.errors import InputError, StructureError
 
@@ -61,7 +61,7 @@ class Cell:
         """Fractional coordinates s of Cartesian `points` (bohr): points = s @ vectors."""
         return np.asarray(points, dtype=float) @ np.linalg.inv(self.vectors)
 
-    def cartesian(self, fractional_points: Points) -> Points:
+    def cartesian(self, fractional_points: Real[np.ndarray, "*n 3"]) -> Points:
         """Cartesian coordinates (bohr) of fractional ones."""
         return np.asarray(fractional_points, dtype=float) @ self.vectors
 

@@ -169,7 +169,7 @@ class Interpolant:
         block = self._splines[indices[:, 0, :, None, None], indices[:, 1, None, :, None], indices[:, 2, None, None, :]]
         weights = _cubic_weights(scaled - base)  # (3 derivative orders, n, 3 axes, 4 nodes)
 
-        def along(*derivatives: int) -> np.ndarray:
+        def along(*derivatives: int | np.integer) -> np.ndarray:
             x, y, z = (weights[d][:, axis] for axis, d in enumerate(derivatives))
             return np.einsum("nijk,ni,nj,nk->n", block, x, y, z, optimize=True)
 

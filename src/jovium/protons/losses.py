@@ -8,7 +8,7 @@ between the same two densities, in its two directions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -40,6 +40,7 @@ class Gradient(NamedTuple):
     scores: Float[Array, "b p"] | None
 
 
+@runtime_checkable
 class Loss(Protocol):
     """A way to learn. Called with a flow and a random key; differentiates with respect to the arrays of the flow."""
 

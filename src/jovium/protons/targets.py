@@ -8,7 +8,7 @@ whose centroid rests, as in `jovium.protons.base_density.GaussianCloud`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +23,7 @@ WALL = 100.0
 """Steepness of the wall that parts a double well, kT / bohr^2."""
 
 
+@runtime_checkable
 class Target(Protocol):
     """Particles at a temperature, in a cell or in open space. Lengths in bohr; energies in units of kT."""
 

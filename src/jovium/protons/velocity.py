@@ -5,7 +5,7 @@ arXiv:1806.07366). A smooth v makes a map that can be inverted, whatever its par
 network costs 3n derivatives; the fields here are built so that it is known in closed form at the cost of v.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -29,10 +29,11 @@ class Motion(NamedTuple):
     divergence: Float[Array, ""]
 
 
+@runtime_checkable
 class Velocity(Protocol):
     """A field that moves all particles."""
 
-    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""]) -> Motion:
+    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""] | float) -> Motion:
         """Velocity and divergence of one configuration at time t in [0, 1]."""
         ...
 
@@ -67,13 +68,13 @@ class PairVelocity(eqx.Module):
         zeros = jnp.zeros((n_times, n_radial, n_channels))
         return cls(space, zeros[..., 0], jnp.tile(side, (n_times, 1, 1)), zeros, zeros, jnp.zeros((n_times, n_shells)))
 
-    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""]) -> Motion:
+    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""] | float) -> Motion:
         """Velocity and divergence of one configuration at time t."""
         now = self._at(t)
         close, far = now._from_pairs(positions), now._from_waves(positions)
         return Motion(close.velocity + far.velocity, close.divergence + far.divergence)
 
-    def _at(self, t: Float[Array, ""]) -> "PairVelocity":
+    def _at(self, t: Float[Array, ""] | float) -> "PairVelocity":
         """The field with its parameters at time t, without the axis of times."""
         n_times = len(self.pair)
         share = jnp.maximum(0, 1 - jnp.abs(jnp.clip(t, 0, 1) * (n_times - 1) - jnp.arange(n_times)))
@@ -138,7 +139,7 @@ class PairVelocity(eqx.Module):
 class PointVelocity(eqx.Module):
     """Any field in a plane or in space: a network of position and time, for one particle."""
 
-    layers: list[tuple[Float[Array, "i o"], Float[Array, "o"]]]
+    layers: list[tuple[Float[Array, "_ _"], Float[Array, "_"]]]
     scale: float = eqx.field(static=True)
 
     @classmethod
@@ -153,13 +154,13 @@ class PointVelocity(eqx.Module):
         layers[-1] = (jnp.zeros_like(layers[-1][0]), jnp.zeros_like(layers[-1][1]))
         return cls(layers, scale)
 
-    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""]) -> Motion:
+    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""] | float) -> Motion:
         """Velocity and divergence; every particle for itself."""
         velocity = jax.vmap(lambda x: self._one(x, t))(positions)
         divergence = jnp.sum(jax.vmap(lambda x: jnp.trace(jax.jacfwd(self._one)(x, t)))(positions))
         return Motion(velocity, divergence)
 
-    def _one(self, position: Float[Array, "d"], t: Float[Array, ""]) -> Float[Array, "d"]:
+    def _one(self, position: Float[Array, "d"], t: Float[Array, ""] | float) -> Float[Array, "d"]:
         x = jnp.append(position / self.scale, 2 * t - 1)
         for weight, bias in self.layers[:-1]:
             x = jnp.tanh(x @ weight + bias)

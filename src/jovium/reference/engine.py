@@ -1,6 +1,6 @@
 """One interface for all Born-Oppenheimer engines, and where to get one."""
 
-from typing import Protocol as Interface
+from typing import Protocol as Interface, runtime_checkable
 
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
@@ -8,6 +8,7 @@ from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
 
 
+@runtime_checkable
 class Engine(Interface):
     """Structure in, electronic ground state out."""
 
