@@ -60,6 +60,11 @@ def test_series_that_gives_no_mean_is_refused(series):
         mean_with_error(np.array(series))
 
 
+def test_record_of_an_estimate_has_no_number_that_is_not_finite():
+    assert Estimate(2.0, 0.5, 9.0).record(3.0) == {"value": 6.0, "error": 1.5}
+    assert Estimate(2.0, np.inf, 9.0).record() == {"value": 2.0, "error": None}
+
+
 def test_estimate_prints_value_and_error():
     assert str(Estimate(-0.584781, 0.00031, 900.0)) == "-0.584781 +- 0.00031"
 

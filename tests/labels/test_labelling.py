@@ -210,7 +210,7 @@ def close(first, second):
 
 def records(path):
     with Labels(path) as labels:
-        return {text(r["structure_sha256"]): r for r in map(labels.checked_record, labels.ok)}
+        return {text(r["structure_sha256"]): r for r in map(labels.checked_record, labels.ok.tolist())}
 
 
 def test_killed_command_repeats_to_the_same_labels_from_first_principles(tmp_path, images, capsys):

@@ -133,6 +133,11 @@ def _resize_spectrum(coefficients: np.ndarray, axis: int, target: int) -> np.nda
     return np.moveaxis(resized, 0, axis)
 
 
+def wave_numbers(shape: tuple[int, ...]) -> Float[np.ndarray, "nx ny nz 3"]:
+    """Whole numbers m of the waves G = m @ reciprocal of a grid, in the order of the fast Fourier transform."""
+    return np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij"), -1)
+
+
 class Interpolant:
     """Periodic tricubic B-spline through grid values: value, gradient and Hessian, continuous everywhere (C2).
 

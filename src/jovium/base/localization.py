@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from jovium.base.grid import GridField, same_grid
 
-Values = Float[np.ndarray | np.floating, "*shape"]
+Values = Float[np.ndarray, "*shape"]
 
 THOMAS_FERMI = 0.3 * (3 * np.pi**2) ** (2 / 3)
 """Coefficient of n^(5/3) in the kinetic-energy density of the unpolarised uniform electron gas (hartree bohr^2)."""

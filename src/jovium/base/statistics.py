@@ -19,6 +19,11 @@ class Estimate:
     def __str__(self) -> str:
         return f"{self.value:.6g} +- {self.error:.2g}"
 
+    def record(self, scale: float = 1.0) -> dict[str, float | None]:
+        """Value and error in another unit for files: multiplied by `scale`, None where a number is not finite."""
+        numbers = {"value": self.value * scale, "error": self.error * scale}
+        return {name: number if np.isfinite(number) else None for name, number in numbers.items()}
+
 
 def autocorrelation_time(series: Float[np.ndarray, "n"]) -> float:
     """Integrated autocorrelation time tau = 1 + 2 sum_t rho(t), in samples; 1 for independent samples.

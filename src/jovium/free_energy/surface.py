@@ -104,7 +104,7 @@ def _described(space: Box, protons: Float[Array, "n 3"]) -> Float[Array, "q"]:
     distances = jnp.sqrt(squares + 1 - others)
 
     def bumps(number: int) -> Float[Array, "n n k"]:
-        centres = jnp.linspace(0, space.farthest, number, dtype=protons.dtype)
+        centres = jnp.linspace(0, space.largest_distance, number, dtype=protons.dtype)
         apart = (distances[..., None] - centres) / (centres[1] - centres[0])
         return jnp.exp(-0.5 * apart**2) * others[..., None]
 

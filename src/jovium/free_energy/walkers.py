@@ -78,7 +78,9 @@ def move_protons(flow: Flow, psi: WaveFunction, walkers: Walkers, stride: float,
     protons, log_density = carried(flow, starts)
 
     def shifted(electrons: Float[Array, "m k 3"], before: Float[Array, "n 3"], after: Float[Array, "n 3"]) -> Array:
-        nearness = jax.vmap(lambda x: 1 / (0.01 + jnp.sum(psi.space.between(x, before) ** 2, axis=-1)) ** 2)(electrons)
+        nearness = jax.vmap(lambda x: 1 / (0.01 + jnp.sum(psi.space.displacements(x, before) ** 2, axis=-1)) ** 2)(
+            electrons
+        )
         return electrons + (nearness / nearness.sum(axis=-1, keepdims=True)) @ (after - before)
 
     electrons = jax.vmap(shifted)(walkers.electrons, walkers.protons, protons)

@@ -232,7 +232,7 @@ def _merged_rows(sources: Sequence[Labels]) -> list[tuple[Labels, int]]:
 
     def order(item: tuple[Labels, int]) -> tuple[bytes, int, bytes]:
         columns, row = item[0].columns, item[1]
-        return columns["group"][row], columns["step"][row], columns["structure_sha256"][row]
+        return columns["group"][row], int(columns["step"][row]), columns["structure_sha256"][row]
 
     return sorted(chosen.values(), key=order)
 

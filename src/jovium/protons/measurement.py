@@ -226,7 +226,7 @@ def _structure(positions: Float[np.ndarray, "n 3"], cell: Cell, wrapped: bool = 
 
 def _range(cell: Cell) -> float:
     """How far g(r) is known: half the smallest height."""
-    return float((1 / np.linalg.norm(np.linalg.inv(cell.vectors), axis=0)).min() / 2)
+    return float(cell.heights.min() / 2)
 
 
 def _finite(values: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:

@@ -12,6 +12,7 @@ from jaxtyping import Float, PRNGKeyArray
 from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
+from jovium.crystals import CUBIC_LATTICES, cubic_lattice_sites
 from jovium.protons.base_density import BaseDensity, GaussianCloud, GaussianPoint, Lattice, UniformTorus
 from jovium.protons.born_oppenheimer import BornOppenheimer
 from jovium.protons.flow import Flow
@@ -27,13 +28,6 @@ from jovium.protons.targets import (
 )
 from jovium.protons.torus_velocity import TorusVelocity
 from jovium.protons.velocity import PairVelocity, PointVelocity
-
-LATTICES = {
-    "sc": [[0, 0, 0]],
-    "bcc": [[0, 0, 0], [0.5, 0.5, 0.5]],
-    "fcc": [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
-}
-"""Sites of the cubic lattices in units of their cube."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +50,10 @@ class ProtonSystemSettings:
     def __post_init__(self):
         if self.name not in NAMES:
             raise InputError(f"system '{self.name}'", f"one of: {', '.join(NAMES)}", "choose one of them")
-        if self.crystal and self.crystal not in LATTICES:
-            raise InputError(f"crystal '{self.crystal}'", f"one of: {', '.join(LATTICES)}", "leave it out for a fluid")
+        if self.crystal and self.crystal not in CUBIC_LATTICES:
+            raise InputError(
+                f"crystal '{self.crystal}'", f"one of: {', '.join(CUBIC_LATTICES)}", "leave it out for a fluid"
+            )
 
     def target(self) -> Target:
         """The system with its energy."""
@@ -75,25 +71,14 @@ class ProtonSystemSettings:
             case "dw4":
                 return FourParticleDoubleWell()
             case "harmonic":
-                cell = Cell(np.eye(3) * (4 * np.pi * self.n / 3) ** (1 / 3))
-                sites = lattice_sites(self.crystal or "bcc", self.n, cell)
+                cell = Cell.cubic(self.n, 1.0)
+                sites = cubic_lattice_sites(self.crystal or "bcc", self.n, cell)
                 return HarmonicCrystal(cell, sites, self.coupling, 1.05 * _nearest(sites, cell))
             case _:
                 return DoubleWell(self.side)
 
 
 NAMES = ("ocp", "hydrogen", "yukawa", "lj", "lj13", "dw4", "double-well", "harmonic")
-
-
-def lattice_sites(lattice: str, n: int, cell: Cell) -> Float[np.ndarray, "n 3"]:
-    """Sites (bohr) of n particles on a cubic lattice that fills a cell. Raises InputError when n does not fit."""
-    motif = np.array(LATTICES[lattice], float)
-    edge = round((n / len(motif)) ** (1 / 3))
-    if edge**3 * len(motif) != n:
-        fits = ", ".join(str(len(motif) * k**3) for k in range(1, 5))
-        raise InputError(f"{n} particles on a {lattice} lattice in a cube", f"{fits}, ...", "change n")
-    corners = np.stack(np.meshgrid(*[np.arange(edge)] * 3, indexing="ij"), -1).reshape(-1, 1, 3)
-    return ((corners + motif).reshape(-1, 3) / edge) @ cell.vectors
 
 
 def initial_flow(choice: ProtonSystemSettings, target: Target, form: dict[str, Any], n_steps: int, seed: int) -> Flow:
@@ -144,7 +129,7 @@ def _base(choice: ProtonSystemSettings, target: Target) -> BaseDensity:
     lattice = choice.crystal or ("bcc" if choice.name == "harmonic" else "")
     if not lattice:
         return UniformTorus.of(target.cell, target.n_particles)
-    sites = lattice_sites(lattice, target.n_particles, target.cell)
+    sites = cubic_lattice_sites(lattice, target.n_particles, target.cell)
     nearest = _nearest(sites, target.cell)
     # Springs know their sites; any other energy is the same for all labellings.
     return Lattice.of(target.cell, sites, 0.08 * nearest, np.inf if choice.name == "harmonic" else nearest / 4)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jovium.base.box import nearest_images
 from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
 from jovium.coulomb.ewald import Ewald
@@ -260,8 +261,7 @@ def _image_sum(
     vectors = cell.reduced
     images = lattice_points(vectors, reach + 0.5 * np.linalg.norm(vectors, axis=1).sum())
     one, other = np.triu_indices(n, 1)
-    fractional = (positions[one] - positions[other]) @ jnp.asarray(np.linalg.inv(vectors), positions.dtype)
-    nearest = (fractional - jnp.round(fractional)) @ jnp.asarray(vectors, positions.dtype)
+    nearest = nearest_images(positions[one] - positions[other], vectors)
     distances = jnp.sqrt(jnp.sum((nearest[:, None] + jnp.asarray(images, positions.dtype)) ** 2, axis=-1))
     energies = pair(distances)
     if cut:

@@ -82,7 +82,7 @@ class PairVelocity(eqx.Module):
 
     def _from_pairs(self, positions: Float[Array, "n d"]) -> Motion:
         n, dimensions = positions.shape
-        between = self.space.differences(positions)
+        between = self.space.pair_displacements(positions)
         distances = jnp.sqrt(jnp.where(jnp.eye(n, dtype=bool), FAR**2, jnp.sum(between**2, axis=-1)))
         directions = between / distances[..., None]
         coefficients = jnp.concatenate([self.pair[:, None], self.side, self.along, self.plain], axis=1)

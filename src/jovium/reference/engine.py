@@ -1,6 +1,7 @@
 """One interface for all Born-Oppenheimer engines, and where to get one."""
 
-from typing import Protocol as Interface, runtime_checkable
+from typing import Protocol as Interface
+from typing import runtime_checkable
 
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
