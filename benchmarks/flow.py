@@ -84,7 +84,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     last: tuple[int, float] | None = None
     for n in options.atoms:
-        cell = Cell(np.eye(3) * (4 * np.pi * n / 3) ** (1 / 3))
+        cell = Cell.cubic(n, 1.0)
         largest_wave = 7.3 / (cell.volume / n) ** (1 / 3)
         velocity = PairVelocity.of(Box.periodic(cell, largest_wave), n_channels=6, n_radial=16, key=jax.random.key(0))
         flow = Flow(UniformTorus.of(cell, n), velocity, 6)

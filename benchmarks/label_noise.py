@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from jovium.base.files import write_json
-from jovium.base.grid import GridField
+from jovium.base.grid import GridField, wave_numbers
 from jovium.base.statistics import mean_with_error
 from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA, kelvin_to_hartree
@@ -77,8 +77,7 @@ def comparison(field: GridField, other: GridField, structure: Structure) -> dict
     networks = [hydrogen_network(one, structure.positions) for one in (field, other)]
     assert networks[0].phi_star is not None
     assert networks[1].phi_star is not None
-    frequencies = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in field.shape), indexing="ij")
-    waves = np.linalg.norm(np.stack(frequencies, -1) @ structure.cell.reciprocal, axis=-1)
+    waves = np.linalg.norm(wave_numbers(field.shape) @ structure.cell.reciprocal, axis=-1)
     power = np.abs(np.fft.fftn(difference, norm="forward")) ** 2
     long, short = (2 * np.pi / length for length in WAVELENGTHS)
     bands = {"long": waves < long, "middle": (waves >= long) & (waves < short), "short": waves >= short}

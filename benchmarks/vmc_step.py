@@ -75,7 +75,7 @@ def dense_direction(table: jax.Array, residuals: jax.Array, damping: float) -> j
 
 def parts(n: int, walkers: int, published: bool) -> dict[str, float]:
     """Seconds of each part for n atoms."""
-    cell = Cell(np.eye(3) * RS * (4 * np.pi * n / 3) ** (1 / 3))
+    cell = Cell.cubic(n, RS)
     space = Box.periodic(cell, 2.01 * 2 * np.pi / cell.vectors[0, 0])
     psi = WaveFunction.of(space, n // 2, n // 2, key=jax.random.key(0))
     electrons, protons = (

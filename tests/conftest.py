@@ -2,13 +2,25 @@
 
 import sys
 
+import jaxtyping
 import numpy as np
 import pytest
+from contracts import check_signatures
 
-from jovium.base.cell import Cell
-from jovium.base.structure import Structure
+check_signatures()
+
+from jovium.base.cell import Cell  # noqa: E402 (imported as it is to be checked)
+from jovium.base.structure import Structure  # noqa: E402
 
 pytest_plugins = ["engines"]
+
+
+@pytest.fixture
+def unchecked_signatures():
+    """For input that breaks a signature: what is tested is the error that a user sees, who has no checker."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -19,6 +19,14 @@ H2_BOND = 1.40
 """Bond length of H2 in bohr, rounded from the 1.4011 of the isolated molecule."""
 
 
+CUBIC_LATTICES = {
+    "sc": [[0, 0, 0]],
+    "bcc": [[0, 0, 0], [0.5, 0.5, 0.5]],
+    "fcc": [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
+}
+"""Sites of the cubic lattices in units of their cube."""
+
+
 def cs_iv_axial_ratio(rs: float) -> float:
     """c/a of I4_1/amd hydrogen that minimises the PBE energy at Wigner-Seitz radius rs (bohr).
 
@@ -46,15 +54,15 @@ def crystal(name: str, rs: float | None = None) -> Structure:
     Case and punctuation of `name` do not matter. Raises InputError for an unknown name, an rs that is not positive,
     or none where none was published.
     """
-    found = {_plain(key): entry for key, entry in CRYSTALS.items()}.get(_plain(name))
-    if found is None:
+    entry = {_plain(key): entry for key, entry in CRYSTALS.items()}.get(_plain(name))
+    if entry is None:
         raise InputError(f"crystal '{name}'", f"one of {', '.join(CRYSTALS)}", "choose one of these names")
-    rs = found.published_rs if rs is None else rs
+    rs = entry.published_rs if rs is None else rs
     if rs is None:
         raise InputError(f"crystal '{name}' without rs", "a Wigner-Seitz radius in bohr", "give rs, e.g. 1.3")
     if not (np.isfinite(rs) and rs > 0):
         raise InputError(f"rs = {rs}", "a positive Wigner-Seitz radius in bohr", "give rs, e.g. 1.3")
-    return found.build(rs)
+    return entry.build(rs)
 
 
 def _plain(name: str) -> str:
@@ -65,7 +73,7 @@ def _monatomic(vectors: list[list[float]]) -> Build:
     """A Bravais lattice with one atom, at any rs."""
 
     def build(rs: float) -> Structure:
-        return Structure(Cell(np.array(vectors)), np.zeros((1, 3)), ("H",)).at_rs(rs)
+        return Structure(Cell(np.array(vectors, float)), np.zeros((1, 3)), ("H",)).at_rs(rs)
 
     return build
 
@@ -94,6 +102,17 @@ def _c2c_24(rs: float) -> Structure:
     ]  # fmt: skip
     primitive = np.array([[0.5, -0.5, 0], [0.5, 0.5, 0], [0, 0, 1]]) @ conventional
     return _hydrogens(primitive, np.array(orbit) @ conventional).at_rs(rs)
+
+
+def cubic_lattice_sites(name: str, n: int, cell: Cell) -> Float[np.ndarray, "n 3"]:
+    """Sites (bohr) of n particles on a cubic lattice that fills a cell. Raises InputError when n does not fit."""
+    motif = np.array(CUBIC_LATTICES[name], float)
+    edge = round((n / len(motif)) ** (1 / 3))
+    if edge**3 * len(motif) != n:
+        fits = ", ".join(str(len(motif) * k**3) for k in range(1, 5))
+        raise InputError(f"{n} particles on a {name} lattice in a cube", f"{fits}, ...", "change n")
+    corners = np.stack(np.meshgrid(*[np.arange(edge)] * 3, indexing="ij"), -1).reshape(-1, 1, 3)
+    return ((corners + motif).reshape(-1, 3) / edge) @ cell.vectors
 
 
 def hcp_h2(rs: float, bond: float = H2_BOND) -> Structure:

@@ -25,8 +25,8 @@ ALLOWED = {
     "reference": {"base"},
     "labels": {"base", "formats", "crystals", "observe", "reference"},
     "elf": {"base", "training", "labels"},
-    "protons": {"base", "training", "formats", "coulomb", "sampling", "optimise", "observe", "reference"},
-    "electrons": {"base", "training", "coulomb", "sampling", "optimise", "observe", "protons"},
+    "protons": {"base", "training", "formats", "crystals", "coulomb", "sampling", "optimise", "observe", "reference"},
+    "electrons": {"base", "training", "crystals", "coulomb", "sampling", "optimise", "observe", "protons"},
     "free_energy": {
         "base",
         "training",

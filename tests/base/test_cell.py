@@ -123,6 +123,7 @@ def test_grid_is_fine_enough_along_every_axis_and_made_of_small_primes(odd_cell)
         ([[1, 0], [0, 1]], "three finite vectors"),
     ],
 )
+@pytest.mark.usefixtures("unchecked_signatures")
 def test_degenerate_cell_is_refused(vectors, message):
     with pytest.raises(StructureError, match=message):
         Cell(np.array(vectors, dtype=float))
@@ -131,3 +132,13 @@ def test_degenerate_cell_is_refused(vectors, message):
 def test_cell_cannot_be_changed(odd_cell):
     with pytest.raises(ValueError, match="read-only"):
         odd_cell.vectors[0, 0] = 1.0
+
+
+def test_heights_are_volume_over_face(odd_cell):
+    a, b, c = odd_cell.vectors
+    faces = [np.linalg.norm(np.cross(*pair)) for pair in ((b, c), (c, a), (a, b))]
+    np.testing.assert_allclose(odd_cell.heights, odd_cell.volume / np.array(faces))
+
+
+def test_cube_has_the_density_of_its_wigner_seitz_radius():
+    assert Cell.cubic(7, 1.3).volume == pytest.approx(7 * 4 * np.pi / 3 * 1.3**3)

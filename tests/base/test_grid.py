@@ -137,6 +137,7 @@ def test_values_that_are_no_numbers_are_counted_and_refused(odd_cell, bad):
         GridField(values, odd_cell)
 
 
+@pytest.mark.usefixtures("unchecked_signatures")
 def test_flat_array_is_no_field(odd_cell):
     with pytest.raises(FormatError, match="nx, ny, nz"):
         GridField(np.ones(60), odd_cell)

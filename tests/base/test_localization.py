@@ -44,7 +44,7 @@ def test_one_doubly_occupied_orbital_has_elf_one_everywhere(odd_cell, shape):
 
 def test_spin_convention_would_change_the_elf_of_the_uniform_gas():
     # With the polarised reference 2^(2/3) D0 the same gas would read 1/(1 + 2^(-4/3)) = 0.716.
-    assert elf_from_chi(np.array(2 ** (-2 / 3))) == pytest.approx(0.7159, abs=1e-4)
+    assert elf_from_chi(np.array([2 ** (-2 / 3)])) == pytest.approx(0.7159, abs=1e-4)
     assert pytest.approx(2.871234, abs=1e-6) == THOMAS_FERMI
 
 
@@ -71,18 +71,18 @@ def test_elf_refuses_two_grids(odd_cell):
 @settings(deadline=None, max_examples=50)
 @given(st.floats(0.001, 1.0))
 def test_chi_and_elf_are_inverse(elf):
-    assert elf_from_chi(chi_from_elf(np.array(elf))) == pytest.approx(elf, rel=1e-12)
+    assert elf_from_chi(chi_from_elf(np.array([elf]))) == pytest.approx(elf, rel=1e-12)
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.floats(0.0, 50.0))
 def test_correction_restores_what_quantum_espresso_divided_out(chi):
-    written = elf_from_chi(np.array(chi / 2 ** (2 / 3)))
-    assert corrected_qe_elf(written) == pytest.approx(elf_from_chi(np.array(chi)), rel=1e-9, abs=1e-15)
+    written = elf_from_chi(np.array([chi / 2 ** (2 / 3)]))
+    assert corrected_qe_elf(written) == pytest.approx(elf_from_chi(np.array([chi])), rel=1e-9, abs=1e-15)
 
 
 def test_correction_keeps_the_ends_and_lowers_the_middle():
     np.testing.assert_allclose(corrected_qe_elf(np.array([0.0, 1.0])), [0.0, 1.0])
     # 1 / (1 + 2^(4/3) (1/0.603 - 1)) of the handbook's formula, by hand
-    assert corrected_qe_elf(np.array(0.793)) == pytest.approx(1 / (1 + 2 ** (4 / 3) * (1 / 0.793 - 1)), rel=1e-12)
-    assert corrected_qe_elf(np.array(0.7159)) == pytest.approx(0.5, abs=1e-4)
+    assert corrected_qe_elf(np.array([0.793])) == pytest.approx(1 / (1 + 2 ** (4 / 3) * (1 / 0.793 - 1)), rel=1e-12)
+    assert corrected_qe_elf(np.array([0.7159])) == pytest.approx(0.5, abs=1e-4)

@@ -54,9 +54,15 @@ def test_constant_series_has_no_error():
 
 
 @pytest.mark.parametrize("series", [[1.0], [1.0, np.nan], [[1.0, 2.0]], [1.0, np.inf, 2.0]])
+@pytest.mark.usefixtures("unchecked_signatures")
 def test_series_that_gives_no_mean_is_refused(series):
     with pytest.raises(InputError, match="at least two finite numbers"):
         mean_with_error(np.array(series))
+
+
+def test_record_of_an_estimate_has_no_number_that_is_not_finite():
+    assert Estimate(2.0, 0.5, 9.0).record(3.0) == {"value": 6.0, "error": 1.5}
+    assert Estimate(2.0, np.inf, 9.0).record() == {"value": 2.0, "error": None}
 
 
 def test_estimate_prints_value_and_error():

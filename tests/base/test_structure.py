@@ -90,6 +90,7 @@ def test_atom_that_is_not_a_number_is_named(odd_cell):
         (np.zeros((2, 2)), ("H", "H"), "shape"),
     ],
 )
+@pytest.mark.usefixtures("unchecked_signatures")
 def test_incomplete_structure_is_refused(odd_cell, positions, symbols, message):
     with pytest.raises(StructureError, match=message):
         Structure(odd_cell, positions, symbols)

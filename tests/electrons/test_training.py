@@ -213,7 +213,14 @@ def test_spins_that_cannot_be():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"walkers": 1}, {"learning_rate": 0.0}, {"momentum": 1.0}, {"optimiser": "sgd"}, {"sampler": "heat"}, {"steps": -1}],
+    [
+        {"walkers": 1},
+        {"learning_rate": 0.0},
+        {"momentum": 1.0},
+        {"optimiser": "sgd"},
+        {"sampler": "heat"},
+        {"steps": -1},
+    ],
 )
 def test_settings_that_cannot_be(settings):
     with pytest.raises(InputError, match=next(iter(settings))):

@@ -5,7 +5,7 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.grid import GridField
+from jovium.base.grid import GridField, wave_numbers
 from jovium.base.localization import THOMAS_FERMI, electron_localization, elf_from_chi
 from jovium.elf.baselines import fitted_linear_model, fitted_superposed_atoms, reduced_derivatives, superposed_density
 from jovium.elf.long_waves import Waves, filtered, fitted_long_waves, radial_functions
@@ -57,7 +57,7 @@ def test_gradient_expansion_of_the_docstring_is_that_of_the_definition(odd_struc
     one = sample(odd_structure, np.zeros(shape, np.float32))
     density = superposed_density(odd_structure.cell, odd_structure.positions, shape)
     n = density.values
-    m = np.stack(np.meshgrid(*(np.fft.fftfreq(k, 1 / k) for k in shape), indexing="ij"), -1)
+    m = wave_numbers(shape)
     waves = np.sum((m @ odd_structure.cell.reciprocal) ** 2, -1)
     laplacian = np.fft.ifftn(-waves * np.fft.fftn(n)).real
     tau = THOMAS_FERMI * n ** (5 / 3) + np.sum(density.gradient() ** 2, 0) / (72 * n) + laplacian / 6

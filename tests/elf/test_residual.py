@@ -5,6 +5,7 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
+from jovium.base.grid import wave_numbers
 from jovium.elf.residual import Correlation, correlation, spectrum
 
 SHAPE = (20, 24, 30)
@@ -31,7 +32,7 @@ def test_noise_smoothed_by_a_gaussian_is_correlated_over_its_width():
     """White noise convolved with exp(-r^2 / 2 w^2) has C(r) = exp(-r^2 / 4 w^2), which is 1/e at r = 2 w."""
     cell = Cell(np.array([[11.0, 0.3, -0.4], [1.2, 12.0, 0.7], [-0.9, 1.6, 12.5]]))
     shape, width = (48, 50, 54), 1.0
-    m = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij"), -1)
+    m = wave_numbers(shape)
     square = np.sum((m @ cell.reciprocal) ** 2, -1)
     fields = np.random.default_rng(1).normal(size=(12, *shape))
     smooth = [np.fft.ifftn(np.fft.fftn(f) * np.exp(-(width**2) * square / 2)).real for f in fields]

@@ -9,8 +9,8 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
+from jovium.crystals import CUBIC_LATTICES, cubic_lattice_sites
 from jovium.protons.base_density import GaussianCloud, GaussianPoint, Lattice, UniformTorus
-from jovium.protons.systems import LATTICES, lattice_sites
 
 ODD = Cell(np.array([[5.1, 0.3, -0.4], [1.2, 6.3, 0.7], [-0.9, 1.6, 7.2]]))
 CUBE = Cell(np.eye(3) * 6.0)
@@ -52,7 +52,7 @@ def test_lattice_of_two_integrates_to_one():
 
 
 def test_lattice_takes_the_images_near_its_sites():
-    sites = lattice_sites("bcc", 16, CUBE)
+    sites = cubic_lattice_sites("bcc", 16, CUBE)
     base = Lattice.of(CUBE, sites, 0.2)
     samples = base.sample(jax.random.key(3))
     images = np.random.default_rng(0).integers(-2, 3, size=(16, 3)) * 6.0
@@ -64,7 +64,7 @@ def test_lattice_takes_the_images_near_its_sites():
 @pytest.mark.parametrize(("lattice", "n"), [("sc", 8), ("sc", 27), ("bcc", 2), ("bcc", 16), ("fcc", 4), ("fcc", 32)])
 def test_translations_that_only_relabel_a_crystal_are_counted(lattice, n):
     """Every site of a Bravais lattice: n of them, so N! / N copies."""
-    base = Lattice.of(CUBE, lattice_sites(lattice, n, CUBE), 0.1)
+    base = Lattice.of(CUBE, cubic_lattice_sites(lattice, n, CUBE), 0.1)
     assert base.log_copies == pytest.approx(math.lgamma(n + 1) - math.log(n))
 
 
@@ -73,10 +73,10 @@ def test_crystal_without_translations_has_every_relabelling_as_a_copy():
     assert base.log_copies == pytest.approx(math.log(6))
 
 
-@pytest.mark.parametrize("lattice", LATTICES)
+@pytest.mark.parametrize("lattice", CUBIC_LATTICES)
 def test_particles_that_do_not_fill_a_lattice_are_refused(lattice):
     with pytest.raises(InputError, match="17 particles"):
-        lattice_sites(lattice, 17, CUBE)
+        cubic_lattice_sites(lattice, 17, CUBE)
 
 
 @pytest.mark.parametrize("width", [0.0, -1.0, float("nan")])

@@ -7,7 +7,7 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.protons.systems import lattice_sites
+from jovium.crystals import cubic_lattice_sites
 from jovium.protons.targets import (
     DoubleWell,
     FourParticleDoubleWell,
@@ -93,7 +93,7 @@ def test_lennard_jones_energy_is_that_of_an_independent_code():
     from ase.calculators.lj import LennardJones as Reference
 
     fluid = LennardJones(8, 0.4, 2.0, reach=3.0)
-    positions = lattice_sites("sc", 8, fluid.cell) + np.random.default_rng(0).normal(size=(8, 3)) * 0.1
+    positions = cubic_lattice_sites("sc", 8, fluid.cell) + np.random.default_rng(0).normal(size=(8, 3)) * 0.1
     atoms = Atoms("Ar8", positions, cell=fluid.cell.vectors, pbc=True)
     atoms.calc = Reference(sigma=1.0, epsilon=1.0, rc=3.0, smooth=False)
     # The calculator shifts every pair by its value at the cut.
@@ -147,7 +147,7 @@ def test_double_well_is_one_well_on_each_side():
 def test_harmonic_crystal_has_the_integral_of_its_samples():
     """By importance sampling from its own sites with an isotropic Gaussian."""
     cell = Cell(np.eye(3) * 4.0)
-    crystal = HarmonicCrystal(cell, lattice_sites("bcc", 2, cell), 3.0, 3.6)
+    crystal = HarmonicCrystal(cell, cubic_lattice_sites("bcc", 2, cell), 3.0, 3.6)
     random, width = np.random.default_rng(0), 0.25
     # One relative coordinate of two particles: (u_1 - u_2) / sqrt(2), orthonormal.
     relative = random.normal(size=(20_000, 3)) * width

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jovium.base.cell import Cell
-from jovium.base.grid import GridField
+from jovium.base.grid import GridField, wave_numbers
 from jovium.topology.intervals import NAMES, threshold_intervals
 from jovium.topology.network import hydrogen_network
 
@@ -13,7 +13,7 @@ HYDROGENS = CELL.cartesian(np.array([[0.1, 0.2, 0.3], [0.6, 0.5, 0.9]]))
 
 
 def smooth(rng, shape=(14, 15, 16)):
-    m = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij"), -1)
+    m = wave_numbers(shape)
     field = np.fft.ifftn(np.fft.fftn(rng.normal(size=shape)) * np.exp(-0.3 * (m**2).sum(-1))).real
     return 0.5 + 0.15 * field / field.std()
 

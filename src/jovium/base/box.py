@@ -1,4 +1,4 @@
-"""Where particles live: a periodic cell or open space, and the differences between them that a model may look at."""
+"""Where particles live: a periodic cell or open space, and the displacements between them that a model may look at."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +16,7 @@ from jovium.base.errors import InputError
 class Box:
     """A periodic cell, or open space of `dimensions` when vectors is None.
 
-    vectors: reduced lattice vectors in rows (bohr), as tuples: a space is part of what a compiled program is compiled
+    vectors: reduced lattice vectors in rows (bohr), as tuples: a box is part of what a compiled program is compiled
     for. reach: pairs farther apart (bohr) do not see each other; in a cell no farther than the nearest image alone is
     enough. waves end at largest_wave (1/bohr).
     """
@@ -33,49 +33,47 @@ class Box:
     @classmethod
     def periodic(cls, cell: Cell, largest_wave: float) -> "Box":
         """A cell. The reach is half the smallest height of the reduced cell: any closer pair is found by rounding."""
-        heights = 1 / np.linalg.norm(np.linalg.inv(cell.reduced), axis=0)
-        return cls(tuple(map(tuple, cell.reduced.tolist())), 3, float(heights.min() / 2), largest_wave)
+        reach = float(Cell(cell.reduced).heights.min() / 2)
+        return cls(tuple(map(tuple, cell.reduced.tolist())), 3, reach, largest_wave)
 
     @classmethod
     def open(cls, dimensions: int, reach: float) -> "Box":
         """Open space."""
         return cls(None, dimensions, reach)
 
-    def differences(self, positions: Float[Array, "n d"]) -> Float[Array, "n n d"]:
+    def pair_displacements(self, positions: Float[Array, "n d"]) -> Float[Array, "n n d"]:
         """r_i - r_j, in a cell that of the nearest image for every pair within the reach."""
-        return self.between(positions, positions)
+        return self.displacements(positions, positions)
 
-    def between(
-        self, one: Float[Array | np.ndarray, "n d"], other: Float[Array | np.ndarray, "m d"]
+    def displacements(
+        self, ends: Float[Array | np.ndarray, "n d"], starts: Float[Array | np.ndarray, "m d"]
     ) -> Float[Array, "n m d"]:
         """r_i - s_j of two sets of positions, likewise."""
-        between = jnp.asarray(one)[:, None] - jnp.asarray(other)
-        if self.vectors is None:
-            return between
-        vectors = np.array(self.vectors)
-        fractional = between @ jnp.asarray(np.linalg.inv(vectors), one.dtype)
-        return (fractional - jnp.round(fractional)) @ jnp.asarray(vectors, one.dtype)
+        displacements = jnp.asarray(ends)[:, None] - jnp.asarray(starts)
+        return displacements if self.vectors is None else nearest_images(displacements, np.array(self.vectors))
 
     def periodic_displacements(
-        self, one: Float[Array | np.ndarray, "n d"], other: Float[Array | np.ndarray, "m d"]
+        self, ends: Float[Array | np.ndarray, "n d"], starts: Float[Array | np.ndarray, "m d"]
     ) -> tuple[Float[Array, "n m d"], Float[Array, "n m"]]:
-        """Differences r_i - s_j and the squares of their lengths; in a cell, functions of these without an edge.
+        """Displacements r_i - s_j and the squares of their lengths; in a cell, functions of these without an edge.
 
-        A fractional difference f becomes the vector sum_a a sin(2 pi f_a) / 2 pi, and the square
+        A fractional displacement f becomes the vector sum_a a sin(2 pi f_a) / 2 pi, and the square
         sum_ab a.b [sin sin + (1 - cos)(1 - cos)] / (2 pi)^2 (Cassella et al., Phys. Rev. Lett. 130, 036401 (2023)):
-        difference and distance where these are small, but as periodic and smooth as a wave."""
+        displacement and distance where these are small, but as periodic and smooth as a wave."""
+        displacements = jnp.asarray(ends)[:, None] - jnp.asarray(starts)
         if self.vectors is None:
-            between = jnp.asarray(one)[:, None] - jnp.asarray(other)
-            return between, jnp.sum(between**2, axis=-1)
+            return displacements, jnp.sum(displacements**2, axis=-1)
+        # Vectors divided by 2 pi: their inverse takes a displacement to its phases 2 pi f.
         vectors = np.array(self.vectors) / (2 * np.pi)
-        angles = (jnp.asarray(one)[:, None] - jnp.asarray(other)) @ jnp.asarray(np.linalg.inv(vectors), one.dtype)
-        vectors = jnp.asarray(vectors, one.dtype)
-        between = jnp.sin(angles) @ vectors
-        return between, jnp.sum(between**2, axis=-1) + jnp.sum(((1 - jnp.cos(angles)) @ vectors) ** 2, axis=-1)
+        phases = displacements @ jnp.asarray(np.linalg.inv(vectors), ends.dtype)
+        vectors = jnp.asarray(vectors, ends.dtype)
+        sines = jnp.sin(phases) @ vectors
+        # The sines alone vanish half a cell away, where the cosines keep the distance positive.
+        return sines, jnp.sum(sines**2, axis=-1) + jnp.sum(((1 - jnp.cos(phases)) @ vectors) ** 2, axis=-1)
 
     @property
-    def farthest(self) -> float:
-        """The largest smooth distance (bohr), at a corner of the cell."""
+    def largest_distance(self) -> float:
+        """The largest periodic distance (bohr), at a corner of the cell."""
         corners = np.array(list(product((0, 1), repeat=3))) @ np.array(self.vectors) / np.pi
         return float(np.linalg.norm(corners, axis=1).max())
 
@@ -90,9 +88,16 @@ class Box:
         return _waves(self)[1]
 
 
+def nearest_images(displacements: Float[Array, "*n d"], vectors: Float[np.ndarray, "d d"]) -> Float[Array, "*n d"]:
+    """Displacements (bohr) with the whole cells in them taken off: the nearest image of any that has one closer than
+    half the smallest height of the cell. Vectors in rows."""
+    fractional = displacements @ jnp.asarray(np.linalg.inv(vectors), displacements.dtype)
+    return (fractional - jnp.round(fractional)) @ jnp.asarray(vectors, displacements.dtype)
+
+
 @lru_cache
-def _waves(space: Box) -> tuple[np.ndarray, np.ndarray]:
-    if space.vectors is None or space.largest_wave == 0:
-        return np.zeros((0, space.dimensions)), np.zeros(0, int)
-    waves = Cell(np.array(space.vectors)).waves(space.largest_wave)
+def _waves(box: Box) -> tuple[np.ndarray, np.ndarray]:
+    if box.vectors is None or box.largest_wave == 0:
+        return np.zeros((0, box.dimensions)), np.zeros(0, int)
+    waves = Cell(np.array(box.vectors)).waves(box.largest_wave)
     return waves, np.unique(np.round(np.linalg.norm(waves, axis=1), 6), return_inverse=True)[1]

@@ -5,7 +5,7 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from jovium.base.errors import InputError, StructureError
 
@@ -42,6 +42,11 @@ class Cell:
         vectors.setflags(write=False)
         object.__setattr__(self, "vectors", vectors)
 
+    @classmethod
+    def cubic(cls, n_atoms: int, rs: float) -> "Cell":
+        """The cube with a volume of 4 pi rs^3 / 3 for each of n_atoms (rs: Wigner-Seitz radius, bohr)."""
+        return cls(np.eye(3) * rs * (4 * np.pi * n_atoms / 3) ** (1 / 3))
+
     @cached_property
     def volume(self) -> float:
         """Volume |a . (b x c)| in bohr^3."""
@@ -57,11 +62,16 @@ class Cell:
         """|a|, |b|, |c| in bohr."""
         return np.linalg.norm(self.vectors, axis=1)
 
+    @cached_property
+    def heights(self) -> Float[np.ndarray, "3"]:
+        """Distances between opposite faces, in bohr."""
+        return _heights(self.vectors)
+
     def fractional(self, points: Points) -> Points:
         """Fractional coordinates s of Cartesian `points` (bohr): points = s @ vectors."""
         return np.asarray(points, dtype=float) @ np.linalg.inv(self.vectors)
 
-    def cartesian(self, fractional_points: Points) -> Points:
+    def cartesian(self, fractional_points: Real[np.ndarray, "*n 3"]) -> Points:
         """Cartesian coordinates (bohr) of fractional ones."""
         return np.asarray(fractional_points, dtype=float) @ self.vectors
 
@@ -122,7 +132,10 @@ class Cell:
 
 def lattice_points(vectors: Vectors, radius: float) -> Float[np.ndarray, "p 3"]:
     """Points of the lattice spanned by `vectors` (rows) no farther than `radius` from the origin."""
-    heights = 1 / np.linalg.norm(np.linalg.inv(vectors), axis=0)
-    reach = np.ceil(radius / heights).astype(int)
+    reach = np.ceil(radius / _heights(vectors)).astype(int)
     points = np.array(list(product(*(range(-n, n + 1) for n in reach))), dtype=float) @ vectors
     return points[np.linalg.norm(points, axis=1) <= radius]
+
+
+def _heights(vectors: Vectors) -> Float[np.ndarray, "3"]:
+    return 1 / np.linalg.norm(np.linalg.inv(vectors), axis=0)

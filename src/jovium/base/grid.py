@@ -133,6 +133,11 @@ def _resize_spectrum(coefficients: np.ndarray, axis: int, target: int) -> np.nda
     return np.moveaxis(resized, 0, axis)
 
 
+def wave_numbers(shape: tuple[int, ...]) -> Float[np.ndarray, "nx ny nz 3"]:
+    """Whole numbers m of the waves G = m @ reciprocal of a grid, in the order of the fast Fourier transform."""
+    return np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij"), -1)
+
+
 class Interpolant:
     """Periodic tricubic B-spline through grid values: value, gradient and Hessian, continuous everywhere (C2).
 
@@ -169,7 +174,7 @@ class Interpolant:
         block = self._splines[indices[:, 0, :, None, None], indices[:, 1, None, :, None], indices[:, 2, None, None, :]]
         weights = _cubic_weights(scaled - base)  # (3 derivative orders, n, 3 axes, 4 nodes)
 
-        def along(*derivatives: int) -> np.ndarray:
+        def along(*derivatives: int | np.integer) -> np.ndarray:
             x, y, z = (weights[d][:, axis] for axis, d in enumerate(derivatives))
             return np.einsum("nijk,ni,nj,nk->n", block, x, y, z, optimize=True)
 

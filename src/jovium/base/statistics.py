@@ -17,7 +17,23 @@ class Estimate:
     n_independent: float
 
     def __str__(self) -> str:
-        return f"{self.value:.6g} +- {self.error:.2g}"
+        return round_to_error(self.value, self.error)
+
+    def record(self, scale: float = 1.0) -> dict[str, float | None]:
+        """Value and error in another unit for files: multiplied by `scale`, None where a number is not finite."""
+        numbers = {"value": self.value * scale, "error": self.error * scale}
+        return {name: number if np.isfinite(number) else None for name, number in numbers.items()}
+
+
+def round_to_error(value: float, error: float) -> str:
+    """value +- error, both to two digits of the error."""
+    if not (np.isfinite(value) and np.isfinite(error) and error > 0):
+        return f"{value:.6g} +- {error:.2g}"
+    digits = 1 - int(np.floor(np.log10(error)))
+    # Two digits may round up to three: 0.0996 is 0.10.
+    digits -= round(error, digits) >= 10 ** (2 - digits)
+    value, error, digits = round(value, digits), round(error, digits), max(0, digits)
+    return f"{value:.{digits}f} +- {error:.{digits}f}"
 
 
 def autocorrelation_time(series: Float[np.ndarray, "n"]) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 from jax.scipy.special import erfc
 from jaxtyping import Array, Float
 
+from jovium.base.box import nearest_images
 from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
 
@@ -96,9 +97,7 @@ class Ewald:
 
     def _distances(self, positions: Float[Array, "n 3"]) -> Float[Array, "n n r"]:
         """Distances of all pairs in all images; those of a charge to itself are replaced by infinity."""
-        vectors, inverse = (self._typed(m, positions) for m in (self.cell.vectors, np.linalg.inv(self.cell.vectors)))
-        fractional = (positions[:, None] - positions) @ inverse
-        nearest = (fractional - jnp.round(fractional)) @ vectors
+        nearest = nearest_images(positions[:, None] - positions, self.cell.vectors)
         square = jnp.sum((nearest[:, :, None] + self._typed(self.images, positions)) ** 2, axis=-1)
         n = len(positions)
         itself = jnp.eye(n, dtype=bool)[:, :, None] & (np.abs(self.images).sum(axis=1) < 1e-9)

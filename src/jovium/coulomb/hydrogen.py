@@ -33,19 +33,19 @@ class CoulombPotential:
     ewald: Ewald | None
 
     @classmethod
-    def of(cls, space: Box, n_charges: int, accuracy: float = 1e-7) -> "CoulombPotential":
-        """For a space and a number of charges of both kinds."""
-        if space.vectors is None:
+    def of(cls, box: Box, n_charges: int, accuracy: float = 1e-7) -> "CoulombPotential":
+        """For a box and a number of charges of both kinds."""
+        if box.vectors is None:
             return cls(None)
-        return cls(Ewald.of(Cell(np.array(space.vectors)), n_charges, accuracy))
+        return cls(Ewald.of(Cell(np.array(box.vectors)), n_charges, accuracy))
 
     def __call__(self, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"]) -> Coulomb:
         """Energies (hartree) at positions in bohr."""
         if self.ewald is not None:
             pp, pe, ee = self.ewald.parts(protons, electrons)
             return Coulomb(pp, -pe, ee)
-        between = jnp.linalg.norm(electrons[:, None] - protons, axis=-1)
-        return Coulomb(_among(protons), -jnp.sum(1 / between), _among(electrons))
+        distances = jnp.linalg.norm(electrons[:, None] - protons, axis=-1)
+        return Coulomb(_among(protons), -jnp.sum(1 / distances), _among(electrons))
 
 
 def _among(positions: Float[Array, "n 3"]) -> Float[Array, ""]:

@@ -7,7 +7,7 @@ Sorella, J. Chem. Phys. 119, 6500 (2003); dense hydrogen: Attaccalite and Sorell
 No parameter belongs to a position: one set serves any configuration of any number of protons."""
 
 import functools
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -47,6 +47,7 @@ each, and g would lift a pair from a full level into it with a twelfth of the we
 product of such weights. Short of most of the last pair the weight is a hundredth, and the rest of g is as it was."""
 
 
+@runtime_checkable
 class Geminal(Protocol):
     """d functions of two electrons; electrons without a partner have orbitals of their own."""
 

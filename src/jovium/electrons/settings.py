@@ -22,9 +22,7 @@ class ElectronSettings(Settings):
         (0.0, 0.0, 0.0), "twist of the boundary conditions", "reciprocal vectors", group=SYSTEM
     )
     steps: int = setting(500, "optimisation steps", check=at_least(0), group=OPTIMISATION, may_change=True)
-    optimiser: str = setting(
-        "natural", "natural gradient or Adam", check=one_of("natural", "adam"), group=OPTIMISATION
-    )
+    optimiser: str = setting("natural", "natural gradient or Adam", check=one_of("natural", "adam"), group=OPTIMISATION)
     learning_rate: float = setting(
         0.1, "learning rate of the first step; with adam try 0.002", check=POSITIVE, group=OPTIMISATION
     )

@@ -69,10 +69,10 @@ def _named_system(text: str) -> tuple[Box, Cell | None, np.ndarray, int]:
             case "square", [length]:
                 return _open_system(length / 2 * np.array([[1, 1, 0], [-1, 1, 0], [-1, -1, 0], [1, -1, 0.0]]))
             case (("bcc" | "sc" | "fcc"), [n, rs]):
-                from jovium.protons.systems import lattice_sites
+                from jovium.crystals import cubic_lattice_sites
 
                 cell = _cube(_particle_number(n), rs)
-                return _periodic_system(cell, lattice_sites(name, int(n), cell), int(n))
+                return _periodic_system(cell, cubic_lattice_sites(name, int(n), cell), int(n))
             case "gas", [n, rs]:
                 return _periodic_system(_cube(_particle_number(n), rs), np.zeros((0, 3)), int(n))
     except ValueError as error:
@@ -116,4 +116,4 @@ def _particle_number(n: float) -> int:
 def _cube(n: int, rs: float) -> Cell:
     if not rs > 0:
         raise ValueError(f"rs = {rs} bohr")
-    return Cell(np.eye(3) * rs * (4 * np.pi * n / 3) ** (1 / 3))
+    return Cell.cubic(n, rs)

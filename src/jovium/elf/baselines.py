@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy.optimize import least_squares
 
 from jovium.base.cell import Cell
-from jovium.base.grid import GridField
+from jovium.base.grid import GridField, wave_numbers
 from jovium.base.localization import elf_from_chi
 from jovium.elf.invariants import REDUCED, WIDTHS
 from jovium.elf.network import grid_invariants
@@ -91,5 +91,5 @@ def _laplacian(field: GridField) -> Float[np.ndarray, "nx ny nz"]:
 
 
 def _waves(cell: Cell, shape: tuple[int, int, int]) -> Float[np.ndarray, "nx ny nz 3"]:
-    m = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij"), -1)
+    m = wave_numbers(shape)
     return m @ cell.reciprocal

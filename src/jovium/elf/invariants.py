@@ -45,7 +45,7 @@ def n_invariants(n_widths: int) -> int:
 
 def derivative_series(
     structure_factor: Complex[Array, "*g"], waves: Float[Array, "*g 3"], volume: Float[Array, ""], n_widths: int
-) -> list[Complex[Array, "m *g"]]:
+) -> list[Complex[Array, "_ *g"]]:
     """For every width the coefficients of n_w, its gradient, its Laplacian and, for the narrower ones, xx, yy, xy, xz,
     yz. Of NumPy or JAX, as the arguments are."""
     xp = structure_factor.__array_namespace__()
@@ -60,7 +60,7 @@ def derivative_series(
     return found
 
 
-def invariants(derivatives: list[Float[Array, "m *p"]]) -> Float[Array, "f *p"]:
+def invariants(derivatives: list[Float[Array, "_ *p"]]) -> Float[Array, "f *p"]:
     """The numbers of the module's first lines from value, gradient, Laplacian and Hessian of every width."""
     found, gradients, densities = [], [], []
     for index, parts in enumerate(derivatives):

@@ -14,6 +14,7 @@ from jaxtyping import Complex, Float
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
+from jovium.base.grid import wave_numbers
 
 N_RADIAL = 6
 
@@ -28,7 +29,7 @@ class Waves:
     @classmethod
     def of(cls, cell: Cell, shape: tuple[int, int, int], largest_wave: float) -> "Waves":
         """Waves of a grid of `shape` in `cell`."""
-        m = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij"), -1)
+        m = wave_numbers(shape)
         lengths = np.linalg.norm(m @ cell.reciprocal, axis=-1)
         inside = lengths < largest_wave
         return cls(inside, lengths[inside])

@@ -134,7 +134,7 @@ class FieldNetwork(eqx.Module):
         self.head = Pointwise([inputs + n_layers * n_channels, n_hidden, n_hidden, 1], key=keys[-2])
         self.spread = Pointwise([inputs + n_layers * n_channels + n_hidden, 1], key=keys[-1])
 
-    def inputs(self, parts: list[Float[Array, "m *p"]]) -> Float[Array, "f *p"]:
+    def inputs(self, parts: list[Float[Array, "_ *p"]]) -> Float[Array, "f *p"]:
         """Standardised invariants from the derivatives of the smoothed atoms."""
         found = invariants(parts)
         ones = [1] * (found.ndim - 1)

@@ -169,7 +169,7 @@ def _by_width(network: FieldNetwork, parts: jax.Array) -> list[jax.Array]:
 
 @functools.cache
 def _part_forms(n_widths: int) -> list[np.ndarray]:
-    return derivative_series(np.ones(1), np.ones((1, 3)), np.ones(()), n_widths)
+    return derivative_series(np.ones(1, complex), np.ones((1, 3)), np.ones(()), n_widths)
 
 
 @jax.jit

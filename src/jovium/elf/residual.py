@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
+from jovium.base.grid import wave_numbers
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def spectrum(field: Float[np.ndarray, "nx ny nz"], cell: Cell, edges: Float[np.n
     if len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise InputError(f"edges {edges}", "two or more that rise", "give wave numbers in ascending order")
     power = np.abs(np.fft.fftn(field, norm="forward")) ** 2
-    m = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in field.shape), indexing="ij"), -1)
+    m = wave_numbers(field.shape)
     lengths = np.linalg.norm(m @ cell.reciprocal, axis=-1)
     return Spectrum(edges, np.histogram(lengths, edges, weights=power)[0])
 

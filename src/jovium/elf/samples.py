@@ -1,6 +1,8 @@
 """Labels as the field network takes them: atoms and the ELF on the label grid, in single precision."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,8 @@ from jovium.base.cell import Cell
 from jovium.base.structure import Structure
 from jovium.elf.network import Atoms
 from jovium.elf.spectrum import Shape
+from jovium.labels.reading import read_labels
+from jovium.labels.record import Label
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,22 @@ class Sample:
     def atoms(self) -> Atoms:
         """What the network is given."""
         return network_atoms(self.structure.cell, self.structure.positions)
+
+
+def read_samples(paths: Iterable[Path]) -> list[Sample]:
+    """The labels at several paths, each what `jovium.labels.reading.read_labels` reads."""
+    return [elf_sample(label) for path in paths for label in read_labels(path)]
+
+
+def elf_sample(label: Label) -> Sample:
+    """What the network needs of a label."""
+    elf = label.elf.values.astype(np.float32)
+    return Sample(label.structure, elf, label.split, label.group, label.step, label.temperature_kelvin, label.pressure)
+
+
+def of_split(samples: Sequence[Sample], split: str) -> list[Sample]:
+    """The samples of one split."""
+    return [sample for sample in samples if sample.split == split]
 
 
 def network_atoms(cell: Cell, positions: Float[np.ndarray, "n 3"]) -> Atoms:

@@ -52,7 +52,7 @@ def of_grid(values: Float[Array, "*channels nx ny nz"]) -> HalfSpectrum:
     return _transforms(values).rfftn(values, axes=(-3, -2, -1), norm="forward")
 
 
-def resized(coefficients: HalfSpectrum, shape: Shape, target: Shape) -> HalfSpectrum:
+def resized(coefficients: HalfSpectrum, shape: Shape, target: Shape) -> Complex[Array, "*channels mx my mh"]:
     """The same series on the half spectrum of another grid; waves that do not fit are dropped."""
     xp = _namespace(coefficients)
     for axis in (-3, -2):

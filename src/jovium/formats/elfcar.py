@@ -65,7 +65,7 @@ def _parse_poscar(lines: list[str], path: Path) -> tuple[Structure, int]:
     if lines[at].strip()[0] in "sS":  # selective dynamics
         at += 1
     cartesian = lines[at].strip()[0] in "cCkK"
-    rows = lines[at + 1 : at + 1 + len(symbols)]
+    rows = [lines[at + 1 + i] for i in range(len(symbols))]
     points = np.array([[float(x) for x in row.split()[:3]] for row in rows])
     cell = Cell(vectors * scale / BOHR_ANGSTROM)
     positions = points * scale / BOHR_ANGSTROM if cartesian else cell.cartesian(points)

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 
 from jovium.base.errors import InputError
 from jovium.base.files import write_json
-from jovium.base.statistics import Estimate
+from jovium.base.statistics import Estimate, round_to_error
 from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA
 from jovium.coulomb.hydrogen import CoulombPotential
@@ -117,7 +117,9 @@ class FreeEnergyMeasurement:
         return size_notes(self.record())
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><td>{name}</td><td>{shown_value(value)}</td></tr>" for name, value in self.record().items())
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{shown_value(value)}</td></tr>" for name, value in self.record().items()
+        )
         return f"<table>{rows}</table>" + "".join(f"<p>{note}</p>" for note in self.notes())
 
 
@@ -139,15 +141,7 @@ def shown_value(value: Any) -> str:
         return f"{value:.4g}" if isinstance(value, float) else str(value)
     if value["value"] is None:
         return "not known, too few effective samples"
-    return rounded(value["value"], value["error"])
-
-
-def rounded(value: float, error: float) -> str:
-    """value +- error, both to two digits of the error."""
-    if not (np.isfinite(error) and error > 0):
-        return f"{value:.6g} +- {error:.2g}"
-    digits = max(0, 1 - int(np.floor(np.log10(error))))
-    return f"{value:.{digits}f} +- {error:.{digits}f}"
+    return round_to_error(value["value"], value["error"])
 
 
 def measure_run(
@@ -214,9 +208,7 @@ def _integrate_better(models: Models) -> Models:
     return models._replace(flow=models.flow.with_steps(2 * models.flow.n_steps))
 
 
-def _draw(
-    system: FreeEnergySystem, models: Models, n: int, accept_fraction: float, key: jax.Array
-) -> RejectionSamples:
+def _draw(system: FreeEnergySystem, models: Models, n: int, accept_fraction: float, key: jax.Array) -> RejectionSamples:
     """n configurations of protons, a fraction of the flow's accepted by the fitted surface."""
     beta_energy = eqx.Partial(_beta_energy, models.surface, system.state.temperature)
     return rejection_sample(models.flow, beta_energy, key, n, accept_fraction)
@@ -293,9 +285,7 @@ def summarise(
 def strain(system: FreeEnergySystem, psi: WaveFunction, fraction: float) -> tuple[WaveFunction, WaveFunction]:
     """The wave function, with the same parameters, in cells whose edges are shorter and longer by a fraction."""
     settings = [replace(system.settings, rs=system.settings.rs * (1 + sign * fraction)) for sign in (-1, 1)]
-    smaller, larger = (
-        with_parameters_of(FreeEnergySystem(each).wave_function(), psi, "the run") for each in settings
-    )
+    smaller, larger = (with_parameters_of(FreeEnergySystem(each).wave_function(), psi, "the run") for each in settings)
     return smaller, larger
 
 

@@ -94,9 +94,7 @@ class MeasurementSettings(Settings):
         None, "configurations of protons, in whole batches of as many as a step of training has; automatic: 8 batches",
         check=at_least(1),
     )  # fmt: skip
-    electron_samples: int = setting(
-        32, "samples of the electrons of every configuration of protons", check=at_least(2)
-    )
+    electron_samples: int = setting(32, "samples of the electrons of every configuration of protons", check=at_least(2))
     accept_fraction: float = setting(
         1.0, "fraction of the flow's samples to accept, those that the fitted surface likes best, by rejection; below 1"
         " F is mostly a lower upper bound", check=Check("a number from 0.01 to 1", lambda value: 0.01 <= value <= 1),

@@ -1,11 +1,11 @@
 """One step down F = E_p[kT ln p(R) + E(R)],  E(R) = <E_loc(r; R)> over r ~ |psi(r; R)|^2.
 
-    protons     R ~ p            latents walk at random, the flow pushes them forward to R and ln p(R)
-    electrons   r ~ |psi|^2      Metropolis moves among the protons where they are now
-    energies    E_loc(r; R)      of every electron walker
-    surface     E(R)             fitted to the energies of all steps so far
-    flow        p                down E_p[kT ln p + surface], in the metric of p
-    electrons   psi              down <E_loc> among the electrons of each R, in the metric of |psi|^2"""
+protons     R ~ p            latents walk at random, the flow pushes them forward to R and ln p(R)
+electrons   r ~ |psi|^2      Metropolis moves among the protons where they are now
+energies    E_loc(r; R)      of every electron walker
+surface     E(R)             fitted to the energies of all steps so far
+flow        p                down E_p[kT ln p + surface], in the metric of p
+electrons   psi              down <E_loc> among the electrons of each R, in the metric of |psi|^2"""
 
 from typing import Any, NamedTuple
 
@@ -121,7 +121,7 @@ def update_flow(
     surface = state.model.surface.fit(walkers.protons, electronic, shells, state.step.astype(electronic.dtype))
     loss = VariationalFreeEnergy(lambda protons: surface(protons) / kT, settings.flow_batch_size)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(settings.seed + 4), state.step), state.rollbacks)
-    gradient, _, scores = loss(state.model.flow, key, scores=True)
+    gradient, _, scores = loss(state.model.flow, key, with_scores=True)
     assert scores is not None
     rule = Natural(settings.flow_learning_rate, settings.flow_damping, FLOW_MAX_NORM)
     lr_scale = lr_scale * (state.step >= settings.wavefunction_warmup)

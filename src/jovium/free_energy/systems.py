@@ -68,7 +68,7 @@ class FreeEnergySystem:
 
     def _twists(self, n: int) -> Float[np.ndarray, "n 3"]:
         reciprocal = 2 * np.pi * np.linalg.inv(np.array(self.box.vectors)).T
-        return np.tile(monkhorst_pack(self.settings.twists) @ reciprocal, (n // self.n_twists, 1))
+        return np.tile(monkhorst_pack((self.settings.twists,) * 3) @ reciprocal, (n // self.n_twists, 1))
 
     def flow(self) -> Flow:
         """Protons before training: anywhere in the cell."""

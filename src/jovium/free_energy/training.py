@@ -80,7 +80,7 @@ def cost(settings: FreeEnergySettings) -> dict[str, Any]:
         jax.block_until_ready(training.step(training.state, key)[0].step)
         seconds = (time.monotonic() - begin) / fraction
         models = training.state.model
-        n_psi, bytes_each = parameters(models.psi), (8 if jax.config.jax_enable_x64 else 4)
+        n_psi, bytes_each = parameters(models.psi), (8 if jax.config.read("jax_enable_x64") else 4)
     bytes_each *= 2 if settings.twists > 1 else 1
     n_samples = settings.proton_walkers * settings.electron_walkers
     return {
@@ -98,9 +98,7 @@ class FreeEnergyTraining(Training):
 
     jump, spread, unit = 0.05, 5e-3, "Ha per atom"
 
-    def __init__(
-        self, settings: FreeEnergySettings, folder: Path | None = None, state: TrainingState | None = None
-    ):
+    def __init__(self, settings: FreeEnergySettings, folder: Path | None = None, state: TrainingState | None = None):
         super().__init__(settings, folder)
         self.system = FreeEnergySystem(settings)
         self.parts = FreeEnergyStep(self.system)
@@ -173,9 +171,7 @@ class FreeEnergyTraining(Training):
             usable = len(values) > 3 and np.isfinite(values).all()
             chains = values.T[:CHAINS_FOR_AUTOCORRELATION]
             tau = float(np.mean([autocorrelation_time(chain) for chain in chains])) if usable else 1.0
-            return Estimate(
-                uncorrelated.value, uncorrelated.error * np.sqrt(tau), uncorrelated.n_independent / tau
-            )
+            return Estimate(uncorrelated.value, uncorrelated.error * np.sqrt(tau), uncorrelated.n_independent / tau)
 
         free_energy = estimate(series["work"], state.free_energy)
         energy = estimate(series["energy"], state.energy)
@@ -211,7 +207,9 @@ class FreeEnergyTraining(Training):
     def _integration_error(self) -> float:
         """What F per atom (hartree) of the walkers would gain with twice as many Runge-Kutta steps."""
         flow = self.state.model.flow
-        gains = np.asarray(self._integration(flow, flow.with_steps(2 * flow.n_steps), self.state.walkers.latents), float)
+        gains = np.asarray(
+            self._integration(flow, flow.with_steps(2 * flow.n_steps), self.state.walkers.latents), float
+        )
         gain = np.clip(gains, -MAX_LOG_DENSITY_GAIN, MAX_LOG_DENSITY_GAIN).mean()
         return float(gain) * self.system.state.temperature / self.settings.n_atoms
 

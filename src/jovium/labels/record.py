@@ -7,6 +7,7 @@ checksum covers.
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -127,7 +128,7 @@ COLUMNS = (
     Column("seconds", "<f8", "structure", "s", "wall time of the calculation; not covered by sha256"),
 )
 
-Record = dict[str, np.ndarray]
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def pair_histogram(structure: Structure, edges: Float[np.ndarray, "edges"]) -> F
     within half the shortest height of the cell; raises InputError beyond, and for fewer than two atoms.
     """
     n = structure.n_atoms
-    heights = 2 * np.pi / np.linalg.norm(structure.cell.reciprocal, axis=1)
+    heights = structure.cell.heights
     if n < 2 or edges[-1] > heights.min() / 2 * (1 + 1e-9):
         raise InputError(
             f"g(r) up to {edges[-1]:.3f} bohr for {n} atoms in a cell of height {heights.min():.3f} bohr",
@@ -49,8 +49,7 @@ def pair_correlation(structures: Sequence[Structure], n_bins: int = 60) -> PairC
     """
     if len(structures) < 2:
         raise InputError(f"{len(structures)} configurations", "at least two", "sample longer")
-    heights = 2 * np.pi / np.linalg.norm(structures[0].cell.reciprocal, axis=1)
-    edges = np.linspace(0.0, heights.min() / 2, n_bins + 1)
+    edges = np.linspace(0.0, structures[0].cell.heights.min() / 2, n_bins + 1)
     histograms = np.array([pair_histogram(structure, edges) for structure in structures])
     estimates = [mean_with_error(column) for column in histograms.T]
     return PairCorrelation(
@@ -65,8 +64,7 @@ def radial_distribution(distances: Float[np.ndarray, "w s k"], cell: Cell, n_bin
 
     Pairs per shell over those of k uniform ones, to half the shortest height of the cell. Errors count walkers alone.
     """
-    heights = 2 * np.pi / np.linalg.norm(cell.reciprocal, axis=1)
-    edges = np.linspace(0.0, heights.min() / 2, n_bins + 1)
+    edges = np.linspace(0.0, cell.heights.min() / 2, n_bins + 1)
     shells = 4 / 3 * np.pi * np.diff(edges**3)
     n_pairs = distances.shape[1] * distances.shape[2]
     counts = np.array([np.histogram(walker, edges)[0] for walker in distances]) * cell.volume / (n_pairs * shells)

@@ -5,7 +5,6 @@ Samples x of a density p with work w = ln p + beta U have weights exp(-w). In un
 variational      beta F <= E[w]                                    (Gibbs and Bogoliubov)
 reweighted       beta F = -ln E[exp(-w)]                           (Zwanzig, J. Chem. Phys. 22, 1420 (1954))
 mean of A        E[A exp(-w)] / E[exp(-w)]
-two-sided        with samples of both ends                         (Bennett, J. Comput. Phys. 22, 245 (1976))
 
 Errors of weighted means are those of the ratio to first order; they mean nothing where few samples carry the weight,
 which the effective sample size tells.
@@ -15,8 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import brentq
-from scipy.special import expit
 
 from jovium.base.errors import InputError
 from jovium.base.statistics import Estimate
@@ -51,6 +48,36 @@ def free_energy(work: Float[np.ndarray, "m"], offset: float = 0.0) -> FreeEnergy
     )
 
 
+def reweighted_free_energy(
+    work: Float[np.ndarray, "s"],
+    noise: Float[np.ndarray, "s"],
+    kT: float,
+    guesses: Float[np.ndarray, "s"],
+    many: Float[np.ndarray, "l"],
+) -> tuple[Estimate, float]:
+    """-kT ln E_p[exp(-w / kT)] (Zwanzig, J. Chem. Phys. 22, 1420 (1954)), and the effective samples. The work (hartree)
+    has a Gaussian noise of that variance (Ha^2), which alone would lower it by its variance / 2 kT. Guesses of the
+    work, there and of many more samples, control it as they control a mean: to first order it is one, of weights over
+    their mean."""
+    log_weights = -(work + noise.mean() / (2 * kT)) / kT
+    weights, guessed = (len(rows) * normalised_weights(rows) for rows in (log_weights, -guesses / kT))
+    many_log_weights = -many / kT
+    # Guesses that rejection has made all alike say nothing, and neither do the few that are not.
+    spread = max(guessed.var(ddof=1), 0.01 * (len(many) * normalised_weights(many_log_weights)).var(), 1e-12)
+    slope = np.cov(weights, guessed)[0, 1] / spread
+    value = _log_mean(log_weights) + slope * (_log_mean(many_log_weights) - _log_mean(-guesses / kT))
+    rest = weights - slope * guessed
+    of_many = slope * len(many) * normalised_weights(many_log_weights)
+    error = kT * np.sqrt(rest.var(ddof=1) / len(work) + of_many.var(ddof=1) / len(many))
+    of_noise = noise.std(ddof=1) / np.sqrt(len(noise)) / (2 * kT)
+    effective = effective_samples(log_weights)
+    return Estimate(-kT * value, float(np.hypot(error, of_noise)), effective), effective
+
+
+def _log_mean(logarithms: Float[np.ndarray, "s"]) -> float:
+    return float(np.logaddexp.reduce(logarithms) - np.log(len(logarithms)))
+
+
 def normalised_weights(log_weights: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
     """Weights that sum to one."""
     return np.exp(log_weights - np.logaddexp.reduce(log_weights))
@@ -67,33 +94,6 @@ def reweighted_mean(values: Float[np.ndarray, "m *k"], work: Float[np.ndarray, "
     values = np.asarray(values, float)
     mean = np.tensordot(weights, values, 1)
     return mean, np.sqrt(np.tensordot(weights**2, (values - mean) ** 2, 1))
-
-
-def two_sided(forward: Float[np.ndarray, "m"], backward: Float[np.ndarray, "k"]) -> Estimate:
-    """beta (F_1 - F_0) by Bennett's acceptance ratio.
-
-    forward: ln p_0 - ln p_1 of samples of 0, backward: ln p_1 - ln p_0 of samples of 1, each p unnormalised or not: the
-    difference is that of -ln of the normalisations. Error: Shirts et al., Phys. Rev. Lett. 91, 140601 (2003), eq. 10.
-    """
-    forward, backward = _checked(forward), _checked(backward)
-    shift = np.log(len(forward) / len(backward))
-
-    def imbalance(difference: float) -> float:
-        return expit(-(shift + forward - difference)).sum() - expit(shift - backward - difference).sum()
-
-    finite = np.concatenate([forward, -backward])
-    finite = finite[np.isfinite(finite)]
-    low, high = finite.min() - 50, finite.max() + 50
-    found = float(brentq(imbalance, low, high))  # pyright: ignore[reportArgumentType] (returns a number)
-    return Estimate(found, _bennett_error(forward, backward, shift, found), len(forward) + len(backward))
-
-
-def _bennett_error(forward: np.ndarray, backward: np.ndarray, shift: float, found: float) -> float:
-    total = len(forward) + len(backward)
-    argument = shift + np.concatenate([forward, -backward]) - found
-    mean = np.mean(expit(argument) * expit(-argument))
-    shares = total / len(forward) + total / len(backward)
-    return float(np.sqrt(max(1 / mean - shares, 0) / total))
 
 
 def _checked(work: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:

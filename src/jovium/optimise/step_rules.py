@@ -1,7 +1,7 @@
 """Step rules behind one interface: what becomes of parameters, given what a lesson found."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -18,6 +18,7 @@ from jovium.optimise.natural_gradient import (
 )
 
 
+@runtime_checkable
 class StepRule(Protocol):
     """Parameters after parameters. `strength` multiplies the rate of one step: how far a schedule has come down."""
 

@@ -6,7 +6,7 @@ stay near sites of their own, m of its translations being relabellings too. Free
 (`jovium.protons.thermodynamics`)."""
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -18,6 +18,7 @@ from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 
 
+@runtime_checkable
 class BaseDensity(Protocol):
     """A density of n particles in d dimensions. Lengths in bohr."""
 

@@ -59,7 +59,7 @@ class BornOppenheimer:
     @property
     def cell(self) -> Cell:
         """A cube with a volume of 4 pi rs^3 / 3 per atom."""
-        return Cell(np.eye(3) * self.rs * (4 * np.pi * self.n_particles / 3) ** (1 / 3))
+        return Cell.cubic(self.n_particles, self.rs)
 
     @property
     def temperature(self) -> float:

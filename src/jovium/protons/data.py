@@ -56,7 +56,9 @@ def training_data(folder: Path, settings: ProtonSettings, target: Target) -> Flo
     with contextlib.suppress(OSError), np.load(path, allow_pickle=False) as arrays:
         if "made_with" not in arrays or str(arrays["made_with"]) == made_with:
             return arrays["configurations"]
-    configurations = read_configurations(Path(settings.data), target) if settings.data else sample_data(settings, target)
+    configurations = (
+        read_configurations(Path(settings.data), target) if settings.data else sample_data(settings, target)
+    )
     configurations = configurations.astype(np.float32)
     with replacing(path) as part, part.open("wb") as stream:
         np.savez_compressed(stream, configurations=configurations, made_with=made_with)

@@ -8,7 +8,7 @@ between the same two densities, in its two directions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from jovium.base.errors import InputError
 from jovium.optimise.natural_gradient import flatten, unflatten
 from jovium.protons.flow import Flow, Sample, sample_batch
-from jovium.training.devices import mapped
+from jovium.training.devices import map_rows
 
 SOFTENING_ONSET = 50.0
 """Energies by more kT than this above the median grow as their logarithm in a loss: particles that overlap
@@ -40,6 +40,7 @@ class Gradient(NamedTuple):
     scores: Float[Array, "b p"] | None
 
 
+@runtime_checkable
 class Loss(Protocol):
     """What is minimised, differentiated with respect to the arrays of a flow; a random key draws the batch."""
 
@@ -67,13 +68,13 @@ class VariationalFreeEnergy:
         keys = jax.random.split(key, self.batch)
         smooth = self.beta_energy if self.pathwise else self.reference
         samples, gradient = self._pathwise_gradient(flow, keys, smooth)
-        energies = soften_energies(mapped(self.beta_energy, samples.positions, ROWS_AT_ONCE))
+        energies = soften_energies(map_rows(self.beta_energy, samples.positions, ROWS_AT_ONCE))
         work = samples.log_density + energies
         scores = sample_scores(flow, samples.positions) if with_scores or not self.pathwise else None
         if scores is not None and not self.pathwise:
             # What the pathwise part has not followed is weighed by scores: all of w, or the error of the reference.
             followed = (
-                soften_energies(mapped(smooth, samples.positions, ROWS_AT_ONCE)) if smooth else -samples.log_density
+                soften_energies(map_rows(smooth, samples.positions, ROWS_AT_ONCE)) if smooth else -samples.log_density
             )
             rest = energies - followed
             weights = (rest - rest.mean()) / (self.batch - 1)
@@ -160,7 +161,7 @@ def sample_scores(flow: Flow, positions: Float[Array, "b n d"]) -> Float[Array, 
         gradient = eqx.filter_grad(lambda flow: flow.log_density(x))(flow)
         return flatten(gradient)
 
-    return mapped(score, positions, ROWS_AT_ONCE)
+    return map_rows(score, positions, ROWS_AT_ONCE)
 
 
 def integration_error(flow: Flow, key: PRNGKeyArray, batch: int) -> Float[Array, ""]:
@@ -183,7 +184,7 @@ def _summed_gradient(loss: Callable[..., Any], flow: Flow, rows: Any, batch: int
             f"take {ROWS_AT_ONCE * (batch // ROWS_AT_ONCE + 1)}",
         )
     chunks = jax.tree.map(lambda row: row.reshape(-1, ROWS_AT_ONCE, *row.shape[1:]), rows)
-    parts, values = mapped(lambda chunk: gradient(flow, chunk), chunks, None)
+    parts, values = map_rows(lambda chunk: gradient(flow, chunk), chunks, None)
     total = jax.tree.map(lambda part: part.sum(axis=0), parts)
     values = jax.tree.map(lambda row: row.reshape(batch, *row.shape[2:]), values)
     return values, jax.tree.map(lambda leaf: leaf / batch, total)

@@ -19,6 +19,7 @@ from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import PairCorrelation, pair_histogram
 from jovium.observe.reweighting import FreeEnergy, effective_samples, free_energy, normalised_weights, reweighted_mean
 from jovium.protons.flow import Flow, reduced_work, sample_batch
+from jovium.protons.systems import target_of
 from jovium.protons.targets import Target
 from jovium.protons.training import excess_offset, load_run
 from jovium.sampling.annealing import annealed
@@ -219,7 +220,7 @@ def _structure(positions: Float[np.ndarray, "n 3"], cell: Cell, wrapped: bool = 
 
 def _largest_distance(cell: Cell) -> float:
     """Up to which g(r) is known: half the smallest height."""
-    return float((1 / np.linalg.norm(np.linalg.inv(cell.vectors), axis=0)).min() / 2)
+    return float(cell.heights.min() / 2)
 
 
 def _finite(values: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:

@@ -22,7 +22,7 @@ from jovium.base.errors import InputError
 from jovium.base.statistics import Estimate
 from jovium.protons.flow import Flow, sample_batch
 from jovium.protons.losses import ROWS_AT_ONCE
-from jovium.training.devices import mapped
+from jovium.training.devices import map_rows
 
 PROPOSALS = 2048
 """Configurations of the flow in one call. The first call chooses c, and none of its configurations is used again."""
@@ -105,7 +105,7 @@ def _propose(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, n: int) -> 
 @eqx.filter_jit
 def _program(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, n: int) -> tuple[Array, Array, Array]:
     batch = sample_batch(flow, key, n)
-    return batch.positions, batch.log_density, mapped(beta_energy, batch.positions, ROWS_AT_ONCE)
+    return batch.positions, batch.log_density, map_rows(beta_energy, batch.positions, ROWS_AT_ONCE)
 
 
 def check_accept_fraction(fraction: float) -> None:

@@ -63,9 +63,7 @@ class ProtonSettings(Settings):
     flow_radial: int = setting(14, "Gaussians of radial functions", check=at_least(3), group=MODEL)
     flow_knots: int = setting(4, "times at which the velocity has parameters", check=at_least(2), group=MODEL)
     ode_steps: int = setting(6, "Runge-Kutta steps", check=at_least(1), group=MODEL)
-    torus: bool = setting(
-        False, "distances without an edge at half the cell, for cells of few particles", group=MODEL
-    )
+    torus: bool = setting(False, "distances without an edge at half the cell, for cells of few particles", group=MODEL)
 
     def __post_init__(self):
         super().__post_init__()

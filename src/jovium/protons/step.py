@@ -9,8 +9,8 @@ from jaxtyping import Array
 
 from jovium.optimise.natural_gradient import flatten
 from jovium.optimise.step_rules import Adam, Natural, StepRule
-from jovium.protons.losses import Gradient, Loss, integration_error
 from jovium.protons.flow import reduced_work, sample_batch
+from jovium.protons.losses import Gradient, Loss, integration_error
 from jovium.protons.settings import ProtonSettings
 from jovium.protons.targets import Target
 from jovium.training.loop import TrainingState

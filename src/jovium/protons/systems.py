@@ -10,6 +10,7 @@ from jaxtyping import Float, PRNGKeyArray
 from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
+from jovium.crystals import cubic_lattice_sites
 from jovium.protons.base_density import BaseDensity, GaussianCloud, GaussianPoint, Lattice, UniformTorus
 from jovium.protons.born_oppenheimer import BornOppenheimer
 from jovium.protons.flow import Flow
@@ -26,13 +27,6 @@ from jovium.protons.targets import (
 )
 from jovium.protons.torus_velocity import TorusVelocity
 from jovium.protons.velocity import PairVelocity, PointVelocity
-
-LATTICES = {
-    "sc": [[0, 0, 0]],
-    "bcc": [[0, 0, 0], [0.5, 0.5, 0.5]],
-    "fcc": [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]],
-}
-"""Sites of the cubic lattices in units of their cube."""
 
 
 def target_of(settings: ProtonSettings) -> Target:
@@ -53,21 +47,10 @@ def target_of(settings: ProtonSettings) -> Target:
             return FourParticleDoubleWell()
         case "harmonic":
             cell = Cell.cubic(n, 1.0)
-            sites = lattice_sites(settings.crystal or "bcc", n, cell)
+            sites = cubic_lattice_sites(settings.crystal or "bcc", n, cell)
             return HarmonicCrystal(cell, sites, settings.coupling, 1.05 * _nearest(sites, cell))
         case _:
             return DoubleWell(settings.side)
-
-
-def lattice_sites(lattice: str, n: int, cell: Cell) -> Float[np.ndarray, "n 3"]:
-    """Sites (bohr) of n particles on a cubic lattice that fills a cell. Raises InputError when n does not fit."""
-    motif = np.array(LATTICES[lattice], float)
-    edge = round((n / len(motif)) ** (1 / 3))
-    if edge**3 * len(motif) != n:
-        fits = ", ".join(str(len(motif) * k**3) for k in range(1, 5))
-        raise InputError(f"{n} particles on a {lattice} lattice in a cube", f"{fits}, ...", "change n")
-    corners = np.stack(np.meshgrid(*[np.arange(edge)] * 3, indexing="ij"), -1).reshape(-1, 1, 3)
-    return ((corners + motif).reshape(-1, 3) / edge) @ cell.vectors
 
 
 def initial_flow(settings: ProtonSettings, target: Target, ode_steps: int | None = None) -> Flow:
@@ -133,7 +116,7 @@ def _base_density(settings: ProtonSettings, target: Target) -> BaseDensity:
     lattice = settings.crystal or ("bcc" if settings.system == "harmonic" else "")
     if not lattice:
         return UniformTorus.of(target.cell, target.n_particles)
-    sites = lattice_sites(lattice, target.n_particles, target.cell)
+    sites = cubic_lattice_sites(lattice, target.n_particles, target.cell)
     nearest = _nearest(sites, target.cell)
     # Springs know their sites; any other energy is the same for all labellings.
     return Lattice.of(target.cell, sites, 0.08 * nearest, np.inf if settings.system == "harmonic" else nearest / 4)

@@ -8,7 +8,7 @@ whose centroid rests, as in `jovium.protons.base_density.GaussianCloud`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +23,7 @@ WALL = 100.0
 """Steepness of the wall between the sides of a double well, kT / bohr^2."""
 
 
+@runtime_checkable
 class Target(Protocol):
     """Particles at a temperature, in a cell or in open space. Lengths in bohr; energies in units of kT."""
 
@@ -259,8 +260,7 @@ def _image_sum(
     vectors = cell.reduced
     images = lattice_points(vectors, reach + 0.5 * np.linalg.norm(vectors, axis=1).sum())
     i, j = np.triu_indices(n, 1)
-    fractional = (positions[i] - positions[j]) @ jnp.asarray(np.linalg.inv(vectors), positions.dtype)
-    nearest = (fractional - jnp.round(fractional)) @ jnp.asarray(vectors, positions.dtype)
+    nearest = nearest_images(positions[i] - positions[j], vectors)
     distances = jnp.sqrt(jnp.sum((nearest[:, None] + jnp.asarray(images, positions.dtype)) ** 2, axis=-1))
     energies = pair(distances)
     if cut:

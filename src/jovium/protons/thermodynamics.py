@@ -27,11 +27,6 @@ def labelling_term(n_particles: int, log_copies: float) -> float:
     return math.lgamma(n_particles + 1) - log_copies
 
 
-def ideal_beta_free_energy(n_particles: int, volume: float, wavelength: float) -> float:
-    """beta F of N particles that do not interact, ln N! without Stirling's approximation (Sackur and Tetrode)."""
-    return labelling_term(n_particles, 0.0) + momentum_term(n_particles, wavelength) - n_particles * math.log(volume)
-
-
 def excess_term(n_particles: int, volume: float, log_copies: float) -> float:
     """beta F - beta F_ideal less E_p[ln p + beta U]: N ln V - ln copies."""
     return n_particles * float(np.log(volume)) - log_copies

@@ -75,7 +75,7 @@ class TorusVelocity(PairVelocity):
     def _radial(self, distances: Float[Array, "n n"]) -> tuple[Float[Array, "n n r"], Float[Array, "n n r"]]:
         """Radial functions and their derivatives: Gaussians up to the farthest corner, made to vanish at r = 0 and
         for a particle with itself."""
-        n_radial, farthest = len(self.pair), self.box.farthest
+        n_radial, farthest = len(self.pair), self.box.largest_distance
         distinct = (1 - jnp.eye(len(distances), dtype=distances.dtype))[..., None]
         x = distances / farthest
         width = 1.0 / (n_radial - 1)

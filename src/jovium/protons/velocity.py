@@ -5,7 +5,7 @@ arXiv:1806.07366). A smooth v makes a map that can be inverted, whatever its par
 network costs 3n derivatives; the fields here are built so that it is known in closed form at the cost of v.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -29,10 +29,11 @@ class Motion(NamedTuple):
     divergence: Float[Array, ""]
 
 
+@runtime_checkable
 class Velocity(Protocol):
     """A field that moves all particles."""
 
-    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""]) -> Motion:
+    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""] | float) -> Motion:
         """Velocity and divergence of one configuration at time t in [0, 1]."""
         ...
 
@@ -70,13 +71,13 @@ class PairVelocity(eqx.Module):
         environments = jnp.tile(environment, (n_knots, 1, 1))
         return cls(box, zeros[..., 0], environments, zeros, zeros, jnp.zeros((n_knots, n_shells)))
 
-    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""]) -> Motion:
+    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""] | float) -> Motion:
         """Velocity and divergence of one configuration at time t."""
         field = self._interpolate(t)
         pairs, waves = field._from_pairs(positions), field._from_waves(positions)
         return Motion(pairs.velocity + waves.velocity, pairs.divergence + waves.divergence)
 
-    def _interpolate(self, t: Float[Array, ""]) -> "PairVelocity":
+    def _interpolate(self, t: Float[Array, ""] | float) -> "PairVelocity":
         """The field with its parameters at time t, without the axis of knots."""
         n_knots = len(self.pair)
         weights = jnp.maximum(0, 1 - jnp.abs(jnp.clip(t, 0, 1) * (n_knots - 1) - jnp.arange(n_knots)))
@@ -84,7 +85,7 @@ class PairVelocity(eqx.Module):
 
     def _from_pairs(self, positions: Float[Array, "n d"]) -> Motion:
         n, dimensions = positions.shape
-        displacements = self.box.differences(positions)
+        displacements = self.box.pair_displacements(positions)
         # A finite distance from itself: no division by zero, and every radial function vanishes there.
         distances = jnp.sqrt(jnp.where(jnp.eye(n, dtype=bool), SELF_DISTANCE**2, jnp.sum(displacements**2, axis=-1)))
         e = displacements / distances[..., None]
@@ -181,13 +182,13 @@ class PointVelocity(eqx.Module):
         layers[-1] = (jnp.zeros_like(layers[-1][0]), jnp.zeros_like(layers[-1][1]))
         return cls(layers, scale)
 
-    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""]) -> Motion:
+    def __call__(self, positions: Float[Array, "n d"], t: Float[Array, ""] | float) -> Motion:
         """Velocity and divergence; every particle on its own."""
         velocity = jax.vmap(lambda x: self._particle(x, t))(positions)
         divergence = jnp.sum(jax.vmap(lambda x: jnp.trace(jax.jacfwd(self._particle)(x, t)))(positions))
         return Motion(velocity, divergence)
 
-    def _particle(self, position: Float[Array, "d"], t: Float[Array, ""]) -> Float[Array, "d"]:
+    def _particle(self, position: Float[Array, "d"], t: Float[Array, ""] | float) -> Float[Array, "d"]:
         x = jnp.append(position / self.scale, 2 * t - 1)
         for weight, bias in self.layers[:-1]:
             x = jnp.tanh(x @ weight + bias)

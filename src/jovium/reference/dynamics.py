@@ -68,7 +68,7 @@ class FluidState:
     @property
     def box(self) -> Cell:
         """Cubic cell of edge rs (4 pi N / 3)^(1/3)."""
-        return Cell(np.eye(3) * self.rs * (4 * np.pi * self.n_atoms / 3) ** (1 / 3))
+        return Cell.cubic(self.n_atoms, self.rs)
 
 
 def force_protocol(state: FluidState) -> KohnShamSettings:

@@ -1,6 +1,7 @@
 """One interface for all Born-Oppenheimer engines, and where to get one."""
 
 from typing import Protocol as Interface
+from typing import runtime_checkable
 
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
@@ -8,6 +9,7 @@ from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
 
 
+@runtime_checkable
 class Engine(Interface):
     """Structure in, electronic ground state out."""
 

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jovium.base.cell import Cell
+from jovium.base.grid import wave_numbers
 
 
 def windowed_densities(
@@ -32,8 +33,7 @@ def windowed_densities(
     tau = (1/4) Laplacian n - (1/2) sum f Re psi* Laplacian psi: two transforms per band where the gradient needs three
     more. Products of two plane waves below the cutoff fit on the grid, so both forms are exact there.
     """
-    frequencies = np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij")
-    waves = np.stack(frequencies, -1) @ cell.reciprocal
+    waves = wave_numbers(shape) @ cell.reciprocal
     density, tau = np.zeros(shape), np.zeros(shape)
     for k, k_fractional in enumerate(np.asarray(driver.get_ibz_k_points()).reshape(-1, 3)):
         # Weights carry the factor 2 of the spin and the weight of the k-point.

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.localization import DENSITY_FLOOR
+from jovium.base.twists import monkhorst_pack
 from jovium.base.units import hartree_to_kelvin, kelvin_to_hartree
 
 FUNCTIONALS = ("PBE", "LDA")
@@ -77,16 +78,16 @@ class KohnShamSettings:
     def k_points(self, cell: Cell) -> tuple[Float[np.ndarray, "k 3"], Float[np.ndarray, "k"]]:
         """Fractional k-points of the mesh and their weights (sum 1), one of each time-reversed pair k, -k."""
         mesh = np.array(self.mesh(cell))
-        steps = np.stack(np.meshgrid(*map(np.arange, mesh), indexing="ij"), -1).reshape(-1, 3)
-        points = (steps + self.k_offset) / mesh
+        points = monkhorst_pack(self.mesh(cell), self.k_offset)
         points -= np.ceil(points - 0.5)
-        multiplicity = np.ones(len(steps))
+        multiplicity = np.ones(len(points))
         if (2 * self.k_offset) % 1 == 0:  # with every k the mesh holds -k, at these steps:
+            steps = np.indices(self.mesh(cell)).reshape(3, -1).T
             partner = (-steps - int(2 * self.k_offset)) % mesh
             index, partner_index = (np.ravel_multi_index(tuple(m.T), tuple(mesh)) for m in (steps, partner))
             multiplicity = np.where(index == partner_index, 1.0, np.where(index < partner_index, 2.0, 0.0))
         kept = multiplicity > 0
-        return points[kept], multiplicity[kept] / len(steps)
+        return points[kept], multiplicity[kept] / len(points)
 
     def for_cell(self, cell: Cell) -> "KohnShamSettings":
         """The same protocol with the k-mesh of this cell written out."""

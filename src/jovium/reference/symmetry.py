@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from jovium.base.grid import GridField
+from jovium.base.grid import GridField, wave_numbers
 from jovium.base.structure import Structure
 
 TOLERANCE = 1e-4
@@ -49,7 +49,7 @@ def symmetrise(field: GridField, operations: Operations) -> GridField:
         return field
     shape = np.array(field.shape)
     coefficients = np.fft.fftn(field.values)
-    waves = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij"), -1).astype(int)
+    waves = wave_numbers(field.shape).astype(int)
     total = np.zeros_like(coefficients)
     for rotation, translation in zip(rotations, translations, strict=True):
         source = waves @ rotation

@@ -98,7 +98,9 @@ def map_rows(function: Callable[[Any], Any], rows: Any, at_once: int | None) -> 
 
     if n_devices == 1:
         return part(rows)
-    part_shapes = jax.tree.map(lambda row: jax.ShapeDtypeStruct((len(row) // n_devices, *row.shape[1:]), row.dtype), rows)
+    part_shapes = jax.tree.map(
+        lambda row: jax.ShapeDtypeStruct((len(row) // n_devices, *row.shape[1:]), row.dtype), rows
+    )
     # What the function closes over is handed in: a program for one device may not look at arrays of all.
     program, form = jax.make_jaxpr(part, return_shape=True)(part_shapes)
     shared = jax.shard_map(

@@ -200,9 +200,7 @@ def run_in_folder(folder: Path | None, settings: Settings, report_every: int) ->
         yield
 
 
-def verdict(
-    now: tuple[float, float], good: tuple[float, float] | None, jump: float, spread: float, unit: str
-) -> str:
+def verdict(now: tuple[float, float], good: tuple[float, float] | None, jump: float, spread: float, unit: str) -> str:
     """What is wrong with a value and its error beside the last good ones, or nothing."""
     if not np.isfinite(now).all():
         return "not a number"

@@ -40,7 +40,9 @@ def check_config(folder: Path, settings: Settings) -> None:
         return
     old, new = read_settings(folder, type(settings)).to_dict(), settings.to_dict()
     may_change = [item.name for item in settings.__dataclass_fields__.values() if item.metadata.get("may_change")]
-    changed = [f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name not in may_change]
+    changed = [
+        f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name not in may_change
+    ]
     if changed:
         but = f", but for {', '.join(may_change)}" if may_change else ""
         raise InputError(

@@ -196,10 +196,9 @@ def _type_of(item: Field) -> Any:
 
 def _converted(value: Any, item: Field, source: str) -> Any:
     """A plain value as the type of its setting. YAML reads 1e-3 as text: text that is a number is one."""
-    optional = isinstance(item.type, UnionType)
-    if value is None and optional:
+    if value is None and isinstance(item.type, UnionType):
         return None
-    kind = _type_of(item)
+    kind: Any = _type_of(item)
     try:
         if get_origin(item.type) is tuple:
             numbers = tuple(kind(number) for number in value)
