@@ -10,7 +10,7 @@ import numpy as np
 
 from jovium import __version__
 from jovium.base.files import append_durably, existing_folder, sole_writer
-from jovium.elf.calibration import band_factor, with_expected_error
+from jovium.elf.calibration import band_factor, fit_expected_error
 from jovium.elf.model import Domain, ElfModel
 from jovium.elf.network import FieldNetwork
 from jovium.elf.samples import Sample
@@ -88,5 +88,5 @@ def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, 
         "validation_rmse": validation_rmse(network, validation),
         "labels": protocol,
     }
-    network = with_expected_error(network, validation)
-    return ElfModel(network, recipe, Domain.of(training), band_factor(network, validation), card)
+    network = fit_expected_error(network, validation)
+    return ElfModel(network, recipe, Domain.from_samples(training), band_factor(network, validation), card)

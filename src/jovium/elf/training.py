@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from jovium.base.errors import InputError
 from jovium.elf.invariants import WIDTHS, n_invariants
 from jovium.elf.network import Atoms, FieldNetwork, grid_invariants
-from jovium.elf.prediction import predicted_fields
+from jovium.elf.prediction import predict_fields
 from jovium.elf.samples import Sample
 from jovium.elf.soap import scale_by_soap
 from jovium.elf.spectrum import Shape
@@ -140,7 +140,7 @@ def train(
 
 def validation_rmse(network: FieldNetwork, samples: Sequence[Sample]) -> float:
     """RMSE of the ELF over all grid points of the samples, every sample with the same weight."""
-    fields = [predicted_fields(network, s.structure, s.shape)[0].values - s.elf for s in samples]
+    fields = [predict_fields(network, s.structure, s.shape)[0].values - s.elf for s in samples]
     return float(np.sqrt(np.mean([np.mean(field**2) for field in fields])))
 
 
