@@ -143,8 +143,8 @@ def test_one_page_answers_both_questions(run, tmp_path, capsys):
         report_run(folder, 1, 1)
     assert main(["report", str(folder), "--samples", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert len(found["phi"]) == len(found["phi_star"]) == 3
-    assert all(0 < value < 1 for value in found["phi"] + found["phi_star"])
+    assert len(found["phi_3d"]) == len(found["phi_star"]) == 3
+    assert all(0 < value < 1 for value in found["phi_3d"] + found["phi_star"])
     page = (folder / "page.html").read_text()
     measured = json.loads((folder / "measure.json").read_text())
     assert f"{measured['F_Ha_per_atom']['value']:.5f}" in page

@@ -26,7 +26,7 @@ from jovium.optimise.step_rules import Natural
 from jovium.protons import training as proton_training
 from jovium.protons.settings import ProtonSettings
 from jovium.protons.systems import ProtonSystemSettings
-from jovium.report.hydrogen_figures import draw_training
+from jovium.report.free_energy_figures import draw_training
 from jovium.training import loop as watched_training
 from jovium.training.devices import idle_devices, joined
 from jovium.training.run_folder import read_metrics

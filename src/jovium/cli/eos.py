@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from jovium.cli.free_energy import line_of
     from jovium.free_energy.equation_of_state import Scan, scan
     from jovium.free_energy.settings import FreeEnergySettings
-    from jovium.report.hydrogen_figures import draw_equation_of_state
+    from jovium.report.free_energy_figures import draw_equation_of_state
     from jovium.training.run_folder import record
 
     chosen = {field.name: getattr(options, field.name, field.default) for field in fields(FreeEnergySettings)}

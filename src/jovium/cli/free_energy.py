@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
 
     from jovium.free_energy.settings import FreeEnergySettings
     from jovium.free_energy.training import cost, train
-    from jovium.report.hydrogen_figures import draw_training
+    from jovium.report.free_energy_figures import draw_training
     from jovium.training.devices import idle_devices, joined, writes
     from jovium.training.run_folder import read_metrics, record
 

@@ -26,10 +26,9 @@ def run(options: argparse.Namespace) -> int:
     bonding = report_run(options.run_folder, options.samples, options.seed, progress).bonding
     page = options.run_folder / PAGE
     if options.json:
-        found = {"phi": bonding.phi.tolist(), "phi_star": bonding.phi_star.tolist(), "warnings": bonding.warnings}
+        found = {"phi_3d": bonding.phi_3d.tolist(), "phi_star": bonding.phi_star.tolist(), "warnings": bonding.warnings}
         print(json.dumps({**found, "page": str(page)}))
         return 0
-    print(
-        f"phi {bonding.phi.mean():.3f}, phi* {bonding.phi_star.mean():.3f} of {options.samples} configurations; {page}"
-    )
+    means = f"phi {bonding.phi_3d.mean():.3f}, phi* {bonding.phi_star.mean():.3f}"
+    print(f"{means} of {options.samples} configurations; {page}")
     return 0
