@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from jovium.base.grid import GridField
-from jovium.elf.long_waves import filtered
+from jovium.elf.long_waves import low_pass
 from jovium.elf.run import read_samples
 from jovium.elf.samples import Sample
 from jovium.workflows.elf_accuracy import (
@@ -23,14 +23,15 @@ from jovium.workflows.elf_accuracy import (
     LabelTopology,
     Topology,
     is_crystal,
+    recall,
 )
 
 LARGEST_WAVE = 4.0
 
 
-def disturbed(sample: Sample, rmse: float, rng: np.random.Generator) -> np.ndarray:
+def disturb(sample: Sample, rmse: float, rng: np.random.Generator) -> np.ndarray:
     """The ELF of a label with a smooth random field added."""
-    noise = filtered(rng.normal(size=sample.shape), sample.structure.cell, LARGEST_WAVE)
+    noise = low_pass(rng.normal(size=sample.shape), sample.structure.cell, LARGEST_WAVE)
     field = GridField(sample.elf + noise * (rmse / noise.std()), sample.structure.cell)
     return np.clip(field.values, 0.0, 1.0).astype(np.float32)
 
@@ -41,18 +42,15 @@ def main() -> None:
     parser.add_argument("labels", type=Path)
     parser.add_argument("--rmse", type=float, nargs="+", default=[0.0003, 0.001, 0.002])
     options = parser.parse_args()
-    truths = [LabelTopology.of(sample) for sample in read_samples([options.labels]) if is_crystal(sample)]
-    print(f"| RMSE of the noise | found above {PERSISTENCE} | found above {CANDIDATE_PERSISTENCE} |")
+    labels = [LabelTopology.from_sample(sample) for sample in read_samples([options.labels]) if is_crystal(sample)]
+    print(f"| RMSE of the noise | matched above {PERSISTENCE} | matched above {CANDIDATE_PERSISTENCE} |")
     print("|---|---|---|")
     rng = np.random.default_rng(0)
     for rmse in options.rmse:
-        fields = [(truth, disturbed(truth.sample, rmse, rng)) for truth in truths]
-        judged = [Evaluation(truth, field, Topology.of(field, truth.sample)) for truth, field in fields]
-        shares = []
-        for candidates in (PERSISTENCE, CANDIDATE_PERSISTENCE):
-            found = [j.matching(candidates) for j in judged]
-            shares.append(100 * sum(m.matched for m in found) / sum(m.expected for m in found))
-        print(f"| {rmse} | {shares[0]:.1f} % | {shares[1]:.1f} % |", flush=True)
+        fields = [(label, disturb(label.sample, rmse, rng)) for label in labels]
+        evaluations = [Evaluation(label, field, Topology.from_elf(field, label.sample)) for label, field in fields]
+        strict, candidates = (100 * recall(evaluations, p) for p in (PERSISTENCE, CANDIDATE_PERSISTENCE))
+        print(f"| {rmse} | {strict:.1f} % | {candidates:.1f} % |", flush=True)
 
 
 if __name__ == "__main__":

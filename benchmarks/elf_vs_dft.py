@@ -17,7 +17,7 @@ from reference_speed import label_seconds
 
 from jovium.base.structure import Structure
 from jovium.elf.model import shipped_model
-from jovium.elf.prediction import predicted_fields
+from jovium.elf.prediction import predict_fields
 from jovium.labels.record import DEFAULT_SPACING
 from jovium.reference.kohn_sham import PRODUCTION
 from jovium.reference.trajectory import read_fluid
@@ -37,7 +37,7 @@ def network_seconds(structure: Structure, shape: tuple[int, int, int]) -> float:
     network, seconds = shipped_model().network, []
     for _ in range(6):
         started = time.perf_counter()
-        predicted_fields(network, structure, shape)
+        predict_fields(network, structure, shape)
         seconds.append(time.perf_counter() - started)
     return float(np.median(seconds[1:]))
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from jovium.free_energy.training import read_recipe
 from jovium.report.data_figures import save
-from jovium.report.hydrogen_figures import curves
+from jovium.report.free_energy_figures import curves
 from jovium.training.run_folder import read_metrics
 
 PUBLISHED_END = {1: -0.54335, 4: -0.58478}

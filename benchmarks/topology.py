@@ -29,7 +29,7 @@ def smooth_field(shape: tuple[int, int, int], highest: float = 6.0) -> GridField
     return GridField(np.ascontiguousarray(1 / (1 + np.exp(-2 * waves / waves.std()))), Cell(10 * np.eye(3)))
 
 
-def measured(action: Callable[[], object]) -> tuple[float, int]:
+def measure(action: Callable[[], object]) -> tuple[float, int]:
     """Wall seconds of one call and, in a second call, the peak of the bytes it allocates."""
     start = time.perf_counter()
     action()
@@ -66,7 +66,7 @@ def main() -> None:
     print(f"{'':18}{'seconds':>10}{'Mvoxels/s':>12}{'bytes/voxel':>13}")
     for name, action in rows.items():
         action(warm)
-        seconds, peak = measured(lambda action=action: action(field))
+        seconds, peak = measure(lambda action=action: action(field))
         rate = field.values.size / seconds / 1e6
         print(f"{name:18}{seconds:10.3f}{rate:12.2f}{peak / field.values.size:13.1f}")
     if not parser.parse_args().without_gudhi:

@@ -150,10 +150,10 @@ def test_second_run_replaces_the_results_of_the_first(field_file, capsys, tmp_pa
 
 
 def test_every_option_of_the_engine_reaches_the_protocol():
-    from jovium.cli.analyse import question
+    from jovium.cli.analyse import read_settings
     from jovium.cli.main import parser
 
-    plain = question(parser().parse_args(["analyse", "x"]))
+    plain = read_settings(parser().parse_args(["analyse", "x"]))
     for arguments in (
         ["--engine", "pyscf"],
         ["--engine", "dft"],
@@ -171,15 +171,15 @@ def test_every_option_of_the_engine_reaches_the_protocol():
         ["--dos-file", "dos.txt"],
         ["--fermi", "3.0"],
     ):
-        assert question(parser().parse_args(["analyse", "x", *arguments])) != plain, arguments
+        assert read_settings(parser().parse_args(["analyse", "x", *arguments])) != plain, arguments
 
 
 def test_options_in_angstrom_and_kelvin_reach_the_engine_in_atomic_units():
     from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
-    from jovium.cli.analyse import question
+    from jovium.cli.analyse import read_settings
     from jovium.cli.main import parser
 
-    asked = question(parser().parse_args(["analyse", "x", "--spacing", "0.2", "--electronic-kelvin", "4000"]))
+    asked = read_settings(parser().parse_args(["analyse", "x", "--spacing", "0.2", "--electronic-kelvin", "4000"]))
     assert asked.spacing == pytest.approx(0.2 / BOHR_ANGSTROM)
     assert asked.protocol.electronic_kT == pytest.approx(kelvin_to_hartree(4000))
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from jovium.cli.compiled import keep_compiled_programs
+from jovium.cli.compiled import enable_compilation_cache
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def environment(monkeypatch, tmp_path):
 
 
 def test_programs_are_kept_in_the_cache_of_the_user(environment, tmp_path):
-    keep_compiled_programs()
+    enable_compilation_cache()
     folder = os.environ["JAX_COMPILATION_CACHE_DIR"]
     assert os.path.isdir(folder)
     assert folder.startswith(str(tmp_path / "jovium" / "compiled-"))
@@ -33,11 +33,11 @@ def test_programs_are_kept_in_the_cache_of_the_user(environment, tmp_path):
 
 def test_a_folder_chosen_by_the_user_is_obeyed(environment):
     environment.setenv("JAX_COMPILATION_CACHE_DIR", "elsewhere")
-    keep_compiled_programs()
+    enable_compilation_cache()
     assert os.environ["JAX_COMPILATION_CACHE_DIR"] == "elsewhere"
 
 
 def test_without_a_place_nothing_is_kept(environment, tmp_path):
     (tmp_path / "jovium").write_text("a file in the way")
-    keep_compiled_programs()
+    enable_compilation_cache()
     assert "JAX_COMPILATION_CACHE_DIR" not in os.environ

@@ -7,8 +7,8 @@ from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.grid import GridField, wave_numbers
 from jovium.base.localization import THOMAS_FERMI, electron_localization, elf_from_chi
-from jovium.elf.baselines import fitted_linear_model, fitted_superposed_atoms, reduced_derivatives, superposed_density
-from jovium.elf.long_waves import Waves, filtered, fitted_long_waves, radial_functions
+from jovium.elf.baselines import fit_linear_model, fit_superposed_atoms, reduced_derivatives, superposed_density
+from jovium.elf.long_waves import Waves, fit_long_waves, low_pass, radial_functions
 from jovium.elf.network import grid_invariants
 from jovium.elf.samples import Sample
 
@@ -35,7 +35,7 @@ def test_superposed_atoms_are_a_sum_of_exponentials(odd_structure):
 def test_fit_finds_the_expansion_the_labels_were_made_with(odd_structure):
     chi = np.tensordot([1.1, -0.4, 0.3], reduced_derivatives(sample(odd_structure)), axes=1)
     made = sample(odd_structure, elf_from_chi(np.maximum(chi, 0.0)).astype(np.float32))
-    model = fitted_superposed_atoms([made], every=7)
+    model = fit_superposed_atoms([made], every=7)
     np.testing.assert_allclose(model.coefficients, [1.1, -0.4, 0.3], atol=2e-3)
     np.testing.assert_allclose(model(made), made.elf, atol=2e-3)
 
@@ -46,7 +46,7 @@ def test_linear_model_finds_the_coefficients_the_labels_were_made_with(odd_struc
     truth = np.random.default_rng(3).normal(size=len(fields)) * 0.02
     made = sample(odd_structure, (0.5 + np.tensordot(truth, fields, axes=1)).astype(np.float32))
     assert 0 < made.elf.min() < made.elf.max() < 1
-    model = fitted_linear_model([made], n_widths=2, every=3)
+    model = fit_linear_model([made], n_widths=2, every=3)
     np.testing.assert_allclose(model(made), made.elf, atol=1e-4)
     assert model.constant == pytest.approx(0.5, abs=1e-2)
 
@@ -69,17 +69,17 @@ def test_gradient_expansion_of_the_docstring_is_that_of_the_definition(odd_struc
 
 def channels(cell, seed):
     rng = np.random.default_rng(seed)
-    return np.stack([filtered(rng.normal(size=SHAPE), cell, 4.0) for _ in range(2)])
+    return np.stack([low_pass(rng.normal(size=SHAPE), cell, 4.0) for _ in range(2)])
 
 
 def test_filtered_field_keeps_long_waves_alone(odd_cell):
     values = np.random.default_rng(0).normal(size=SHAPE)
-    kept = filtered(values, odd_cell, 2.5)
-    inside = Waves.of(odd_cell, SHAPE, 2.5).inside
+    kept = low_pass(values, odd_cell, 2.5)
+    inside = Waves.from_grid(odd_cell, SHAPE, 2.5).inside
     spectrum, original = np.fft.fftn(kept), np.fft.fftn(values)
     np.testing.assert_allclose(spectrum[inside], original[inside], atol=1e-9)
     assert np.abs(spectrum[~inside]).max() < 1e-9
-    np.testing.assert_allclose(filtered(kept, odd_cell, 2.5), kept, atol=1e-12)
+    np.testing.assert_allclose(low_pass(kept, odd_cell, 2.5), kept, atol=1e-12)
 
 
 def test_long_waves_made_by_filters_are_predicted(odd_cell):
@@ -88,18 +88,18 @@ def test_long_waves_made_by_filters_are_predicted(odd_cell):
     truth = np.random.default_rng(5).normal(size=(2, 6))
 
     def residual(fields, cell):
-        waves = Waves.of(cell, SHAPE, largest)
+        waves = Waves.from_grid(cell, SHAPE, largest)
         spectrum = np.zeros(SHAPE, complex)
         filters = truth @ radial_functions(waves.lengths, largest).T
         spectrum[waves.inside] = sum(f * np.fft.fftn(x)[waves.inside] for f, x in zip(filters, fields, strict=True))
         return np.fft.ifftn(spectrum).real
 
     examples = [(channels(cell, seed), cell) for seed in range(3) for cell in cells]
-    fit = fitted_long_waves([(x, residual(x, cell), cell) for x, cell in examples], largest, ridge=1e-12)
+    fit = fit_long_waves([(x, residual(x, cell), cell) for x, cell in examples], largest, ridge=1e-12)
     x = channels(odd_cell, 77)
     np.testing.assert_allclose(fit(x, odd_cell), residual(x, odd_cell), atol=1e-6)
 
 
 def test_nothing_to_fit_is_refused():
     with pytest.raises(InputError, match="no examples"):
-        fitted_long_waves([], 2.0)
+        fit_long_waves([], 2.0)

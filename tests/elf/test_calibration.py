@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
-from jovium.elf.calibration import band_factor, with_expected_error
+from jovium.elf.calibration import band_factor, fit_expected_error
 from jovium.elf.invariants import n_invariants
 from jovium.elf.network import FieldNetwork
-from jovium.elf.prediction import predicted_fields
+from jovium.elf.prediction import predict_fields
 from jovium.elf.samples import Sample
 
 SHAPE = (24, 27, 30)
@@ -26,14 +26,14 @@ def network():
 
 def noisy(network, structure, scale, seed=0):
     """A sample whose errors have a Laplace distribution of this scale."""
-    elf = predicted_fields(network, structure, SHAPE)[0].values
+    elf = predict_fields(network, structure, SHAPE)[0].values
     noise = np.random.default_rng(seed).laplace(size=SHAPE) * scale
     return Sample(structure, (elf + noise).astype(np.float32), "validation", "a", 0, 3000.0)
 
 
 def test_band_covers_the_share_it_is_asked_to(network, odd_structure):
     """P(|x| < t) = 1 - exp(-t) for a Laplace distribution of scale 1."""
-    spread = predicted_fields(network, odd_structure, SHAPE)[1].values
+    spread = predict_fields(network, odd_structure, SHAPE)[1].values
     sample = noisy(network, odd_structure, spread)
     assert band_factor(network, [sample]) == pytest.approx(np.log(10), rel=0.1)
     assert band_factor(network, [sample], coverage=0.5) == pytest.approx(np.log(2), rel=0.1)
@@ -45,18 +45,18 @@ def test_expected_error_is_found_again(network, odd_structure):
         network.centre, network.scale, n_channels=2, n_hidden=5, n_layers=1, n_widths=3, key=jax.random.key(4)
     )
     truth = eqx.tree_at(lambda n: n.spread, network, other.spread)
-    scale = predicted_fields(truth, odd_structure, SHAPE)[1].values
+    scale = predict_fields(truth, odd_structure, SHAPE)[1].values
     assert scale.std() > 0.1 * scale.mean()
-    fitted = with_expected_error(network, [noisy(network, odd_structure, scale, seed) for seed in range(3)])
-    elf, found = predicted_fields(fitted, odd_structure, SHAPE)
+    fitted = fit_expected_error(network, [noisy(network, odd_structure, scale, seed) for seed in range(3)])
+    elf, found = predict_fields(fitted, odd_structure, SHAPE)
     # The rarest points are extrapolated to from 12,000 noisy errors.
     ratio = found.values / scale
     assert np.quantile(np.abs(ratio - 1), 0.99) < 0.2
     assert ratio.mean() == pytest.approx(1.0, abs=0.05)
-    np.testing.assert_array_equal(elf.values, predicted_fields(network, odd_structure, SHAPE)[0].values)
+    np.testing.assert_array_equal(elf.values, predict_fields(network, odd_structure, SHAPE)[0].values)
 
 
 def test_nothing_is_learned_from_nothing(network):
-    for function in (with_expected_error, band_factor):
+    for function in (fit_expected_error, band_factor):
         with pytest.raises(InputError, match="no samples"):
             function(network, [])

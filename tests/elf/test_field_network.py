@@ -10,7 +10,7 @@ from jovium.base.cell import Cell
 from jovium.base.structure import Structure
 from jovium.elf.invariants import FLOOR, SMOOTH, WIDTHS, derivative_series, invariants, n_invariants
 from jovium.elf.network import Atoms, FieldNetwork
-from jovium.elf.spectrum import on_grid, structure_factor, wave_vectors
+from jovium.elf.spectrum import grid_values, structure_factor, wave_vectors
 
 SHAPE = (20, 24, 25)
 
@@ -86,34 +86,11 @@ def test_supercell_has_the_field_repeated(network, odd_structure):
 def test_another_cell_of_the_same_lattice_has_the_same_field(network, odd_structure):
     skewed = Cell(np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1]]) @ odd_structure.cell.vectors)
     same = Structure(skewed, odd_structure.positions, odd_structure.symbols)
-    point = np.array([[1.1, 0.7, 2.3], [0.2, 3.1, 4.0]])
-    values = []
-    for structure, shape in ((odd_structure, (27, 32, 36)), (same, (36, 36, 36))):
-        a = atoms(structure)
-        series = network.series(a, shape)
-        values.append(network.points(series, a, shape, jnp.asarray(structure.cell.fractional(point))).elf)
-    np.testing.assert_allclose(values[0], values[1], atol=1e-4)
-
-
-def test_points_of_the_grid_have_the_values_of_the_grid(network, odd_structure):
-    a = atoms(odd_structure)
-    indices = np.array([[0, 0, 0], [3, 7, 11], [19, 1, 24]])
-    found = network.points(network.series(a, SHAPE), a, SHAPE, jnp.asarray(indices / np.array(SHAPE))).elf
-    np.testing.assert_allclose(found, grid(network, a, SHAPE).elf[tuple(indices.T)], atol=1e-9)
-
-
-@pytest.mark.parametrize("network", ["local", pytest.param("long waves", marks=pytest.mark.slow)], indirect=True)
-def test_gradient_at_a_point_is_the_slope_of_the_field(network, odd_structure):
-    a = atoms(odd_structure)
-    series = network.series(a, SHAPE)
-
-    def value(s):
-        return network.points(series, a, SHAPE, s[None]).elf[0]
-
-    point, h = jnp.array([0.21, 0.43, 0.66]), 1e-5
-    slope = [(value(point.at[i].add(h)) - value(point.at[i].add(-h))) / (2 * h) for i in range(3)]
-    np.testing.assert_allclose(jax.grad(value)(point), slope, atol=1e-7)
-    assert np.allclose(jax.hessian(value)(point), jax.hessian(value)(point).T)
+    n = 36
+    straight, oblique = (np.asarray(grid(network, atoms(s), (n, n, n)).elf) for s in (odd_structure, same))
+    # s_1 a + s_2 b = (s_1 - s_2) a + s_2 (a + b): the same points with other indices.
+    i, j, k = np.indices((n, n, n))
+    np.testing.assert_allclose(oblique[(i - j) % n, j, k], straight, atol=1e-4)
 
 
 def test_invariants_of_one_atom_are_those_of_a_gaussian():
@@ -122,7 +99,7 @@ def test_invariants_of_one_atom_are_those_of_a_gaussian():
     factor = structure_factor(jnp.array([[0.5, 0.5, 0.5]]), shape)
     waves = wave_vectors(jnp.asarray(cell.reciprocal), shape)
     series = derivative_series(factor, waves, jnp.asarray(cell.volume), len(WIDTHS))
-    parts = [on_grid(one, shape) for one in series]
+    parts = [grid_values(part, shape) for part in series]
     point = (33, 29, 34)
     offset = cell.cartesian(np.array(point) / np.array(shape) - 0.5)
     r2, w = float(offset @ offset), WIDTHS[1]

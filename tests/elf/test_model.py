@@ -71,7 +71,7 @@ def test_saved_model_is_the_model(model, odd_structure, tmp_path):
     path = tmp_path / "model.safetensors"
     model.save(path)
     again = ElfModel.load(path)
-    assert (again.recipe, again.domain, again.card) == (model.recipe, model.domain, model.card)
+    assert (again.settings, again.domain, again.card) == (model.settings, model.domain, model.card)
     one, other = model.predict(odd_structure, SHAPE), again.predict(odd_structure, SHAPE)
     np.testing.assert_array_equal(one.elf.values, other.elf.values)
     np.testing.assert_array_equal(one.band.values, other.band.values)
@@ -85,9 +85,9 @@ def test_domain_is_that_of_the_samples(odd_structure):
         Sample(structure, np.zeros(SHAPE, np.float32), "train", "a", 0, 3000.0)
         for structure in (odd_structure, scaled(odd_structure, 1.1))
     ]
-    found = Domain.of(samples)
+    found = Domain.from_samples(samples)
     assert found.largest_rs == pytest.approx(1.1 * found.smallest_rs)
     assert found.shortest_distance == pytest.approx(odd_structure.shortest_distance())
     assert found.largest_void == pytest.approx(1.1 * odd_structure.largest_void(), rel=0.05)
     with pytest.raises(InputError):
-        Domain.of([])
+        Domain.from_samples([])

@@ -9,7 +9,7 @@ from jovium.elf.metrics import accuracy
 from jovium.elf.model import WEIGHTS, shipped_local_model, shipped_model
 from jovium.elf.run import read_samples
 from jovium.elf.spectrum import Shape
-from jovium.workflows.elf_accuracy import LabelTopology, evaluation, judgements, network_predictor
+from jovium.workflows.elf_accuracy import LabelTopology, evaluate, network_predictor, summarise
 
 LABELS = Path(__file__).parents[2] / "data" / "labels"
 
@@ -28,13 +28,15 @@ def model():
 def test_fluid_and_crystals_never_seen(model):
     """Bars of the whole test set are met by a few of its members, with room for luck."""
     samples = [*of("n16-rs1.55-4000K-1", 0, 9), *of("n32-rs1.3-5000K-1", 0), *of("cs-iv-rs1.3"), *of("hcp-h2-rs1.8")]
-    found = evaluation(list(judgements([LabelTopology.of(sample) for sample in samples], network_predictor(model))))
+    found = summarise(
+        list(evaluate([LabelTopology.from_sample(sample) for sample in samples], network_predictor(model)))
+    )
     assert found["rmse"] < 0.015
     assert found["r2"] > 0.998
-    assert found["phi"]["max_abs_error"] < 0.035
+    assert found["phi_3d"]["max_abs_error"] < 0.035
     for row in found["crystals"]:
         assert row["rmse"] < 0.01
-        assert max(row["events"].values()) < 0.02
+        assert max(row["threshold_errors"].values()) < 0.02
 
 
 def test_nothing_of_the_test_set_was_trained_on(model):
@@ -65,8 +67,8 @@ def test_finer_grids_have_the_same_error(model, factor):
 def test_the_local_model_is_worse(model):
     samples = of("n32-rs1.3-5000K-1", 5)
     errors = [
-        accuracy((one.predict(s.structure, s.shape).elf.values, s.elf) for s in samples).rmse
-        for one in (model, shipped_local_model())
+        accuracy((either.predict(s.structure, s.shape).elf.values, s.elf) for s in samples).rmse
+        for either in (model, shipped_local_model())
     ]
     assert errors[0] < 0.5 * errors[1]
 

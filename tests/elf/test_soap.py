@@ -17,7 +17,7 @@ def orthogonal(rng, size):
 def test_turned_gradients_give_turned_updates(size):
     """Which axes a matrix is written in does not matter: SOAP(Q g P) = Q SOAP(g) P. (Square and of full rank: the
     eigenvectors of equal eigenvalues are anybody's choice. In its own axes the first gradient is diagonal, and what
-    rounding leaves beside the diagonal, some 1e-14, is divided by EPSILON.)"""
+    rounding leaves beside the diagonal, some 1e-14, is divided by DENOMINATOR_FLOOR.)"""
     rng = np.random.default_rng(0)
     q, p = orthogonal(rng, size), orthogonal(rng, size)
     soap = scale_by_soap()

@@ -1,4 +1,4 @@
-"""Fourier series of a triclinic cell: grids, points and atoms agree with sums done by hand."""
+"""Fourier series of a triclinic cell: grids, planes and atoms agree with sums done by hand."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jovium.base.grid import GridField
-from jovium.elf.spectrum import at_points, of_grid, on_grid, on_planes, resized, structure_factor, wave_vectors
+from jovium.elf.spectrum import grid_values, half_spectrum, plane_values, resize, structure_factor, wave_vectors
 
 SHAPES = [(8, 9, 10), (9, 10, 7)]
 
@@ -37,15 +37,9 @@ def test_structure_factor_is_the_sum_over_atoms(odd_structure, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_points_of_the_grid_have_the_values_of_the_grid(shape):
+def test_series_of_a_grid_has_the_values_of_the_grid(shape):
     values = smooth(shape)
-    coefficients = of_grid(jnp.asarray(values))
-    np.testing.assert_allclose(on_grid(coefficients, shape), values, atol=1e-12)
-    indices = np.array([[0, 0, 0], [1, 2, 3], [5, 8, 6]])
-    points = indices / np.array(shape)
-    np.testing.assert_allclose(
-        at_points(coefficients, jnp.asarray(points), shape), values[tuple(indices.T)], atol=1e-12
-    )
+    np.testing.assert_allclose(grid_values(half_spectrum(jnp.asarray(values)), shape), values, atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -53,8 +47,8 @@ def test_planes_of_a_finer_grid_are_those_of_the_field(odd_cell, shape):
     values = smooth(shape)
     target = (15, 12, 16)
     expected = GridField(values, odd_cell).resampled(target).values[4:7]
-    found = on_planes(of_grid(jnp.asarray(values)), shape, jnp.arange(4, 7) / target[0], target[1:])
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    values = plane_values(half_spectrum(jnp.asarray(values)), shape, jnp.arange(4, 7) / target[0], target[1:])
+    np.testing.assert_allclose(values, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("target", [(12, 15, 16), (5, 6, 6), (8, 15, 6)])
@@ -62,5 +56,5 @@ def test_planes_of_a_finer_grid_are_those_of_the_field(odd_cell, shape):
 def test_resized_series_is_the_same_field(odd_cell, shape, target):
     values = smooth(shape)
     expected = GridField(values, odd_cell).resampled(target).values
-    found = on_grid(resized(of_grid(jnp.asarray(values)), shape, target), target)
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    values = grid_values(resize(half_spectrum(jnp.asarray(values)), shape, target), target)
+    np.testing.assert_allclose(values, expected, atol=1e-12)

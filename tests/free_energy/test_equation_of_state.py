@@ -16,7 +16,7 @@ from jovium.free_energy import equation_of_state
 from jovium.free_energy.equation_of_state import Scan, flat, scan, write_table
 from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.training import trained, with_parameters_of
-from jovium.report.hydrogen_figures import draw_equation_of_state
+from jovium.report.free_energy_figures import draw_equation_of_state
 
 TINY = FreeEnergySettings(
     steps=2, waiting=0, configurations=4, electrons=2, sweeps=1, lessons=8, channels=1, radial=4, times=2,

@@ -14,7 +14,7 @@ from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.report.notebook import Page
 from jovium.report.page import page, write_page
-from jovium.report.picture import LEAST_POINTS, POINTS_PER_AXIS, composition, picture, picture_grid
+from jovium.report.picture import MAX_POINTS_PER_AXIS, MIN_POINTS_PER_AXIS, composition, picture, picture_grid
 
 HOSTILE = "</script><script>alert(1)</script> \"$data\" <!-- & 'H' ${facts}"
 
@@ -72,7 +72,7 @@ def test_small_grid_is_refined_by_splines_and_the_page_says_so(triclinic):
     """A surface made of straight pieces between 20 points per axis is kinked; the tables keep the grid given."""
     coarse = _waves((20, 50, 24), triclinic.structure.cell)
     fine = picture_grid(coarse)
-    assert fine.shape == (LEAST_POINTS, 50, LEAST_POINTS)
+    assert fine.shape == (MIN_POINTS_PER_AXIS, 50, MIN_POINTS_PER_AXIS)
     np.testing.assert_allclose(fine.values, _waves(fine.shape, fine.cell).values, atol=3e-3)
     np.testing.assert_allclose(fine.values, np.clip(coarse.interpolant().value(fine.points()), 0, 1), atol=1e-12)
     text = page(replace(triclinic, elf=coarse))
@@ -84,7 +84,7 @@ def test_large_grid_is_interpolated_and_the_page_says_so(triclinic):
     cell = triclinic.structure.cell
     fine = _waves((128, 90, 72), cell)
     small = picture_grid(fine)
-    assert small.shape == (POINTS_PER_AXIS,) * 3
+    assert small.shape == (MAX_POINTS_PER_AXIS,) * 3
     np.testing.assert_allclose(small.values, _waves(small.shape, cell).values, atol=1e-5)
     text = page(replace(triclinic, elf=fine))
     assert "128 × 90 × 72" in text

@@ -5,8 +5,8 @@ import pytest
 
 from jovium.base.cell import Cell
 from jovium.base.grid import GridField, wave_numbers
-from jovium.topology.intervals import NAMES, threshold_intervals
-from jovium.topology.network import hydrogen_network
+from jovium.topology.intervals import threshold_intervals
+from jovium.topology.network import THRESHOLDS, hydrogen_network
 
 CELL = Cell(np.array([[4.0, 0.3, -0.4], [0.8, 4.5, 0.5], [-0.6, 0.9, 4.3]]))
 HYDROGENS = CELL.cartesian(np.array([[0.1, 0.2, 0.3], [0.6, 0.5, 0.9]]))
@@ -26,11 +26,11 @@ def test_thresholds_of_fields_inside_the_band_lie_inside_the_interval(seed):
     inside = np.clip(values + band * rng.uniform(-1, 1, values.shape), 0, 1)
     network = hydrogen_network(GridField(values, CELL), HYDROGENS, refine=False)
     intervals = threshold_intervals(network, GridField(values, CELL), GridField(band, CELL), HYDROGENS)
-    other = hydrogen_network(GridField(inside, CELL), HYDROGENS, refine=False)
-    for name in NAMES:
+    disturbed = hydrogen_network(GridField(inside, CELL), HYDROGENS, refine=False)
+    for name in THRESHOLDS:
         low, high = intervals[name]
         assert low <= getattr(network, name).value <= high
-        assert low <= getattr(other, name).value <= high
+        assert low <= getattr(disturbed, name).value <= high
 
 
 def test_a_uniform_band_moves_every_threshold_by_its_width():

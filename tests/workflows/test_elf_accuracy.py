@@ -17,14 +17,14 @@ from jovium.formats.structures import write_structure
 from jovium.labels.labelling import label
 from jovium.labels.packed import pack
 from jovium.labels.record import Candidate
-from jovium.workflows.elf_accuracy import LabelTopology, evaluation, judgements
+from jovium.workflows.elf_accuracy import LabelTopology, evaluate, summarise
 
 
 def test_errors_are_those_of_their_definitions():
     rng = np.random.default_rng(0)
     true, error = rng.random((2, 5, 6, 7)), 0.1 * rng.normal(size=(2, 5, 6, 7))
     found = accuracy((t + e, t) for t, e in zip(true, error, strict=True))
-    assert found.structures == 2
+    assert found.n_structures == 2
     assert found.rmse == pytest.approx(np.sqrt(np.mean(error**2)))
     assert found.mae == pytest.approx(np.mean(np.abs(error)))
     assert found.r2 == pytest.approx(1 - np.mean(error**2) / np.var(true))
@@ -41,18 +41,18 @@ def labelled(tmp_path, odd_structure):
 
 def test_perfect_and_shifted_predictions(labelled):
     samples = read_samples([labelled])
-    truths = [LabelTopology.of(sample) for sample in samples]
-    perfect = evaluation(list(judgements(truths, lambda sample: sample.elf)))
+    truths = [LabelTopology.from_sample(sample) for sample in samples]
+    perfect = summarise(list(evaluate(truths, lambda sample: sample.elf)))
     assert (perfect["rmse"], perfect["r2"]) == (0.0, 1.0)
-    assert perfect["phi"]["max_abs_error"] == 0.0
-    assert perfect["all_crystals"]["critical_points_matched"] == 1.0
-    assert max(perfect["crystals"][0]["events"].values()) == 0.0
-    shifted = evaluation(list(judgements(truths, lambda sample: 0.9 * sample.elf)))
+    assert perfect["phi_3d"]["max_abs_error"] == 0.0
+    assert perfect["all_crystals"]["critical_point_recall"] == 1.0
+    assert max(perfect["crystals"][0]["threshold_errors"].values()) == 0.0
+    shifted = summarise(list(evaluate(truths, lambda sample: 0.9 * sample.elf)))
     assert [row["group"] for row in shifted["by_state"]] == ["a", "b", "c"]
     assert [row["group"] for row in shifted["crystals"]] == ["odd"]
     truth = np.concatenate([s.elf.ravel() for s in samples if np.isfinite(s.kelvin)])
     assert shifted["rmse"] == pytest.approx(0.1 * np.sqrt(np.mean(truth**2)), rel=1e-5)
-    assert shifted["structures"] == 8
+    assert shifted["n_structures"] == 8
 
 
 @pytest.mark.slow
@@ -71,7 +71,7 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
     assert '"structures": 4' in capsys.readouterr().out
     assert main(["elf", "evaluate", "--model", model, str(labelled), "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert found["structures"] == 2
+    assert found["n_structures"] == 2
     assert 0 < found["band_coverage"] <= 1
     assert [row["group"] for row in found["crystals"]] == ["odd"]
     assert main(["elf", "evaluate", "--model", model, str(labelled)]) == 0
@@ -80,7 +80,7 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
 
 
 def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
-    """The long waves of the answer lower any error; figures and numbers are written."""
+    """The long waves of the label lower any error; figures and numbers are written."""
     recipe = ElfSettings(n_channels=2, n_hidden=4, n_layers=0, n_widths=4)
     ElfModel(untrained(recipe).network, recipe, Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(tmp_path / "m")
     command = ["elf", "evaluate", "--model", str(tmp_path / "m"), "--local", str(tmp_path / "m"), str(labelled)]
@@ -92,7 +92,7 @@ def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
     }
     errors = {name: row["rmse"] for name, row in found["baselines"].items()}
     assert errors["local model"] == found["rmse"]
-    assert errors["local + long waves of the answer"] < 0.9 * found["rmse"]
+    assert errors["local + long waves of the label"] < 0.9 * found["rmse"]
     assert errors["local + predicted long waves"] < found["rmse"]
     for name in errors:
         assert f"| {name} | 2 |" in printed

@@ -16,8 +16,8 @@ import pytest
 from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.crystals import crystal
-from jovium.workflows.analyse import AnalysisSettings, analysis_of, predicted_elf
-from jovium.workflows.screening import Work, screen
+from jovium.workflows.analyse import AnalysisSettings, analyse_field, predict_elf
+from jovium.workflows.screening import FORMATS, screen
 
 SPACING = 0.2
 
@@ -52,28 +52,30 @@ def test_every_structure_has_a_line(structures, tmp_path, capsys):
     assert main(command(structures, tmp_path / "out", "--json")) == 0
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     rows = table(tmp_path / "out.csv")
-    assert rows == printed
+    for row, line in zip(rows, printed, strict=True):
+        assert list(row) == list(line) == list(FORMATS)
+        assert row == {name: "" if value is None else format(value, FORMATS[name]) for name, value in line.items()}
     assert [row["structure"] for row in rows] == ["0", "1", "2", "3", "4"]
-    assert [bool(row["phi"]) for row in rows] == [True, True, False, False, True]
+    assert [bool(row["phi_3d"]) for row in rows] == [True, True, False, False, True]
     assert "trained from" in rows[1]["flags"]
-    assert float(rows[1]["phi_high"]) - float(rows[1]["phi_low"]) > 0.3
+    assert float(rows[1]["phi_3d_high"]) - float(rows[1]["phi_3d_low"]) > 0.3
     assert "hydrogen only" in rows[2]["flags"]
     assert "apart" in rows[3]["flags"]
     for row in (rows[0], rows[4]):
         assert row["flags"] == ""
-        assert float(row["phi_low"]) <= float(row["phi"]) <= float(row["phi_high"])
+        assert float(row["phi_3d_low"]) <= float(row["phi_3d"]) <= float(row["phi_3d_high"])
     images = ase.io.read(tmp_path / "out.extxyz", ":")
     assert [image.info["structure"] for image in images] == [0, 1, 4]
-    assert images[2].info["phi"] == float(rows[4]["phi"])
+    assert images[2].info["phi_3d"] == float(rows[4]["phi_3d"])
 
 
 def test_numbers_are_those_of_the_analysis(structures, tmp_path):
     assert main(command(structures, tmp_path / "out", "--frames", "0")) == 0
     structure = crystal("bcc", 1.4).supercell((2, 1, 1)).from_ase(ase.io.read(structures, 0))
-    question = AnalysisSettings(spacing=SPACING / 0.529177210903)
-    analysis = analysis_of("x", structure, predicted_elf(structure, question), question)
+    settings = AnalysisSettings(spacing=SPACING / 0.529177210903)
+    analysis = analyse_field("x", structure, predict_elf(structure, settings), settings)
     row = table(tmp_path / "out.csv")[0]
-    assert float(row["phi"]) == pytest.approx(analysis.network.phi_3d.value, abs=1e-4)
+    assert float(row["phi_3d"]) == pytest.approx(analysis.network.phi_3d.value, abs=1e-4)
     sr4 = next(t for t in analysis.tc if t.name == "SR4")
     assert float(row["tc_sr4_kelvin"]) == pytest.approx(sr4.kelvin, abs=0.1)
 
@@ -84,10 +86,24 @@ def test_shards_and_executors_give_the_lines_of_one_run(structures, tmp_path):
         assert main(command(structures, tmp_path / "part", "--shard", shard)) == 0
     parts = table(tmp_path / "part-0-of-2.csv") + table(tmp_path / "part-1-of-2.csv")
     assert sorted(parts, key=lambda row: row["structure"]) == table(tmp_path / "whole.csv")
-    work = [Work(0, crystal("bcc", 1.4)), Work(1, crystal("fcc", 1.4))]
+    crystals = [crystal("bcc", 1.4), crystal("fcc", 1.4)]
     with ThreadPoolExecutor(2) as pool:
-        rows = list(screen(work, tmp_path / "pool.csv", 0.4, pool))
-    assert rows == list(screen(work, tmp_path / "serial.csv", 0.4))
+        rows = screen(crystals, tmp_path / "pool", spacing=0.4, executor=pool)
+    assert rows == screen(crystals, tmp_path / "serial", spacing=0.4)
+
+
+def test_structures_in_memory_give_the_rows_of_the_file_and_write_nothing(structures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = ase.io.read(structures, ":")
+    rows = screen(images, spacing=0.4)
+    assert list(tmp_path.iterdir()) == [structures]
+    for row, line in zip(rows, screen(structures, tmp_path / "out", spacing=0.4), strict=True):
+        failed = row["phi_3d"] is None
+        assert {**row, "flags": failed} == {**line, "flags": failed}
+    assert rows == [{**screen(atoms, spacing=0.4)[0], "structure": i} for i, atoms in enumerate(images)]
+    html = rows._repr_html_()
+    assert html.count("<tr>") == 6
+    assert f"<td>{rows[0]['phi_3d']:.5f}</td>" in html
 
 
 def test_a_line_cut_short_is_made_again_and_the_rest_is_kept(structures, tmp_path, capsys):
@@ -115,25 +131,25 @@ def test_a_killed_run_continues(structures, tmp_path):
 
 
 def test_results_of_other_structures_are_not_continued(structures, tmp_path):
-    list(screen([Work(0, crystal("bcc", 1.4))], tmp_path / "out.csv", 0.4))
+    screen(crystal("bcc", 1.4), tmp_path / "out", spacing=0.4)
     with pytest.raises(InputError, match="another one"):
-        list(screen([Work(0, crystal("fcc", 1.4))], tmp_path / "out.csv", 0.4))
+        screen(crystal("fcc", 1.4), tmp_path / "out", spacing=0.4)
     with pytest.raises(InputError, match="another grid"):
-        list(screen([Work(0, crystal("bcc", 1.4))], tmp_path / "out.csv", 0.3))
+        screen(crystal("bcc", 1.4), tmp_path / "out", spacing=0.3)
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="something else"):
-        list(screen([Work(0, crystal("bcc", 1.4))], tmp_path / "other.csv", 0.4))
+        screen(crystal("bcc", 1.4), tmp_path / "other", spacing=0.4)
     assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n"
     assert main(["screen", str(structures), str(tmp_path / "x"), "--spacing", "-1"]) == 2
     assert main(["screen", str(structures), "/"]) == 2
 
 
-def test_a_structure_without_room_is_a_line_and_not_the_end(tmp_path, monkeypatch):
+def test_a_structure_without_room_is_a_line_and_not_the_end(monkeypatch):
     def hungry(structure, spacing):
         raise MemoryError
 
     monkeypatch.setattr("jovium.workflows.screening._numbers", hungry)
-    rows = list(screen([Work(0, crystal("bcc", 1.4)), Work(1, crystal("fcc", 1.4))], tmp_path / "out.csv", 0.4))
+    rows = screen([crystal("bcc", 1.4), crystal("fcc", 1.4)], spacing=0.4)
     assert [row["flags"] for row in rows] == ["failed: out of memory"] * 2
 
 

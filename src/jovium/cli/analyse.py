@@ -59,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="'qe': undo the factor Quantum ESPRESSO 7.0-7.5 loses; 'true': take as is; 'auto': undo when certain",
     )
     tc = parser.add_argument_group("superconductivity")
-    tc.add_argument("--h-dos", type=float, help="hydrogen share of the density of states at the Fermi level")
+    tc.add_argument("--h-dos", type=float, help="hydrogen fraction of the density of states at the Fermi level")
     tc.add_argument("--dos-file", type=Path, help="text table energy / total DOS / hydrogen DOS to read it from")
     tc.add_argument("--fermi", type=float, metavar="EV", help="Fermi energy on the scale of the DOS file")
     parser.set_defaults(run=run)
@@ -72,8 +72,8 @@ def run(options: argparse.Namespace) -> int:
 
     if not options.file.exists():
         raise InputError(f"no file {options.file}", "a structure or an ELF field file", "check the path")
-    refuse_settings_without_use(options)
-    asked = question(options)
+    refuse_unused_settings(options)
+    settings = read_settings(options)
     folder = options.out or options.file.with_name(options.file.name + "-jovium")
     if not options.no_files:
         existing_folder(folder)
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
         if sys.stderr.isatty() or not options.json:
             print(f"  {stage} ...", file=sys.stderr, flush=True)
 
-    analysis = analyse(options.file, asked, progress)
+    analysis = analyse(options.file, settings, progress)
     if options.json:
         print(json.dumps(analysis.to_json(), allow_nan=False), flush=True)
     else:
@@ -93,34 +93,34 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def refuse_settings_without_use(options: argparse.Namespace) -> None:
+def refuse_unused_settings(options: argparse.Namespace) -> None:
     """Raise InputError when settings of the engine or the grid are given for a file that holds the ELF already, or
     settings of a first-principles calculation for the network."""
     from jovium.formats.fields import is_field_file
 
     physical = ("protocol", "functional", "cutoff", "k_mesh", "electronic_kelvin")
-    settings = given(options, (*physical, "spacing", "grid")) + ["--compare"] * options.compare
-    if settings and is_field_file(options.file):
+    unused = option_names(options, (*physical, "spacing", "grid")) + ["--compare"] * options.compare
+    if unused and is_field_file(options.file):
         raise InputError(
-            f"{', '.join(settings)} for {options.file}",
+            f"{', '.join(unused)} for {options.file}",
             "settings of the engine only with a structure",
             "leave them out, or give the structure instead of its ELF field",
         )
-    if given(options, physical) and options.engine == "network" and not options.compare:
+    if option_names(options, physical) and options.engine == "network" and not options.compare:
         raise InputError(
-            f"{', '.join(given(options, physical))} for the network",
+            f"{', '.join(option_names(options, physical))} for the network",
             "settings of a first-principles calculation only with one",
             "add --engine dft, or --compare to see the network beside it",
         )
 
 
-def given(options: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
+def option_names(options: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
     """Those options among `names` that the command line holds, as they are written there."""
     return ["--" + name.replace("_", "-") for name in names if getattr(options, name) is not None]
 
 
-def question(options: argparse.Namespace) -> "AnalysisSettings":
-    """The question the options ask, in atomic units."""
+def read_settings(options: argparse.Namespace) -> "AnalysisSettings":
+    """The settings that the options give, in atomic units."""
     from dataclasses import replace
 
     from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree

@@ -1,13 +1,15 @@
 """`jovium cite`: what to cite for which number."""
 
 import argparse
+from pathlib import Path
 
 HELP = "what to cite"
-DESCRIPTION = "The sources of the methods behind each number, to be cited with it."
+DESCRIPTION = "The sources of the methods behind each number, to be cited with it; of one run, only those it used."
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The command has no arguments."""
+    """Arguments of the command."""
+    parser.add_argument("run_folder", metavar="RUN", type=Path, nargs="?", help="a run (default: all methods)")
     parser.set_defaults(run=run)
 
 
@@ -15,7 +17,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the list."""
     from jovium.report.sources import sources
 
-    for topic, entries in sources().items():
+    for topic, entries in sources(options.run_folder).items():
         print(f"{topic}:")
         for entry in entries:
             print(f"  {entry}")

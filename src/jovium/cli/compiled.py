@@ -1,15 +1,15 @@
-"""Compiled programs are kept between commands."""
+"""A cache of compiled programs between commands."""
 
 import hashlib
 import os
 from pathlib import Path
 
 
-def keep_compiled_programs() -> None:
+def enable_compilation_cache() -> None:
     """Point the compiler to a folder in the user's cache, unless JAX_COMPILATION_CACHE_DIR names one already.
 
     One folder per kind of processor: a home folder is often shared by machines that do not know each other's
-    instructions. Without a place that can be written, programs are compiled anew every time.
+    instructions. Without a folder that can be written, programs are compiled anew every time.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
@@ -20,7 +20,7 @@ def keep_compiled_programs() -> None:
     except OSError:
         return
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
-    # Everything is small and quick to compile here, and there are many: keep all.
+    # Everything is small and quick to compile here, and there are many: cache all.
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jovium.base.errors import InputError
 
-LARGEST_GRID = 400_000_000
+MAX_GRID_POINTS = 400_000_000
 """Points of a resampled field at most: 3 GB in memory, 7 GB of text."""
 
 HELP = "convert an ELF field (cube, ELFCAR, XSF) or a structure to another format"
@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     if not source.exists():
         raise InputError(f"no file {source}", "a field or a structure file", "check the path")
     if options.grid:
-        _require_possible(options.grid)
+        _check_grid(options.grid)
     if not is_field_file(source):
         if options.grid:
             raise InputError(f"--grid for {source}", "a field file", f"{source} holds a structure only")
@@ -51,11 +51,11 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _require_possible(grid: list[int]) -> None:
+def _check_grid(grid: list[int]) -> None:
     nx, ny, nz = grid
-    if min(grid) < 1 or nx * ny * nz > LARGEST_GRID:
+    if min(grid) < 1 or nx * ny * nz > MAX_GRID_POINTS:
         raise InputError(
             f"--grid {nx} {ny} {nz}",
-            f"three numbers >= 1, {LARGEST_GRID:.0e} points together at most",
+            f"three numbers >= 1, {MAX_GRID_POINTS:.0e} points together at most",
             "e.g. --grid 48 48 48",
         )

@@ -27,13 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the findings; exit code 1 when something required is missing."""
+    """Print the facts; exit code 1 when something required is missing."""
     facts: dict[str, object] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),
         "scratch_free_gb": round(shutil.disk_usage(tempfile.gettempdir()).free / 1e9, 1),
-        **{name: installed(name) for name in ("jovium", *REQUIRED, *OPTIONAL)},
+        **{name: installed_version(name) for name in ("jovium", *REQUIRED, *OPTIONAL)},
     }
     missing = [name for name in REQUIRED if facts[name] is None]
     if options.try_engine:
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if missing else 0
 
 
-def installed(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
     """Version of an installed package, or None."""
     try:
         return version(package)

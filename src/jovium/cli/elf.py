@@ -101,9 +101,9 @@ def run_evaluate(options: argparse.Namespace) -> int:
         band_coverage,
         baselines,
         draw,
-        evaluation,
-        judgements,
+        evaluate,
         network_predictor,
+        summarise,
     )
 
     samples = read_samples(options.labels)
@@ -116,9 +116,9 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if options.baselines:
         local = ElfModel.load(options.local) if options.local else shipped_local_model()
         predictors |= baselines(local, of_split(samples, "train"))
-    truths = [LabelTopology.of(sample) for sample in progress(chosen, "topology of the labels")]
-    judged = {name: list(judgements(progress(truths, name), predict)) for name, predict in predictors.items()}
-    evaluations = {name: evaluation(found) for name, found in judged.items()}
+    truths = [LabelTopology.from_sample(sample) for sample in progress(chosen, "topology of the labels")]
+    judged = {name: list(evaluate(progress(truths, name), predict)) for name, predict in predictors.items()}
+    evaluations = {name: summarise(found) for name, found in judged.items()}
     found = {**evaluations.pop("field network"), "band_coverage": band_coverage(model, chosen)}
     found |= {"baselines": evaluations} if evaluations else {}
     if options.out:
@@ -168,7 +168,7 @@ def print_evaluation(found: dict[str, Any]) -> None:
         print()
         print_rows("crystal", [(row["group"], row) for row in found["crystals"]])
         strict, among = (
-            100 * found["all_crystals"][f"critical_points_matched{name}"] for name in ("", "_among_candidates")
+            100 * found["all_crystals"][f"critical_point_recall{name}"] for name in ("", "_among_candidates")
         )
         print(
             "\ncritical points of the crystals above persistence 0.02 found within 0.1 angstrom: "
@@ -179,12 +179,12 @@ def print_evaluation(found: dict[str, Any]) -> None:
 
 def print_rows(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
     """One table of errors."""
-    print(f"| {title} | n | R^2 | RMSE | MAE | phi: median | share within 0.025 | phi: largest | phi*: median |")
+    print(f"| {title} | n | R^2 | RMSE | MAE | phi: median | fraction within 0.025 | phi: largest | phi*: median |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, row in rows:
-        phi, phi_star = row["phi"], row["phi_star"]
+        phi, phi_star = row["phi_3d"], row["phi_star"]
         print(
-            f"| {name} | {row['structures']} | {row['r2']:.4f} | {row['rmse']:.4f} | {row['mae']:.4f} | "
-            f"{phi['median_abs_error']:.4f} | {phi['within_0.025']:.2f} | {phi['max_abs_error']:.4f} | "
+            f"| {name} | {row['n_structures']} | {row['r2']:.4f} | {row['rmse']:.4f} | {row['mae']:.4f} | "
+            f"{phi['median_abs_error']:.4f} | {phi['fraction_within_0.025']:.2f} | {phi['max_abs_error']:.4f} | "
             f"{phi_star['median_abs_error']:.4f} |"
         )

@@ -26,7 +26,7 @@ from jovium.cli import (
     reference,
     screen,
 )
-from jovium.cli.compiled import keep_compiled_programs
+from jovium.cli.compiled import enable_compilation_cache
 
 COMMANDS = {
     "analyse": analyse,
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.command:
         top.print_help()
         return 2
-    keep_compiled_programs()
+    enable_compilation_cache()
     try:
         with ended_by_signals():
             return options.run(options)

@@ -2,11 +2,8 @@
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
-
-from jovium.base.errors import InputError, JoviumError
 
 HELP = "networking value and Tc of thousands of structures"
 DESCRIPTION = """Predict the ELF of every structure of IN by the network, and write phi, phi*, their intervals, Tc and
@@ -31,40 +28,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Screen, one line per structure."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-    from contextlib import nullcontext
-
     from jovium.base.units import BOHR_ANGSTROM
-    from jovium.formats.structures import structures_or_errors
-    from jovium.labels.shard import shard
-    from jovium.workflows.screening import finite_spacing, screen, shard_of, write_screened
+    from jovium.workflows.screening import Row, output_files, screen
 
-    if not options.out.name:
-        raise InputError(f"no name in '{options.out}'", "a place and a name without ending", "e.g. results/screened")
-    first, step = shard(options.shard or "0/1")
-    name = options.out.name + (f"-{first}-of-{step}" if options.shard else "")
-    table, images = options.out.with_name(name + ".csv"), options.out.with_name(name + ".extxyz")
-    spacing = finite_spacing(options.spacing) / BOHR_ANGSTROM
-    work = shard_of(structures_or_errors(options.file, options.frames), first, step)
-    os.environ["PYTHONSAFEPATH"] = "1"  # a random.py beside the data is not the library of the workers
-    context = multiprocessing.get_context("spawn")  # a forked process inherits the locks of the compiler's threads
-    pool = ProcessPoolExecutor(options.workers, mp_context=context) if options.workers > 1 else nullcontext()
-    new = failed = 0
-    try:
-        with pool as executor:
-            for row in screen(work, table, spacing, executor):
-                new, failed = new + 1, failed + (not row["phi"])
-                said = f"phi {row['phi']}  phi* {row['phi_star']}" if row["phi"] else ""
-                flags = f"  {row['flags']}" if row["flags"] else ""
-                print(json.dumps(row) if options.json else f"{row['structure']:>6}  {said}{flags}", flush=True)
-    except BrokenProcessPool as error:
-        raise JoviumError(
-            "a worker was ended from outside, perhaps for lack of memory",
-            "workers that live until their work is done",
-            f"take fewer workers and repeat the command: what {table} holds is kept",
-        ) from error
-    written = write_screened(work, table, images)
-    print(f"{table}: {new} new, {failed} of them failed; {images}: {written} structures", file=sys.stderr)
+    table, images = output_files(options.out, options.shard)
+    new: list[Row] = []
+
+    def report(row: Row) -> None:
+        new.append(row)
+        numbers = "" if row["phi_3d"] is None else f"phi_3d {row['phi_3d']:.5f}  phi_star {row['phi_star']:.5f}"
+        flags = f"  {row['flags']}" if row["flags"] else ""
+        print(json.dumps(row) if options.json else f"{row['structure']:>6}  {numbers}{flags}", flush=True)
+
+    rows = screen(
+        options.file,
+        options.out,
+        spacing=options.spacing / BOHR_ANGSTROM,
+        frames=options.frames,
+        shard=options.shard,
+        workers=options.workers,
+        progress=report,
+    )
+    failed = sum(row["phi_3d"] is None for row in new)
+    written = sum(row["phi_3d"] is not None for row in rows)
+    print(f"{table}: {len(new)} new, {failed} of them failed; {images}: {written} structures", file=sys.stderr)
     return 0

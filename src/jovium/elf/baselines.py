@@ -44,17 +44,17 @@ class LinearModel:
         return np.clip(np.tensordot(self.coefficients, fields, axes=1) + self.constant, 0.0, 1.0)
 
 
-def fitted_linear_model(samples: Sequence[Sample], n_widths: int = len(WIDTHS), every: int = 41) -> LinearModel:
-    """Least squares in the ELF over every so many grid points of the samples."""
+def fit_linear_model(samples: Sequence[Sample], n_widths: int = len(WIDTHS), every: int = 41) -> LinearModel:
+    """Least squares in the ELF over every `every`-th grid point of the samples."""
     fields = [grid_invariants(sample.atoms, sample.shape, n_widths) for sample in samples]
     inputs = np.concatenate([np.asarray(field).reshape(len(field), -1)[:, ::every] for field in fields], axis=1)
     elf = np.concatenate([sample.elf.ravel()[::every] for sample in samples])
-    found = np.linalg.lstsq(np.vstack([inputs, np.ones_like(elf)]).T.astype(float), elf, rcond=None)[0]
-    return LinearModel(found[:-1], float(found[-1]), n_widths)
+    solution = np.linalg.lstsq(np.vstack([inputs, np.ones_like(elf)]).T.astype(float), elf, rcond=None)[0]
+    return LinearModel(solution[:-1], float(solution[-1]), n_widths)
 
 
-def fitted_superposed_atoms(samples: Sequence[Sample], every: int = 101) -> SuperposedAtoms:
-    """Least squares in the ELF over every so many grid points of the samples."""
+def fit_superposed_atoms(samples: Sequence[Sample], every: int = 101) -> SuperposedAtoms:
+    """Least squares in the ELF over every `every`-th grid point of the samples."""
     inputs = np.concatenate([reduced_derivatives(sample).reshape(3, -1)[:, ::every] for sample in samples], axis=1)
     elf = np.concatenate([sample.elf.ravel()[::every] for sample in samples])
 

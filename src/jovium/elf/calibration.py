@@ -1,4 +1,4 @@
-"""How large errors are, learned from structures that were not trained on.
+"""How large errors are, fitted to structures that were not trained on.
 
 The expected error of a point is exp(a . h + b) with h everything the network knows of the point, its invariants, hidden
 fields and what enters the last layer: the scale of a Laplace distribution, by maximum likelihood. That is a convex
@@ -16,11 +16,11 @@ from scipy.optimize import minimize
 
 from jovium.base.errors import InputError
 from jovium.elf.network import SPREAD_OFFSET, FieldNetwork, Pointwise
-from jovium.elf.prediction import on_inner_grid, predicted_fields
+from jovium.elf.prediction import inner_grid_fields, predict_fields
 from jovium.elf.samples import Sample
 
 COVERAGE = 0.9
-"""Share of the grid points whose error is to lie inside the band."""
+"""Fraction of the grid points whose error is to lie inside the band."""
 
 POINTS_PER_SAMPLE = 4000
 
@@ -28,7 +28,7 @@ RIDGE = 1e-4
 """Weight of the squares of the coefficients beside the mean likelihood of a point."""
 
 
-def with_expected_error(network: FieldNetwork, samples: Sequence[Sample]) -> FieldNetwork:
+def fit_expected_error(network: FieldNetwork, samples: Sequence[Sample]) -> FieldNetwork:
     """The network with its expected error fitted to samples, every one with the same weight; the ELF stays as it is.
 
     Raises InputError for no samples.
@@ -44,7 +44,7 @@ def with_expected_error(network: FieldNetwork, samples: Sequence[Sample]) -> Fie
 
 
 def band_factor(network: FieldNetwork, samples: Sequence[Sample], coverage: float = COVERAGE) -> float:
-    """The factor on the expected error that covers this share of the errors on samples never trained on.
+    """The factor on the expected error that covers this fraction of the errors on samples never trained on.
 
     The quantile of |error| / spread over their grid points (split conformal prediction: Papadopoulos et al., Lect.
     Notes Comput. Sci. 2430, 345 (2002)), every sample with the same weight. Raises InputError for no samples.
@@ -53,7 +53,7 @@ def band_factor(network: FieldNetwork, samples: Sequence[Sample], coverage: floa
     rng = np.random.default_rng(0)
     ratios = []
     for sample in samples:
-        elf, spread = predicted_fields(network, sample.structure, sample.shape)
+        elf, spread = predict_fields(network, sample.structure, sample.shape)
         ratio = np.abs(elf.values - sample.elf) / spread.values
         ratios.append(rng.choice(ratio.ravel(), size=min(ratio.size, POINTS_PER_SAMPLE), replace=False))
     return float(np.quantile(np.concatenate(ratios), coverage))
@@ -68,10 +68,10 @@ def require_samples(samples: Sequence[Sample]) -> None:
 def _features_and_errors(
     network: FieldNetwork, sample: Sample, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "p h"], Float[np.ndarray, "p"]]:
-    seen = on_inner_grid(network, sample.structure, sample.shape)
+    inner = inner_grid_fields(network, sample.structure, sample.shape)
     n = sample.elf.size
     chosen = rng.choice(n, size=min(n, POINTS_PER_SAMPLE), replace=False)
-    x, hidden = (field.reshape(len(field), n)[:, chosen] for field in (seen.invariants_on_grid, seen.hidden_on_grid))
+    x, hidden = (field.reshape(len(field), n)[:, chosen] for field in (inner.invariants_on_grid, inner.hidden_on_grid))
     elf = network.prediction(jnp.asarray(x), jnp.asarray(hidden)).elf
     features = np.asarray(network.features(jnp.asarray(x), jnp.asarray(hidden)), float)
     return features.T, np.abs(np.asarray(elf) - sample.elf.ravel()[chosen])
@@ -80,7 +80,7 @@ def _features_and_errors(
 def _laplace_scale(
     features: Float[np.ndarray, "p h"], errors: Float[np.ndarray, "p"]
 ) -> tuple[Float[np.ndarray, "h"], float]:
-    """(a, b) with the least mean of log s + error / s, log s = a . features + b, found in standardised features."""
+    """(a, b) with the least mean of log s + error / s, log s = a . features + b, solved in standardised features."""
     centre, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
     inputs = np.column_stack([(features - centre) / scale, np.ones(len(features))])
 
@@ -91,6 +91,6 @@ def _laplace_scale(
         return float(np.mean(log_scale + ratio) + RIDGE * np.sum(c[:-1] ** 2)), gradient
 
     start = np.append(np.zeros(features.shape[1]), np.log(errors.mean()))
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
-    weights = found[:-1] / scale
-    return weights, float(found[-1] - weights @ centre)
+    solution = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+    weights = solution[:-1] / scale
+    return weights, float(solution[-1] - weights @ centre)

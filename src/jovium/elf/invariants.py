@@ -50,36 +50,40 @@ def derivative_series(
     yz. Of NumPy or JAX, as the arguments are."""
     xp = structure_factor.__array_namespace__()
     square = xp.sum(waves**2, axis=-1)
-    found = []
+    all_series = []
     for index, width in enumerate(WIDTHS[:n_widths]):
         series = structure_factor * xp.exp(-0.5 * width**2 * square) / volume
+        # A derivative is a factor i G; the Laplacian -|G|^2 holds the zz that is not stored.
         parts = [series, *(1j * waves[..., i] * series for i in range(3)), -square * series]
         if index < N_WITH_HESSIAN:
             parts += [-waves[..., i] * waves[..., j] * series for i, j in PAIRS]
-        found.append(xp.stack(parts))
-    return found
+        all_series.append(xp.stack(parts))
+    return all_series
 
 
 def invariants(derivatives: list[Float[Array, "_ *p"]]) -> Float[Array, "f *p"]:
     """The numbers of the module's first lines from value, gradient, Laplacian and Hessian of every width."""
-    found, gradients, densities = [], [], []
+    numbers, gradients, densities = [], [], []
     for index, parts in enumerate(derivatives):
         density, gradient, laplacian = jnp.maximum(parts[0], 0.0) + FLOOR, parts[1:4], parts[4]
         square = jnp.sum(gradient**2, axis=0)
+        # The powers of the density that take the dimension off |grad n|^2 and off second derivatives.
         slope = REDUCED * density ** (8 / 3)
         curvature = REDUCED * density ** (5 / 3)
-        found += [jnp.log(density), jnp.log1p(square / slope), jnp.arcsinh(laplacian / curvature)]
+        numbers += [jnp.log(density), jnp.log1p(square / slope), jnp.arcsinh(laplacian / curvature)]
         if index < N_WITH_HESSIAN:
             along, norm = _hessian_numbers(gradient, laplacian, parts[5:])
+            # Where the gradient vanishes it has no direction: the denominator stays above zero there.
             smooth = (SMOOTH * density ** (-1 / 3)) ** 2 * norm + 1e-12
-            found.append(jnp.arcsinh(along / (square + smooth) / curvature))
-            found.append(jnp.log1p(norm / curvature**2))
+            numbers.append(jnp.arcsinh(along / (square + smooth) / curvature))
+            numbers.append(jnp.log1p(norm / curvature**2))
         gradients.append(gradient)
         densities.append(density)
+    # How far the gradients of neighbouring widths are aligned.
     for i in range(len(derivatives) - 1):
         product = jnp.sum(gradients[i] * gradients[i + 1], axis=0)
-        found.append(jnp.arcsinh(product / (REDUCED * (densities[i] * densities[i + 1]) ** (4 / 3))))
-    return jnp.stack(found)
+        numbers.append(jnp.arcsinh(product / (REDUCED * (densities[i] * densities[i + 1]) ** (4 / 3))))
+    return jnp.stack(numbers)
 
 
 def _hessian_numbers(

@@ -1,7 +1,7 @@
-"""The long waves of a residual: what they are, taken from the answer, and predicted from the structure.
+"""The long waves of a residual: those of the label itself, and predicted from the structure.
 
 A local model misses what atoms beyond its reach do; that residual is smooth, so a few Fourier coefficients
-|G| < `largest_wave` hold most of it (arXiv:2604.26445). `filtered` takes them from the answer, the most any correction
+|G| < `largest_wave` hold most of it (arXiv:2604.26445). `low_pass` of the true residual is the most any correction
 can do. `LongWaves` predicts them, from the long waves of fields that the structure alone gives, by isotropic filters:
 r(G) = sum_c W_c(|G|) x_c(G), each W_c a sum of Gaussians in |G|, fitted by regularised least squares.
 """
@@ -21,13 +21,13 @@ N_RADIAL = 6
 
 @dataclass(frozen=True)
 class Waves:
-    """The wave vectors |G| < largest_wave of a grid, G = 0 included: their places in the spectrum and their lengths."""
+    """The wave vectors |G| < largest_wave of a grid, G = 0 included: a mask of the spectrum and their lengths."""
 
     inside: np.ndarray
     lengths: Float[np.ndarray, "g"]
 
     @classmethod
-    def of(cls, cell: Cell, shape: tuple[int, int, int], largest_wave: float) -> "Waves":
+    def from_grid(cls, cell: Cell, shape: tuple[int, int, int], largest_wave: float) -> "Waves":
         """Waves of a grid of `shape` in `cell`."""
         m = wave_numbers(shape)
         lengths = np.linalg.norm(m @ cell.reciprocal, axis=-1)
@@ -35,16 +35,16 @@ class Waves:
         return cls(inside, lengths[inside])
 
 
-def filtered(field: Float[np.ndarray, "nx ny nz"], cell: Cell, largest_wave: float) -> Float[np.ndarray, "nx ny nz"]:
+def low_pass(field: Float[np.ndarray, "nx ny nz"], cell: Cell, largest_wave: float) -> Float[np.ndarray, "nx ny nz"]:
     """The part of a field in waves shorter in |G| than `largest_wave` (1/bohr)."""
     spectrum = np.fft.fftn(field)
-    spectrum[~Waves.of(cell, _shape(field), largest_wave).inside] = 0
+    spectrum[~Waves.from_grid(cell, _shape(field), largest_wave).inside] = 0
     return np.fft.ifftn(spectrum).real
 
 
 @dataclass(frozen=True)
 class LongWaves:
-    """Predicted long waves: coefficients of every filter, channels by radial functions."""
+    """ElfPrediction long waves: coefficients of every filter, channels by radial functions."""
 
     coefficients: Float[np.ndarray, "c r"]
     largest_wave: float
@@ -52,7 +52,7 @@ class LongWaves:
     def __call__(self, channels: Float[np.ndarray, "c nx ny nz"], cell: Cell) -> Float[np.ndarray, "nx ny nz"]:
         """The correction to a field from the fields it is predicted by."""
         shape = _shape(channels[0])
-        waves = Waves.of(cell, shape, self.largest_wave)
+        waves = Waves.from_grid(cell, shape, self.largest_wave)
         filters = self.coefficients @ radial_functions(waves.lengths, self.largest_wave).T
         spectrum = np.zeros(shape, dtype=complex)
         spectrum[waves.inside] = np.sum(filters * _spectra(channels, waves), axis=0)
@@ -63,19 +63,19 @@ Example = tuple[Float[np.ndarray, "c nx ny nz"], Float[np.ndarray, "nx ny nz"], 
 """Channels, residual and cell of one structure."""
 
 
-def fitted_long_waves(examples: Iterable[Example], largest_wave: float, ridge: float = 1e-4) -> LongWaves:
+def fit_long_waves(examples: Iterable[Example], largest_wave: float, ridge: float = 1e-4) -> LongWaves:
     """Filters with the least mean square error of the residuals' long waves, every structure with the same weight.
 
-    `ridge`: squared coefficients are held down by this share of the mean square of the inputs. Raises InputError for no
+    ridge: penalty on squared coefficients, as a fraction of the mean square of the inputs. Raises InputError for no
     examples.
     """
     matrix = vector = None
     for channels, residual, cell in examples:
-        waves = Waves.of(cell, _shape(residual), largest_wave)
+        waves = Waves.from_grid(cell, _shape(residual), largest_wave)
         radial = radial_functions(waves.lengths, largest_wave)
         inputs = (_spectra(channels, waves)[:, None] * radial.T[None]).reshape(len(channels) * N_RADIAL, -1)
-        answer = np.fft.fftn(residual, norm="forward")[waves.inside]
-        gram, moment = np.real(inputs @ inputs.conj().T), np.real(inputs @ answer.conj())
+        target = np.fft.fftn(residual, norm="forward")[waves.inside]
+        gram, moment = np.real(inputs @ inputs.conj().T), np.real(inputs @ target.conj())
         matrix = gram if matrix is None else matrix + gram
         vector = moment if vector is None else vector + moment
     if matrix is None or vector is None:

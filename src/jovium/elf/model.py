@@ -13,9 +13,10 @@ from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.base.validity import require_hydrogen
 from jovium.elf.network import FieldNetwork
-from jovium.elf.prediction import predicted_fields
+from jovium.elf.prediction import predict_fields
 from jovium.elf.samples import Sample
-from jovium.elf.training import ElfSettings, state_form
+from jovium.elf.settings import ElfSettings
+from jovium.elf.step import network_template
 from jovium.training import checkpoint
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -24,11 +25,11 @@ WEIGHTS = Path(__file__).parent / "weights"
 WIDE_BAND = 0.3
 """Half width of the band where the model knows nothing: outside its domain it is at least this."""
 
-NARROWEST_BAND = 0.002
+MIN_BAND = 0.002
 """No band is narrower than the noise of the labels."""
 
-SLACK = 0.02
-"""How far beyond the range of the training data a structure still counts as inside, as a share of the limit."""
+DOMAIN_TOLERANCE = 0.02
+"""How far beyond the range of the training data a structure still counts as inside, as a fraction of the limit."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Domain:
     largest_void: float
 
     @classmethod
-    def of(cls, samples: Sequence[Sample]) -> "Domain":
+    def from_samples(cls, samples: Sequence[Sample]) -> "Domain":
         """The domain of training data. Raises InputError for none."""
         if not samples:
             raise InputError("no samples", "the structures a model was trained on", "check the splits")
@@ -53,23 +54,23 @@ class Domain:
 
     def reasons(self, structure: Structure) -> tuple[str, ...]:
         """Why a structure lies outside, in sentences; none when it does not."""
-        found = []
-        if not self.smallest_rs * (1 - SLACK) <= structure.rs <= self.largest_rs * (1 + SLACK):
+        reasons = []
+        if not self.smallest_rs * (1 - DOMAIN_TOLERANCE) <= structure.rs <= self.largest_rs * (1 + DOMAIN_TOLERANCE):
             known = f"{self.smallest_rs:.2f} to {self.largest_rs:.2f}"
-            found.append(f"rs {structure.rs:.3f} bohr: the model was trained from {known}")
+            reasons.append(f"rs {structure.rs:.3f} bohr: the model was trained from {known}")
         distance = structure.shortest_distance()
-        if distance < self.shortest_distance * (1 - SLACK):
+        if distance < self.shortest_distance * (1 - DOMAIN_TOLERANCE):
             known = self.shortest_distance * BOHR_ANGSTROM
-            found.append(f"two protons {distance * BOHR_ANGSTROM:.3f} angstrom apart: trained down to {known:.3f}")
+            reasons.append(f"two protons {distance * BOHR_ANGSTROM:.3f} angstrom apart: trained down to {known:.3f}")
         void = structure.largest_void()
-        if void > self.largest_void * (1 + SLACK):
+        if void > self.largest_void * (1 + DOMAIN_TOLERANCE):
             known = self.largest_void * BOHR_ANGSTROM
-            found.append(f"a void of {void * BOHR_ANGSTROM:.2f} angstrom without a proton: trained up to {known:.2f}")
-        return tuple(found)
+            reasons.append(f"a void of {void * BOHR_ANGSTROM:.2f} angstrom without a proton: trained up to {known:.2f}")
+        return tuple(reasons)
 
 
 @dataclass(frozen=True)
-class Predicted:
+class ElfPrediction:
     """ELF with a band: the computed ELF lies within elf +- band at COVERAGE of the points. warnings: why it may not."""
 
     elf: GridField
@@ -82,25 +83,25 @@ class ElfModel:
     """A trained network with its domain and the factor that makes its expected errors a band."""
 
     network: FieldNetwork
-    recipe: ElfSettings
+    settings: ElfSettings
     domain: Domain
     band_factor: float
     card: dict[str, Any]
 
-    def predict(self, structure: Structure, shape: tuple[int, int, int]) -> Predicted:
+    def predict(self, structure: Structure, shape: tuple[int, int, int]) -> ElfPrediction:
         """ELF of a structure on a grid. Raises StructureError for anything but hydrogen and for atoms that overlap."""
         require_hydrogen(structure)
-        elf, spread = predicted_fields(self.network, structure, shape)
+        elf, spread = predict_fields(self.network, structure, shape)
         warnings = self.domain.reasons(structure)
-        band = np.maximum(self.band_factor * spread.values, NARROWEST_BAND)
+        band = np.maximum(self.band_factor * spread.values, MIN_BAND)
         if warnings:
             band = np.maximum(band, WIDE_BAND)
-        return Predicted(elf, GridField(np.minimum(band, 1.0), structure.cell), warnings)
+        return ElfPrediction(elf, GridField(np.minimum(band, 1.0), structure.cell), warnings)
 
     def save(self, path: Path) -> None:
         """Write the model to one safetensors file, its card in the header. Raises OutputError."""
         facts = {
-            "recipe": asdict(self.recipe),
+            "settings": self.settings.to_dict(),
             "domain": asdict(self.domain),
             "band_factor": self.band_factor,
             "card": self.card,
@@ -111,9 +112,9 @@ class ElfModel:
     def load(cls, path: Path) -> "ElfModel":
         """A model from its file. Raises InputError when it is not there, FormatError when it is something else."""
         facts = checkpoint.read_facts(path)
-        recipe = ElfSettings(**facts["recipe"])
-        network = checkpoint.load(path, state_form(recipe).network)
-        return cls(network, recipe, Domain(**facts["domain"]), facts["band_factor"], facts["card"])
+        settings = ElfSettings.from_dict(facts["settings"], str(path))
+        network = checkpoint.load(path, network_template(settings))
+        return cls(network, settings, Domain(**facts["domain"]), facts["band_factor"], facts["card"])
 
 
 def shipped_model() -> ElfModel:

@@ -6,7 +6,6 @@ rotation-invariant filters and invariant fields). Filters end at |G| = 9 / bohr:
 values, gradients and Hessians anywhere.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,15 +13,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.elf.invariants import WIDTHS, derivative_series, invariants, n_invariants
-from jovium.elf.spectrum import Shape, at_points, of_grid, on_grid, structure_factor, wave_vectors
+from jovium.elf.spectrum import Shape, grid_values, half_spectrum, structure_factor, wave_vectors
 
 N_RADIAL = 12
 LARGEST_WAVE = 8.0
 """Filters are sums of N_RADIAL Gaussians in |G| between 0 and LARGEST_WAVE (1/bohr)."""
-
 
 SPREAD_OFFSET = 4.0
 """The logarithm of the expected error is what the last layer says minus this: it starts at some per cent."""
@@ -40,15 +38,7 @@ def grid_invariants(atoms: Atoms, shape: Shape, n_widths: int) -> Float[Array, "
     """The invariants of a structure on a grid."""
     factor = structure_factor(atoms.fractional_positions, shape)
     parts = derivative_series(factor, wave_vectors(atoms.reciprocal, shape), atoms.volume, n_widths)
-    return invariants([on_grid(part, shape) for part in parts])
-
-
-class Series(NamedTuple):
-    """Fourier series on the half spectrum of `shape` from which the field follows at any point: structure factor and
-    hidden fields."""
-
-    structure_factor: Complex[Array, "nx ny nh"]
-    hidden: Complex[Array, "c nx ny nh"]
+    return invariants([grid_values(part, shape) for part in parts])
 
 
 class Pointwise(eqx.Module):
@@ -136,12 +126,12 @@ class FieldNetwork(eqx.Module):
 
     def inputs(self, parts: list[Float[Array, "_ *p"]]) -> Float[Array, "f *p"]:
         """Standardised invariants from the derivatives of the smoothed atoms."""
-        found = invariants(parts)
-        ones = [1] * (found.ndim - 1)
-        return (found - self.centre.reshape(-1, *ones)) / self.scale.reshape(-1, *ones)
+        values = invariants(parts)
+        ones = [1] * (values.ndim - 1)
+        return (values - self.centre.reshape(-1, *ones)) / self.scale.reshape(-1, *ones)
 
-    def mixed(self, layer: int, x: Float[Array, "f *p"], hidden: Float[Array, "h *p"]) -> Float[Array, "c *p"]:
-        """What the convolution of a layer is given; hidden: what the one before gave, nothing at first."""
+    def mix(self, layer: int, x: Float[Array, "f *p"], hidden: Float[Array, "h *p"]) -> Float[Array, "c *p"]:
+        """Input of the convolution of a layer; hidden: output of the one before, no channels at first."""
         return self.mixers[layer](jnp.concatenate([x, hidden]))
 
     def filter(self, layer: int, lengths: Float[Array, "*g"]) -> Float[Array, "c *g"]:
@@ -150,43 +140,32 @@ class FieldNetwork(eqx.Module):
 
     def features(self, x: Float[Array, "f *p"], hidden: Float[Array, "h *p"]) -> Float[Array, "k *p"]:
         """Everything the network knows of a point: what enters the last layer, then invariants and hidden fields."""
-        seen = jnp.concatenate([x, hidden])
-        return jnp.concatenate([self.head.hidden(seen), seen])
+        inputs = jnp.concatenate([x, hidden])
+        return jnp.concatenate([self.head.hidden(inputs), inputs])
 
     def prediction(self, x: Float[Array, "f *p"], hidden: Float[Array, "h *p"]) -> Prediction:
         """ELF and spread from the invariants and the hidden fields of all layers."""
         features = self.features(x, hidden)
+        # chi >= 0, so that 0 < ELF <= 1 whatever the weights are; the head's features come first.
         chi = jax.nn.softplus(self.head.last(features[: len(self.head.biases[-2])])[0])
         spread = jnp.exp(self.spread(features)[0] - SPREAD_OFFSET)
         return Prediction(1 / (1 + chi**2), spread)
 
-    def series(self, atoms: Atoms, shape: Shape) -> Series:
-        """Everything that is known of the field, on the half spectrum of a grid of `shape`."""
+    def grid(self, atoms: Atoms, shape: Shape) -> Prediction:
+        """ELF on a grid of `shape`."""
         factor = structure_factor(atoms.fractional_positions, shape)
         waves = wave_vectors(atoms.reciprocal, shape)
         parts = derivative_series(factor, waves, atoms.volume, self.n_widths)
-        x = self.inputs([on_grid(part, shape) for part in parts])
+        x = self.inputs([grid_values(part, shape) for part in parts])
+        # The small number keeps the derivative of |G| finite at G = 0.
         lengths = jnp.sqrt(jnp.sum(waves**2, axis=-1) + 1e-12)
-        fields, hidden = [jnp.zeros((0, *factor.shape), factor.dtype)], jnp.zeros((0, *shape), x.dtype)
+        series, hidden = [jnp.zeros((0, *factor.shape), factor.dtype)], jnp.zeros((0, *shape), x.dtype)
         for layer in range(len(self.mixers)):
-            fields.append(of_grid(self.mixed(layer, x, hidden)) * self.filter(layer, lengths))
-            hidden = on_grid(fields[-1], shape)
-        return Series(factor, jnp.concatenate(fields))
-
-    def grid(self, atoms: Atoms, shape: Shape) -> Prediction:
-        """ELF on a grid."""
-        series = self.series(atoms, shape)
-        return self._evaluated(series, atoms, shape, lambda field: on_grid(field, shape))
-
-    def points(self, series: Series, atoms: Atoms, shape: Shape, fractional_points: Float[Array, "p 3"]) -> Prediction:
-        """ELF at any points, from the series on the half spectrum of `shape`; differentiable in the points."""
-        return self._evaluated(series, atoms, shape, lambda field: at_points(field, fractional_points, shape))
-
-    def _evaluated(self, series: Series, atoms: Atoms, shape: Shape, evaluated: Callable[[Array], Array]) -> Prediction:
-        """ELF and spread at the points where `evaluated` takes a Fourier series to values."""
-        waves = wave_vectors(atoms.reciprocal, shape)
-        parts = derivative_series(series.structure_factor, waves, atoms.volume, self.n_widths)
-        return self.prediction(self.inputs([evaluated(part) for part in parts]), evaluated(series.hidden))
+            # Pointwise network in real space, then the convolution: a product with W(|G|) in reciprocal space.
+            series.append(half_spectrum(self.mix(layer, x, hidden)) * self.filter(layer, lengths))
+            hidden = grid_values(series[-1], shape)
+        # The head sees the hidden fields of every layer, not of the last alone.
+        return self.prediction(x, grid_values(jnp.concatenate(series), shape))
 
 
 def radial_basis(length: Float[Array, "*g"]) -> Float[Array, "*g r"]:

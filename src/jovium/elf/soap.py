@@ -1,6 +1,6 @@
 """SOAP: Adam in the eigenbasis of the gradient's own covariances (Vyas et al., arXiv:2409.11321, algorithm 3).
 
-Of the gradient g of a matrix the running means of g g^T and g^T g are kept; their eigenvectors turn the gradient to
+Of the gradient g of a matrix the running means of g g^T and g^T g are updated; their eigenvectors turn the gradient to
 axes along which its components are nearly independent, and there Adam is run. For matrices of some dozens of rows the
 rotation costs nothing beside the gradient.
 """
@@ -13,12 +13,12 @@ import optax
 from jaxtyping import Array, Float
 
 DECAY = 0.95
-"""Share kept per step by every running mean."""
+"""Weight of the old value in every running mean, per step."""
 
-REFRESH = 10
-"""Steps between refreshments of the eigenbasis."""
+STEPS_PER_BASIS = 10
+"""Steps between updates of the eigenbasis."""
 
-EPSILON = 1e-8
+DENOMINATOR_FLOOR = 1e-8
 
 
 class Basis(NamedTuple):
@@ -51,12 +51,12 @@ def scale_by_soap() -> optax.GradientTransformation:
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         leaves, form = jax.tree.flatten(updates)
         count = state.count + 1
-        found = [
+        leaf_updates = [
             _leaf_update(gradient, mean, square, basis, count)
             for gradient, mean, square, basis in zip(leaves, state.mean, state.square, state.bases, strict=True)
         ]
-        turned, means, squares, bases = (list(column) for column in zip(*found, strict=True))
-        return jax.tree.unflatten(form, turned), SoapState(means, squares, bases, count)
+        steps, means, squares, bases = (list(column) for column in zip(*leaf_updates, strict=True))
+        return jax.tree.unflatten(form, steps), SoapState(means, squares, bases, count)
 
     return optax.GradientTransformation(init, update)
 
@@ -71,34 +71,34 @@ def _basis(leaf: Array) -> Basis | None:
 def _leaf_update(
     gradient: Array, mean: Array, square: Array, basis: Basis | None, count: Array
 ) -> tuple[Array, Array, Array, Basis | None]:
-    mean = _running(mean, gradient)
+    mean = _update_mean(mean, gradient)
     unbias = 1 - DECAY**count
     if basis is None:
-        square = _running(square, gradient**2)
-        return mean / unbias / (jnp.sqrt(square / unbias) + EPSILON), mean, square, None
-    basis = _refreshed(basis, gradient, count)
+        square = _update_mean(square, gradient**2)
+        return mean / unbias / (jnp.sqrt(square / unbias) + DENOMINATOR_FLOOR), mean, square, None
+    basis = _update_basis(basis, gradient, count)
     left, right = basis.left_vectors, basis.right_vectors
-    square = _running(square, (left.T @ gradient @ right) ** 2)
-    turned = (left.T @ mean @ right) / unbias / (jnp.sqrt(square / unbias) + EPSILON)
-    return left @ turned @ right.T, mean, square, basis
+    square = _update_mean(square, (left.T @ gradient @ right) ** 2)
+    step = (left.T @ mean @ right) / unbias / (jnp.sqrt(square / unbias) + DENOMINATOR_FLOOR)
+    return left @ step @ right.T, mean, square, basis
 
 
-def _refreshed(basis: Basis, gradient: Array, count: Array) -> Basis:
+def _update_basis(basis: Basis, gradient: Array, count: Array) -> Basis:
     """Covariances with this gradient; the eigenvectors from the covariance at first, by one power iteration later."""
-    left, right = _running(basis.left, gradient @ gradient.T), _running(basis.right, gradient.T @ gradient)
+    left, right = _update_mean(basis.left, gradient @ gradient.T), _update_mean(basis.right, gradient.T @ gradient)
 
-    def first() -> tuple[Array, Array]:
+    def eigenvectors() -> tuple[Array, Array]:
         return jnp.linalg.eigh(left)[1], jnp.linalg.eigh(right)[1]
 
-    def iterated() -> tuple[Array, Array]:
+    def power_iteration() -> tuple[Array, Array]:
         return jnp.linalg.qr(left @ basis.left_vectors)[0], jnp.linalg.qr(right @ basis.right_vectors)[0]
 
-    def kept() -> tuple[Array, Array]:
+    def old_vectors() -> tuple[Array, Array]:
         return basis.left_vectors, basis.right_vectors
 
-    choice = jnp.where(count == 1, 0, jnp.where(count % REFRESH == 1, 1, 2))
-    return Basis(left, right, *jax.lax.switch(choice, [first, iterated, kept]))
+    choice = jnp.where(count == 1, 0, jnp.where(count % STEPS_PER_BASIS == 1, 1, 2))
+    return Basis(left, right, *jax.lax.switch(choice, [eigenvectors, power_iteration, old_vectors]))
 
 
-def _running(old: Array, new: Array) -> Array:
+def _update_mean(old: Array, new: Array) -> Array:
     return DECAY * old + (1 - DECAY) * new

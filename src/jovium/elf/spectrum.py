@@ -1,4 +1,4 @@
-"""Fields of a periodic cell as Fourier series: f(r) = sum_G c(G) exp(i G.r), on grids and at points.
+"""Fields of a periodic cell as Fourier series: f(r) = sum_G c(G) exp(i G.r), on grids and on planes.
 
 Everything atoms do to a field goes through their structure factor, exactly periodic in any cell and without a list of
 neighbours. A series is held as half spectrum, the layout of `rfftn`: all wave vectors G = m @ reciprocal with
@@ -42,35 +42,36 @@ def structure_factor(fractional_positions: Float[Array, "n 3"], shape: Shape) ->
     return (plane.T @ z).reshape(x.shape[1], y.shape[1], -1)
 
 
-def on_grid(coefficients: HalfSpectrum, shape: Shape) -> Float[Array, "*channels nx ny nz"]:
+def grid_values(coefficients: HalfSpectrum, shape: Shape) -> Float[Array, "*channels nx ny nz"]:
     """Values on the grid of `shape`, which is the one the half spectrum belongs to."""
     return _transforms(coefficients).irfftn(coefficients, s=shape, axes=(-3, -2, -1), norm="forward")
 
 
-def of_grid(values: Float[Array, "*channels nx ny nz"]) -> HalfSpectrum:
+def half_spectrum(values: Float[Array, "*channels nx ny nz"]) -> HalfSpectrum:
     """Coefficients c(G) of values on a grid."""
     return _transforms(values).rfftn(values, axes=(-3, -2, -1), norm="forward")
 
 
-def resized(coefficients: HalfSpectrum, shape: Shape, target: Shape) -> Complex[Array, "*channels mx my mh"]:
+def resize(coefficients: HalfSpectrum, shape: Shape, target: Shape) -> Complex[Array, "*channels mx my mh"]:
     """The same series on the half spectrum of another grid; waves that do not fit are dropped."""
     xp = _namespace(coefficients)
     for axis in (-3, -2):
-        kept, there = min(shape[axis], target[axis]), shape[axis]
-        positive = (kept + 1) // 2
-        negative = kept - positive
-        turned = xp.moveaxis(coefficients, axis, 0)
-        gap = xp.zeros((target[axis] - kept, *turned.shape[1:]), dtype=turned.dtype)
-        turned = xp.concatenate([turned[:positive], gap, turned[there - negative :]])
-        coefficients = xp.moveaxis(turned, 0, axis)
-    want = target[2] // 2 + 1
-    kept = coefficients[..., :want]
-    return xp.pad(kept, [(0, 0)] * (kept.ndim - 1) + [(0, want - kept.shape[-1])])
+        n, common = shape[axis], min(shape[axis], target[axis])
+        # Positive frequencies come first, negative ones last: what is cut or filled up lies between them.
+        positive = (common + 1) // 2
+        negative = common - positive
+        series = xp.moveaxis(coefficients, axis, 0)
+        gap = xp.zeros((target[axis] - common, *series.shape[1:]), dtype=series.dtype)
+        series = xp.concatenate([series[:positive], gap, series[n - negative :]])
+        coefficients = xp.moveaxis(series, 0, axis)
+    n_half = target[2] // 2 + 1
+    coefficients = coefficients[..., :n_half]
+    return xp.pad(coefficients, [(0, 0)] * (coefficients.ndim - 1) + [(0, n_half - coefficients.shape[-1])])
 
 
-def on_planes(
+def plane_values(
     coefficients: HalfSpectrum, shape: Shape, fractional_x: Float[Array, "s"], target: tuple[int, int]
-) -> Float[Array, "*channels s ny nz"]:
+) -> Float[Array, "*channels s my mz"]:
     """Values on the planes x = const of a grid with `target` points along y and z, finer than `shape` or as fine.
 
     The sum along the first axis, then a two-dimensional transform: a large grid is made a few planes at a time.
@@ -81,25 +82,11 @@ def on_planes(
     phases = _unit(fractional_x[:, None] * x)
     planes = xp.moveaxis(xp.tensordot(phases, coefficients, axes=(1, -3)), 0, -3)
     n = len(fractional_x)
-    planes = resized(planes, (n, shape[1], shape[2]), (n, ny, nz))
+    planes = resize(planes, (n, shape[1], shape[2]), (n, ny, nz))
     return _transforms(planes).irfftn(planes, s=(ny, nz), axes=(-2, -1), norm="forward")
 
 
-def at_points(
-    coefficients: HalfSpectrum, fractional_points: Float[Array, "p 3"], shape: Shape
-) -> Float[Array, "*channels p"]:
-    """Values at any points, by the sum itself: 8 flops per wave, channel and point, one axis after the other."""
-    xp = _namespace(coefficients)
-    x, y, z = _phases(fractional_points, shape)
-    twice = np.full(shape[2] // 2 + 1, 2.0)
-    twice[0] = 1.0
-    if shape[2] % 2 == 0:
-        twice[-1] = 1.0
-    along_z = xp.einsum("...xyz,pz->...pxy", coefficients, z * xp.asarray(twice, dtype=fractional_points.dtype))
-    return xp.einsum("...pxy,px,py->...p", along_z, x, y).real
-
-
-def _phases(fractional: Float[Array, "n 3"], shape: Shape) -> list[Complex[Array, "n m"]]:
+def _phases(fractional: Float[Array, "n 3"], shape: Shape) -> list[Complex[Array, "n _"]]:
     """exp(2 pi i m x) along every axis."""
     xp = _namespace(fractional)
     return [

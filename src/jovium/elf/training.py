@@ -12,10 +12,10 @@ from jaxtyping import Array, Float
 
 from jovium import __version__
 from jovium.base.errors import InputError
-from jovium.elf.calibration import band_factor, with_expected_error
+from jovium.elf.calibration import band_factor, fit_expected_error
 from jovium.elf.model import Domain, ElfModel
 from jovium.elf.network import FieldNetwork, grid_invariants
-from jovium.elf.prediction import predicted_fields
+from jovium.elf.prediction import predict_fields
 from jovium.elf.samples import Sample, of_split
 from jovium.elf.settings import ElfSettings
 from jovium.elf.step import first_state, initial_state, step, untrained_network
@@ -89,7 +89,7 @@ def standardisation(samples: Sequence[Sample], n_widths: int) -> tuple[Float[Arr
 
 def validation_rmse(network: FieldNetwork, samples: Sequence[Sample]) -> float:
     """RMSE of the ELF over all grid points of the samples, every sample with the same weight."""
-    errors = [predicted_fields(network, s.structure, s.shape)[0].values - s.elf for s in samples]
+    errors = [predict_fields(network, s.structure, s.shape)[0].values - s.elf for s in samples]
     return float(np.sqrt(np.mean([np.mean(error**2) for error in errors])))
 
 
@@ -110,5 +110,5 @@ def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, 
         "validation_rmse": validation_rmse(network, validation),
         "labels": protocol,
     }
-    network = with_expected_error(network, validation)
-    return ElfModel(network, settings, Domain.of(training), band_factor(network, validation), card)
+    network = fit_expected_error(network, validation)
+    return ElfModel(network, settings, Domain.from_samples(training), band_factor(network, validation), card)

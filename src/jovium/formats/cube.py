@@ -16,7 +16,7 @@ from jovium.base.errors import FormatError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.formats.files import Parsed, malformed_as_format_error, numbers, value_lines
+from jovium.formats.files import Parsed, format_errors, numbers, value_lines
 
 HEADER_LINES = 6
 
@@ -38,7 +38,7 @@ def parse_cube(text: str, path: Path) -> Parsed:
     Raises FormatError for a malformed or truncated file, several values per point, or a file without atoms.
     """
     lines = text.splitlines()
-    with malformed_as_format_error(path, "cube"):
+    with format_errors(path, "cube"):
         header = _parse_header(lines)
         first_value_line = HEADER_LINES + header.n_atoms
         table = [line.split() for line in lines[HEADER_LINES:first_value_line]]
@@ -54,7 +54,7 @@ def parse_cube(text: str, path: Path) -> Parsed:
     values = numbers("\n".join(lines[first_value_line:]), int(np.prod(header.shape)), path).reshape(header.shape)
     code = "Quantum ESPRESSO" if "pwscf calculation" in header.comments[0].lower() else None
     warnings = []
-    if code and _ends_repeat(values):
+    if code and _has_repeated_ends(values):
         values = values[:-1, :-1, :-1]
         warnings.append("the grid repeats its first planes as its last (Quantum ESPRESSO of 2013): they were dropped")
     if (
@@ -99,7 +99,7 @@ def _symbols(atomic_numbers: list[int], path: Path) -> tuple[str, ...]:
     return tuple(chemical_symbols[number] for number in atomic_numbers)
 
 
-def _ends_repeat(values: np.ndarray) -> bool:
+def _has_repeated_ends(values: np.ndarray) -> bool:
     # pp.x of February to October 2013 wrote n + 1 points per axis (PP/src/cube.f90). A field that is constant on
     # the faces (vacuum) says nothing.
     if min(values.shape) < 3:

@@ -16,7 +16,7 @@ from jovium.base.errors import FormatError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.formats.files import Parsed, malformed_as_format_error, numbers, value_lines
+from jovium.formats.files import Parsed, format_errors, numbers, value_lines
 
 SPIN_WARNING = (
     "spin-polarised ELFCAR: the mean of its two blocks is taken, and the reference of VASP for one spin channel "
@@ -34,7 +34,7 @@ def parse_elfcar(text: str, path: Path) -> Parsed:
             f"{path} has augmentation occupancies: it is a CHGCAR", "an ELFCAR", "set LELF = .TRUE. and give ELFCAR"
         )
     lines = text.splitlines()
-    with malformed_as_format_error(path, "ELFCAR"):
+    with format_errors(path, "ELFCAR"):
         structure, end = _parse_poscar(lines, path)
         start = next(i for i in range(end, len(lines) + 1) if lines[i].strip())
         nx, ny, nz = (int(n) for n in lines[start].split())

@@ -12,7 +12,7 @@ from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.formats import cube, elfcar, xsf
 from jovium.formats.files import read_text
-from jovium.formats.provenance import Provenance, interpret, stamp, within_elf_range
+from jovium.formats.provenance import Provenance, interpret, is_elf_range, stamp
 
 KNOWN = "a .cube, .cub, .xsf or ELFCAR file"
 _PARSERS = {"cube": cube.parse_cube, "elfcar": elfcar.parse_elfcar, "xsf": xsf.parse_xsf}
@@ -99,7 +99,7 @@ def require_elf(field: GridField) -> GridField:
 
     Raises FormatError when a value lies further outside: the field is no ELF.
     """
-    if not within_elf_range(field.values):
+    if not is_elf_range(field.values):
         raise FormatError(
             f"values from {field.values.min():.6g} to {field.values.max():.6g}",
             "an electron localization function, 0 to 1 everywhere",

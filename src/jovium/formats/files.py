@@ -47,7 +47,7 @@ def read_text(path: Path) -> str:
 
 
 @contextmanager
-def malformed_as_format_error(path: Path, kind: str) -> Iterator[None]:
+def format_errors(path: Path, kind: str) -> Iterator[None]:
     """Turn the IndexError or ValueError of a header that is not what a `kind` file has into a FormatError."""
     try:
         yield

@@ -49,11 +49,11 @@ def stamp(values: Float[np.ndarray, "*shape"], provenance: Provenance | None) ->
     """The line that Jovium writes into its own files, so that they are never corrected twice."""
     if provenance is not None and provenance.elf_correction == "suspected":
         return f"jovium {jovium.__version__}, ELF convention unknown"
-    kind = "true ELF" if within_elf_range(values) else "field"
+    kind = "true ELF" if is_elf_range(values) else "field"
     return f"jovium {jovium.__version__}, {kind}"
 
 
-def within_elf_range(values: Float[np.ndarray, "*shape"]) -> bool:
+def is_elf_range(values: Float[np.ndarray, "*shape"]) -> bool:
     """True when every value could be an ELF."""
     return bool(values.min() >= -ELF_TOLERANCE and values.max() <= 1 + ELF_TOLERANCE)
 
@@ -74,18 +74,18 @@ def interpret(
             f"one of {', '.join(ELF_CONVENTIONS)}",
             "use qe for an unpolarised ELF of Quantum ESPRESSO 7.0 to 7.5, true for any other",
         )
-    provenance = _from_header(" | ".join(header), code)
+    provenance = _parse_header_text(" | ".join(header), code)
     if elf_convention == "true":
         return values, replace(provenance, elf_correction="none", warnings=())
     if elf_convention == "qe" or provenance.elf_correction == "applied":
-        return _corrected(values, elf_convention), replace(provenance, elf_correction="applied", warnings=())
-    if provenance.elf_correction == "suspected" and not within_elf_range(values):
+        return _undo_qe_prefactor(values, elf_convention), replace(provenance, elf_correction="applied", warnings=())
+    if provenance.elf_correction == "suspected" and not is_elf_range(values):
         return values, replace(provenance, elf_correction="none", warnings=())
     return values, provenance
 
 
-def _corrected(values: np.ndarray, elf_convention: str) -> np.ndarray:
-    if not within_elf_range(values):
+def _undo_qe_prefactor(values: np.ndarray, elf_convention: str) -> np.ndarray:
+    if not is_elf_range(values):
         raise FormatError(
             f"values from {values.min():.4g} to {values.max():.4g} to be corrected as an ELF",
             "values between 0 and 1",
@@ -96,10 +96,10 @@ def _corrected(values: np.ndarray, elf_convention: str) -> np.ndarray:
     return corrected_qe_elf(np.clip(values, 0.0, 1.0))
 
 
-def _from_header(text: str, code: str | None) -> Provenance:
+def _parse_header_text(text: str, code: str | None) -> Provenance:
     own = _STAMP.search(text)
     if own:
-        return _own(own.group(1), own.group(2))
+        return _jovium(own.group(1), own.group(2))
     if code == "Quantum ESPRESSO" or _QE_NAME.search(text):
         return _quantum_espresso(text)
     pyscf = _PYSCF.search(text)
@@ -108,7 +108,7 @@ def _from_header(text: str, code: str | None) -> Provenance:
     return Provenance(code, None, "none", ())
 
 
-def _own(version: str, kind: str) -> Provenance:
+def _jovium(version: str, kind: str) -> Provenance:
     if kind != "ELF convention unknown":
         return Provenance("jovium", version, "none", ())
     warning = "this file was converted from one whose ELF convention was not known; read the original with qe or true"
@@ -116,13 +116,13 @@ def _own(version: str, kind: str) -> Provenance:
 
 
 def _quantum_espresso(text: str) -> Provenance:
-    found = _QE_VERSION.search(text)
-    version = f"{found.group(1)}.{found.group(2)}" if found else None
-    affected = found is None or (7, 0) <= (int(found.group(1)), int(found.group(2))) <= (7, 5)
+    match = _QE_VERSION.search(text)
+    version = f"{match.group(1)}.{match.group(2)}" if match else None
+    affected = match is None or (7, 0) <= (int(match.group(1)), int(match.group(2))) <= (7, 5)
     polarised = bool(_POLARISED.search(text)) and not _UNPOLARISED.search(text)
     if not affected or polarised:
         return Provenance("Quantum ESPRESSO", version, "none", ())
-    if found and _UNPOLARISED.search(text) and _ELF.search(text):
+    if match and _UNPOLARISED.search(text) and _ELF.search(text):
         return Provenance("Quantum ESPRESSO", version, "applied", ())
     warning = (
         "written by Quantum ESPRESSO; if this is an unpolarised ELF of version 7.0 to 7.5 its values are wrong "

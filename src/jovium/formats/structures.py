@@ -3,8 +3,9 @@
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from jovium.base.errors import FormatError, JoviumError, StructureError
 from jovium.base.files import replacing
@@ -15,7 +16,22 @@ from jovium.formats.files import read_text
 if TYPE_CHECKING:
     from ase import Atoms
 
+Source = Union[str, os.PathLike[str], Structure, "Atoms"]
+"""A structure: a file, or one in memory."""
+
 TEXT_WRITERS = ("vasp", "cif", "extxyz", "xsf", "res", "aims", "castep-cell", "xtd", "gen", "v-sim", "proteindatabank")
+
+
+def as_structure(source: Source) -> Structure:
+    """The structure of a file (the last one of a trajectory), of ASE, or itself.
+
+    Raises FormatError when a file cannot be read, StructureError for atoms without a periodic cell.
+    """
+    if isinstance(source, Structure):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return read_structure(source)
+    return _from_ase(source, source.get_chemical_formula())
 
 
 def read_structure(path: str | os.PathLike[str], index: int = -1) -> Structure:
@@ -32,15 +48,18 @@ def read_structure(path: str | os.PathLike[str], index: int = -1) -> Structure:
 def read_structures(path: str | os.PathLike[str], index: str = ":") -> tuple[Structure, ...]:
     """The structures of a file or trajectory; `index` is a Python slice such as "::10", or a number."""
     path = Path(path)
-    return tuple(_checked(atoms, path) for atoms in _ase_images(path, index))
+    return tuple(_from_ase(atoms, str(path)) for atoms in _ase_images(path, index))
 
 
-def structures_or_errors(path: str | os.PathLike[str], index: str = ":") -> Iterator[Structure | JoviumError]:
-    """The structures of a file; in the place of one that cannot be used, what is wrong with it."""
-    path = Path(path)
-    for atoms in _ase_images(path, index):
+def structures_or_errors(source: Source | Sequence[Source], index: str = ":") -> Iterator[Structure | JoviumError]:
+    """The structures of a file (those at `index`) or in memory; instead of one that cannot be used, the error."""
+    if isinstance(source, str | os.PathLike):
+        readers = [partial(_from_ase, atoms, str(source)) for atoms in _ase_images(Path(source), index)]
+    else:
+        readers = [partial(as_structure, item) for item in (source if isinstance(source, Sequence) else [source])]
+    for read in readers:
         try:
-            yield _checked(atoms, path)
+            yield read()
         except JoviumError as error:
             yield error
 
@@ -65,21 +84,21 @@ def _ase_images(path: Path, index: str) -> list["Atoms"]:
     return images
 
 
-def _checked(atoms: "Atoms", path: Path) -> Structure:
+def _from_ase(atoms: "Atoms", name: str) -> Structure:
     occupancies = (atoms.info.get("occupancy") or {}).values()
     if any(abs(sum(site.values()) - 1) > 1e-3 or len(site) > 1 for site in occupancies):
-        raise FormatError(f"{path}: partly occupied sites", "an ordered structure", "choose one ordered configuration")
+        raise FormatError(f"{name}: partly occupied sites", "an ordered structure", "choose one ordered configuration")
     try:
         return Structure.from_ase(atoms)
     except StructureError as error:
-        raise StructureError(f"{path}: {error.got}", error.expected, error.do) from error
+        raise StructureError(f"{name}: {error.got}", error.expected, error.do) from error
 
 
 def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
     """Write a structure in the format that the name of `path` says (POSCAR, .cif, .extxyz, .xsf, .res, ...).
 
     As a whole or not at all. CIF carries as many digits as ASE gives it. Raises FormatError for a name that no
-    writer knows, OutputError when the place cannot be written.
+    writer knows, OutputError when the path cannot be written.
     """
     import ase.io
 
@@ -94,7 +113,7 @@ def write_structures(
 ) -> None:
     """Write a trajectory as extended XYZ, with named numbers in the comment of every frame.
 
-    As a whole or not at all. Raises FormatError for another ending, OutputError when the place cannot be written.
+    As a whole or not at all. Raises FormatError for another ending, OutputError when the path cannot be written.
     """
     import ase.io
 
@@ -102,8 +121,8 @@ def write_structures(
     if path.suffix not in (".extxyz", ".xyz"):
         raise FormatError(f"the output name {path.name}", "a trajectory: .extxyz", "choose another name")
     images = [structure.to_ase() for structure in structures]
-    for image, known in zip(images, facts, strict=True):
-        image.info.update(known)
+    for image, numbers in zip(images, facts, strict=True):
+        image.info.update(numbers)
     with replacing(path) as part:
         ase.io.write(part, images, format="extxyz")
 

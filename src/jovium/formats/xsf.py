@@ -14,7 +14,7 @@ from jovium.base.errors import FormatError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.formats.files import Parsed, malformed_as_format_error, numbers, value_lines
+from jovium.formats.files import Parsed, format_errors, numbers, value_lines
 
 CELL_TOLERANCE = 1e-4
 """Relative difference allowed between lattice and grid vectors: pp.x prints six decimals and an older bohr."""
@@ -28,7 +28,7 @@ def parse_xsf(text: str, path: Path) -> Parsed:
     """
     header = tuple(line.strip("# \t") for line in text.splitlines() if line.lstrip().startswith("#"))
     lines = [stripped for line in text.splitlines() if (stripped := line.split("#")[0].strip())]
-    with malformed_as_format_error(path, "XSF"):
+    with format_errors(path, "XSF"):
         structure = _parse_structure(lines, path)
         at = _index(lines, "BEGIN_DATAGRID_3D", "DATAGRID_3D", path)
         nx, ny, nz = (int(n) for n in lines[at + 1].split())
@@ -41,7 +41,7 @@ def parse_xsf(text: str, path: Path) -> Parsed:
     _require_same_cell(structure.cell, np.array(span) / BOHR_ANGSTROM, path)
     general = numbers("\n".join(lines[at + 6 : end]), nx * ny * nz, path).reshape((nx, ny, nz), order="F")
     finite = GridField(general, structure.cell).values
-    field = GridField(_without_end_points(finite, path), structure.cell)
+    field = GridField(_drop_end_points(finite, path), structure.cell)
     structure = Structure(structure.cell, structure.positions - origin / BOHR_ANGSTROM, structure.symbols)
     code = "Quantum ESPRESSO" if any("PWSCF" in line for line in lines[max(at - 2, 0) : at]) else None
     n_grids = sum(line.startswith("END_DATAGRID_3D") for line in lines)
@@ -81,7 +81,7 @@ def _require_same_cell(cell: Cell, span: np.ndarray, path: Path) -> None:
         )
 
 
-def _without_end_points(general: np.ndarray, path: Path) -> np.ndarray:
+def _drop_end_points(general: np.ndarray, path: Path) -> np.ndarray:
     tolerance = 1e-4 * max(np.ptp(general), 1e-12)
     for axis in range(3):
         if np.abs(np.take(general, 0, axis) - np.take(general, -1, axis)).max() > tolerance:

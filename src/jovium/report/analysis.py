@@ -17,17 +17,14 @@ if TYPE_CHECKING:
     from jovium.topology.critical_points import CriticalPoint, CriticalPoints
     from jovium.topology.network import Network, Threshold
 
-THRESHOLDS = ("phi_1d", "phi_2d", "phi_3d", "phi_star")
-"""Names of the isovalues at which the network changes, in the order every table lists them."""
-
 
 @dataclass(frozen=True)
 class Analysis:
     """The ELF of a structure, its topology, and the critical temperatures it suggests.
 
     elf: the field at full resolution. network: thresholds where it spans 1, 2, 3 directions. protocol: how the ELF was
-    computed, as names and plain values. warnings: sentences a reader must see before the numbers. hydrogen_dos: share
-    of hydrogen in the density of states at the Fermi level that `tc` was made with, None when unknown. intervals: of a
+    computed, as names and plain values. warnings: sentences to be read before the numbers. hydrogen_dos: hydrogen
+    fraction of the density of states at the Fermi level that `tc` was made with, None when unknown. intervals: of a
     predicted ELF, lowest and highest value of every threshold inside its band. computed: the same structure from first
     principles, when the prediction is to be seen beside it; its ELF is on the same grid.
     """
@@ -44,6 +41,22 @@ class Analysis:
     intervals: dict[str, tuple[float, float]] | None = None
     computed: Analysis | None = None
 
+    def __repr__(self) -> str:
+        grid = " x ".join(map(str, self.elf.shape))
+        lines = [f"{self.name}: {self.structure.n_atoms} atoms, rs {self.structure.rs:.4f} bohr, ELF grid {grid}"]
+        for name in ("phi_3d", "phi_star"):
+            point, interval = self.thresholds()[name], (self.intervals or {}).get(name)
+            within = f"  [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+            lines.append(f"{name:<10}" + ("none" if point is None else f"{point.value:.4f}{within}"))
+        kelvins = [f"{fit.name} {fit.kelvin:.0f} K" for fit in self.tc if fit.kelvin is not None]
+        lines.append("Tc        " + (", ".join(kelvins) or "none"))
+        return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+
+    def _repr_html_(self) -> str:
+        from jovium.report.notebook import Page
+
+        return Page(self)._repr_html_()
+
     @property
     def hydrogen_fraction(self) -> float:
         """H atoms / all atoms; H, D and T are one element here."""
@@ -51,7 +64,7 @@ class Analysis:
 
     def thresholds(self) -> dict[str, Threshold | None]:
         """phi_1d, phi_2d, phi_3d and phi_star by name; None for one that does not exist."""
-        return {name: getattr(self.network, name) for name in THRESHOLDS}
+        return self.network.thresholds()
 
     def errors(self) -> dict[str, float]:
         """Root mean square, mean absolute and largest difference of the predicted and the computed ELF, and R^2. Empty

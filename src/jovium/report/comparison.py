@@ -1,4 +1,4 @@
-"""The section of the page about a predicted ELF: how far the thresholds may be off, and first principles beside it."""
+"""The section of the page about a predicted ELF: intervals of the thresholds, and first principles beside it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def prediction(analysis: Analysis) -> str:
         '<div class="wide"><table><thead><tr>'
         + "".join(f'<th scope="col">{head}</th>' for head in heads)
         + f'</tr></thead><tbody id="prediction-rows">{rows}</tbody></table></div><p class="hint">{EXPLANATION}</p>'
-        + (_beside(analysis, computed) if computed else "")
+        + (_comparison(analysis, computed) if computed else "")
         + "</section>"
     )
 
@@ -40,17 +40,17 @@ def prediction(analysis: Analysis) -> str:
 def _row(analysis: Analysis, name: str) -> str:
     assert analysis.intervals is not None
     low, high = analysis.intervals[name]
-    found = analysis.thresholds()[name]
-    cells = [f"<b>{found.value:.4f}</b>" if found else "–", f"{low:.3f} to {high:.3f}"]
+    predicted = analysis.thresholds()[name]
+    cells = [f"<b>{predicted.value:.4f}</b>" if predicted else "–", f"{low:.3f} to {high:.3f}"]
     if analysis.computed:
         true = analysis.computed.thresholds()[name]
-        cells += [f"{true.value:.4f}", f"{found.value - true.value:+.4f}"] if true and found else ["–", "–"]
+        cells += [f"{true.value:.4f}", f"{predicted.value - true.value:+.4f}"] if true and predicted else ["–", "–"]
     return (
         f'<tr><th scope="row">{SYMBOLS[name]}</th>' + "".join(f'<td class="number">{c}</td>' for c in cells) + "</tr>"
     )
 
 
-def _beside(analysis: Analysis, computed: Analysis) -> str:
+def _comparison(analysis: Analysis, computed: Analysis) -> str:
     errors = analysis.errors()
     height = float(analysis.structure.cell.fractional(np.asarray(analysis.network.phi_3d.position)[None])[0, 2] % 1)
     drawn = base64.b64encode(comparison_figure(analysis.elf, computed.elf, height)).decode("ascii")
@@ -85,8 +85,8 @@ def comparison_figure(predicted: GridField, computed: GridField, height: float) 
     reach = max(0.02, float(np.abs(difference[:, :, plane]).max()))
     fields = [("predicted", predicted.values), ("first principles", computed.values), ("difference", difference)]
     for ax, (title, values) in zip(axes, fields, strict=True):
-        look = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if title == "difference" else {"vmin": 0, "vmax": 1}
-        drawn = ax.pcolormesh(x, y, values[:, :, plane], **look)
+        style = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if title == "difference" else {"vmin": 0, "vmax": 1}
+        drawn = ax.pcolormesh(x, y, values[:, :, plane], **style)
         figure.colorbar(drawn, ax=ax, shrink=0.6)
         ax.set(title=title, xlabel="Å")
         ax.set_aspect("equal")

@@ -12,7 +12,7 @@ from jovium.base.units import PRESSURE_GPA
 from jovium.observe.pair_correlation import PairCorrelation
 
 SPLIT_COLOURS = {"train": "#4c72b0", "validation": "#dd8452", "test": "#c44e52"}
-OTHER_COLOUR = "#55a868"
+CRYSTAL_COLOUR = "#55a868"
 """Of crystals and stretched bonds, which are tests of their own."""
 
 
@@ -77,8 +77,8 @@ def draw_pressures(points: list[tuple[float, float, Estimate]], path: Path) -> N
     pressure = np.array([point[2].value for point in points]) * PRESSURE_GPA
     error = np.array([point[2].error for point in points]) * PRESSURE_GPA
     ax.errorbar(rs, pressure, error, fmt="none", ecolor="0.5", elinewidth=0.8, zorder=1)
-    shown = ax.scatter(rs, pressure, c=kelvin, cmap="plasma", s=26, zorder=2)
-    figure.colorbar(shown, label="T (K)")
+    scatter = ax.scatter(rs, pressure, c=kelvin, cmap="plasma", s=26, zorder=2)
+    figure.colorbar(scatter, label="T (K)")
     ax.set(yscale="log", xlabel="rs (bohr)", ylabel="P (GPa), static + ideal")
     save(figure, path)
 
@@ -97,7 +97,7 @@ def draw_pairs(points: list[LabelPoint], path: Path) -> None:
     }
     names, values = list(columns), np.array(list(columns.values()))
     kinds = np.array([p.split if p.split in SPLIT_COLOURS else "crystals" for p in points])
-    colours = {**SPLIT_COLOURS, "crystals": OTHER_COLOUR}
+    colours = {**SPLIT_COLOURS, "crystals": CRYSTAL_COLOUR}
     figure, axes = panels(len(names), len(names), 1.35, 1.2)
     for i, row in enumerate(axes):
         for j, ax in enumerate(row):

@@ -43,8 +43,8 @@ def draw_correlations(path: Path, pairs: Mapping[str, PairCorrelation]) -> None:
 
     figure = Figure(figsize=(6.0, 4.2), layout="constrained")
     axes = figure.subplots()
-    for name, one in pairs.items():
-        axes.errorbar(one.r, one.g, one.error, color=COLOURS[name], label=name.replace("_", " "), lw=1.2, capsize=1.5)
+    for name, g in pairs.items():
+        axes.errorbar(g.r, g.g, g.error, color=COLOURS[name], label=name.replace("_", " "), lw=1.2, capsize=1.5)
     axes.axhline(1, color="0.8", lw=1, zorder=0)
     axes.set_xlabel("r (bohr)")
     axes.set_ylabel("g(r)")

@@ -1,4 +1,4 @@
-"""Figures of predicted beside computed ELF: parity, thresholds, and what the models leave over."""
+"""Figures of predicted beside computed ELF: parity, thresholds, and residuals of the models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
 
 @dataclass(frozen=True)
 class Residual:
-    """What a model leaves over at one state: root mean square, power by wave number (1/bohr; power[i] between edges[i]
+    """The residual of a model at one state: root mean square, power by wave number (1/bohr; power[i] between edges[i]
     and edges[i + 1]), correlation function over r (bohr) and correlation length (bohr)."""
 
     model: str
@@ -56,15 +56,15 @@ def draw_parity(fields: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path
     save(figure, path)
 
 
-def draw_phi(found: Sequence[Phi], path: Path) -> None:
+def draw_phi(points: Sequence[Phi], path: Path) -> None:
     """phi predicted over phi computed, one panel per model, states by colour."""
-    models, states = list(dict.fromkeys(p.model for p in found)), sorted({p.state for p in found})
+    models, states = list(dict.fromkeys(p.model for p in points)), sorted({p.state for p in points})
     figure, axes = panels(1, len(models), 3.0, 3.2)
-    span = [p.computed for p in found] + [p.predicted for p in found]
+    span = [p.computed for p in points] + [p.predicted for p in points]
     low, high = min(span) - 0.02, max(span) + 0.02
     for ax, model in zip(axes.flat, models, strict=True):
         for i, state in enumerate(states):
-            members = [p for p in found if (p.model, p.state) == (model, state)]
+            members = [p for p in points if (p.model, p.state) == (model, state)]
             x, y = [p.computed for p in members], [p.predicted for p in members]
             ax.scatter(x, y, s=12, marker="os^D"[i // 10 % 4], color=f"C{i % 10}", label=state, lw=0)
         ax.plot([low, high], [low, high], color="0.6", lw=0.6)
@@ -84,16 +84,16 @@ def draw_residuals(residuals: Sequence[Residual], path: Path) -> None:
     chosen = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
     figure, axes = panels(2, 3, 3.4, 2.7)
     for colour, model in zip(COLOURS, models, strict=False):
-        mine = sorted((r for r in residuals if r.model == model), key=lambda r: r.pressure_gpa)
+        own = sorted((r for r in residuals if r.model == model), key=lambda r: r.pressure_gpa)
         for ax, (_, state) in zip(axes[0], chosen, strict=True):
-            one = next(r for r in mine if r.state == state)
-            density = one.power / np.diff(one.edges)
-            ax.stairs(density, one.edges, color=colour, label=model)
-        highest = next(r for r in mine if r.state == chosen[-1][1])
+            residual = next(r for r in own if r.state == state)
+            density = residual.power / np.diff(residual.edges)
+            ax.stairs(density, residual.edges, color=colour, label=model)
+        highest = next(r for r in own if r.state == chosen[-1][1])
         axes[1][0].plot(highest.r, highest.correlation, color=colour)
-        pressures = [r.pressure_gpa for r in mine]
-        axes[1][1].plot(pressures, [r.rmse for r in mine], "o-", ms=3, lw=1, color=colour)
-        axes[1][2].plot(pressures, [r.correlation_length for r in mine], "o-", ms=3, lw=1, color=colour)
+        pressures = [r.pressure_gpa for r in own]
+        axes[1][1].plot(pressures, [r.rmse for r in own], "o-", ms=3, lw=1, color=colour)
+        axes[1][2].plot(pressures, [r.correlation_length for r in own], "o-", ms=3, lw=1, color=colour)
     for ax, (pressure, state) in zip(axes[0], chosen, strict=True):
         ax.set(yscale="log", xlabel="|G| (1/bohr)", ylabel="power per 1/bohr")
         ax.set_title(f"{state}, {pressure:.0f} GPa", fontsize=8)

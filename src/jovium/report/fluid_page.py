@@ -1,4 +1,4 @@
-"""One page of a fluid of hydrogen: free energy as it fell, F, E, S and P, g(r), and the ELF of its configurations."""
+"""One page of a fluid of hydrogen: F, E, S and P, their training, g(r), and the ELF of its configurations."""
 
 import base64
 import io
@@ -16,7 +16,7 @@ from jovium.base.files import write_lines
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import PairCorrelation
-from jovium.report.hydrogen_figures import training_figure
+from jovium.report.free_energy_figures import training_figure
 
 QUANTITIES = {
     "F_Ha_per_atom": ("free energy F, an upper bound", "Ha per atom", 5),
@@ -34,9 +34,9 @@ QUANTITIES = {
 
 @dataclass(frozen=True)
 class Bonding:
-    """phi and phi* of every configuration, the first of them and its ELF, and why a prediction may be wrong."""
+    """phi_3d and phi_star of every configuration, the first of them and its ELF, and why a prediction may be wrong."""
 
-    phi: Float[np.ndarray, "s"]
+    phi_3d: Float[np.ndarray, "s"]
     phi_star: Float[np.ndarray, "s"]
     structure: Structure
     elf: GridField
@@ -45,7 +45,7 @@ class Bonding:
 
 @dataclass(frozen=True)
 class FluidReport:
-    """What measure.json and metrics.jsonl of a run hold, g(r) of its protons, and how its electrons are bonded."""
+    """What measure.json and metrics.jsonl of a run hold, g(r) of its protons, and the thresholds of its ELF."""
 
     measured: dict[str, Any]
     training: Sequence[dict[str, Any]]
@@ -66,15 +66,16 @@ def fluid_page(report: FluidReport) -> str:
         f"N = {measured['n_protons']} {'deuterons' if measured['isotope'] == 'D' else 'protons'}"
     )
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{_shown(measured[key], digits, unit)}</td></tr>"
+        f"<tr><td>{escape(name)}</td><td>{_format_estimate(measured[key], digits, unit)}</td></tr>"
         for key, (name, unit, digits) in QUANTITIES.items()
     )
     warnings = "".join(f"<p>{escape(reason)}</p>" for reason in bonding.warnings)
-    warned = f'<section class="warning"><h2>The ELF is less sure here</h2>{warnings}</section>' if warnings else ""
-    phi, phi_star = (f"{values.mean():.3f} (spread {values.std():.3f})" for values in (bonding.phi, bonding.phi_star))
+    head = "<h2>Outside the training data of the ELF network</h2>"
+    warning_box = f'<section class="warning">{head}{warnings}</section>' if warnings else ""
+    means = [f"{values.mean():.3f} (spread {values.std():.3f})" for values in (bonding.phi_3d, bonding.phi_star)]
     twists = "one twist" if measured["twists"] == 1 else f"{measured['twists']} twists"
-    share = measured.get("kept", 1.0)  # runs of earlier versions kept all
-    rejection = f", kept by rejection from {1 / share:.1f} times as many of the flow" if share < 1 else ""
+    fraction = measured.get("kept", 1.0)
+    rejection = f", accepted from {1 / fraction:.1f} times as many of the flow" if fraction < 1 else ""
     training = training_figure(report.training)
     curve = _image(training, "F, E and S against time") if training else ""
     style = files("jovium.report").joinpath("web/fluid.css").read_text(encoding="utf-8")
@@ -84,10 +85,10 @@ def fluid_page(report: FluidReport) -> str:
 <h1>{escape(title)}</h1>
 <p>{measured["samples"]} independent configurations of protons at {twists}{rejection};
 {measured["effective_samples"]:.0f} effective in the reweighted F.</p>
-<main>{warned}
-<section><h2>What does it weigh?</h2><table>{rows}</table></section>
-<section><h2>Free energy as it was lowered</h2>{curve}</section>
-<section><h2>How are its electrons bonded?</h2><p>phi {phi}, phi* {phi_star}, of {len(bonding.phi)} configurations by
+<main>{warning_box}
+<section><h2>Free energy</h2><table>{rows}</table></section>
+<section><h2>Free energy during training</h2>{curve}</section>
+<section><h2>Electron localization</h2><p>phi {means[0]}, phi* {means[1]}, of {len(bonding.phi_3d)} configurations by
 the network</p>{_image(_thresholds(bonding), "distributions of phi and phi*")}</section>
 <section><h2>ELF of a configuration</h2>{_image(_slice(bonding), "ELF in a plane through the protons")}</section>
 <section><h2>Pair correlation of the protons</h2>{_image(_pairs(report.pairs), "g(r)")}</section>
@@ -95,9 +96,9 @@ the network</p>{_image(_thresholds(bonding), "distributions of phi and phi*")}</
 """
 
 
-def _shown(value: dict[str, float | None], digits: int, unit: str) -> str:
+def _format_estimate(value: dict[str, float | None], digits: int, unit: str) -> str:
     if value["value"] is None:
-        return "not known: too few effective samples"
+        return "unknown: too few effective samples"
     return f"{value['value']:.{digits}f} &plusmn; {value['error']:.{digits}f} {escape(unit)}"
 
 
@@ -113,8 +114,8 @@ def _thresholds(bonding: Bonding) -> Any:
     figure = Figure(figsize=(6.0, 3.6), layout="constrained")
     axes = figure.subplots()
     bins = np.linspace(0, 1, 41).tolist()
-    axes.hist(bonding.phi, bins, alpha=0.6, color="#4c72b0", label="phi, all of space in reach")
-    axes.hist(bonding.phi_star, bins, alpha=0.6, color="#c44e52", label="phi*, two atoms touch")
+    axes.hist(bonding.phi_3d, bins, alpha=0.6, color="#4c72b0", label="phi, the network spans the cell")
+    axes.hist(bonding.phi_star, bins, alpha=0.6, color="#c44e52", label="phi*, two atoms connect")
     axes.set_xlabel("ELF")
     axes.set_ylabel("configurations")
     axes.legend(frameon=False)
@@ -142,7 +143,7 @@ def _slice(bonding: Bonding) -> Any:
         cmap="viridis",
         interpolation="bilinear",
     )
-    axes.contour(x, y, values, [float(bonding.phi[0])], colors="white", linewidths=1.0)
+    axes.contour(x, y, values, [float(bonding.phi_3d[0])], colors="white", linewidths=1.0)
     axes.set_xlabel("bohr")
     axes.set_ylabel("bohr")
     figure.colorbar(drawn, ax=axes, label="ELF; white: phi of this configuration")
@@ -155,8 +156,8 @@ def _plane(structure: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     apart = cell.minimum_image(positions[1:] - positions[0])
     order = np.argsort(np.linalg.norm(apart, axis=1))
     across = apart[order[0]] / np.linalg.norm(apart[order[0]])
-    other = apart[order[1]] if len(order) > 1 else cell.vectors[np.argmin(np.abs(cell.vectors @ across))]
-    up = other - (other @ across) * across
+    second = apart[order[1]] if len(order) > 1 else cell.vectors[np.argmin(np.abs(cell.vectors @ across))]
+    up = second - (second @ across) * across
     if np.linalg.norm(up) < 1e-3:
         up = np.cross(across, np.eye(3)[np.argmin(np.abs(across))])
     return across, up / np.linalg.norm(up), positions[0] + 0.5 * apart[order[0]]

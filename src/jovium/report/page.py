@@ -41,9 +41,9 @@ def page(analysis: Analysis) -> str:
         temperatures=tables.temperatures(analysis),
         one_cell="" if small else "checked",
         eight_cells="checked" if small else "",
-        data=embedded_json(drawn),
-        library=embedded_script(_asset("vendor/3Dmol-min.js")),
-        script=embedded_script("\n".join(_asset(f"web/{name}.js") for name in SCRIPTS)),
+        data=escape_json(drawn),
+        library=escape_script(_asset("vendor/3Dmol-min.js")),
+        script=escape_script("\n".join(_asset(f"web/{name}.js") for name in SCRIPTS)),
     )
 
 
@@ -55,12 +55,12 @@ def write_page(path: str | Path, analysis: Analysis) -> Path:
     return path
 
 
-def embedded_json(value: object) -> str:
+def escape_json(value: object) -> str:
     """`value` as JSON that is safe inside a script element: no `<` is left that could open or close a tag."""
     return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def embedded_script(source: str) -> str:
+def escape_script(source: str) -> str:
     """JavaScript that cannot close the script element it stands in: `</script` and `<!--` only occur in strings."""
     return re.sub(r"<(?=/script|!--)", r"\\x3c", source, flags=re.IGNORECASE)
 

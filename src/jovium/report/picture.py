@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from jovium.base.structure import Structure
     from jovium.report.analysis import Analysis
 
-POINTS_PER_AXIS = 64
+MAX_POINTS_PER_AXIS = 64
 """Largest picture grid: 64^3 points of 16 bits are 0.7 MB of base64, and a surface redraws within a second."""
 
-LEAST_POINTS = 48
+MIN_POINTS_PER_AXIS = 48
 """Smallest picture grid: straight pieces between fewer points make surfaces and contours kinked."""
 
-LEVELS = 65535
+MAX_LEVEL = 65535
 """ELF 1 as an unsigned 16-bit integer: values are kept to 8e-6."""
 
-OVERSHOOT = 0.01
+MAX_OVERSHOOT = 0.01
 """How far outside [0, 1] a spline or a network may stray before the field is no ELF."""
 
 
@@ -43,8 +43,8 @@ def picture(analysis: Analysis) -> dict[str, object]:
             "cell": _angstrom(structure.cell.vectors),
         },
         "bohr_angstrom": BOHR_ANGSTROM,
-        "grid": _embedded(picture_grid(analysis.elf)),
-        "levels": _levels(analysis),
+        "grid": _encode(picture_grid(analysis.elf)),
+        "levels": _threshold_levels(analysis),
         "points": [
             {
                 "kind": point.kind,
@@ -57,19 +57,19 @@ def picture(analysis: Analysis) -> dict[str, object]:
 
 
 def picture_grid(elf: GridField) -> GridField:
-    """The ELF on LEAST_POINTS to POINTS_PER_AXIS points per axis, clipped to [0, 1].
+    """The ELF on MIN_POINTS_PER_AXIS to MAX_POINTS_PER_AXIS points per axis, clipped to [0, 1].
 
     By cubic splines, not by Fourier: an ELF is not band-limited and rings when its spectrum is cut.
-    Raises InputError when a value lies outside [0, 1] by more than OVERSHOOT.
+    Raises InputError when a value lies outside [0, 1] by more than MAX_OVERSHOOT.
     """
     low, high = float(elf.values.min()), float(elf.values.max())
-    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+    if low < -MAX_OVERSHOOT or high > 1 + MAX_OVERSHOOT:
         raise InputError(
             f"a field with values from {low:.4g} to {high:.4g}",
             "an electron localization function, between 0 and 1",
             "give the page an ELF; density and other fields are not drawn",
         )
-    nx, ny, nz = (min(max(n, LEAST_POINTS), POINTS_PER_AXIS) for n in elf.shape)
+    nx, ny, nz = (min(max(n, MIN_POINTS_PER_AXIS), MAX_POINTS_PER_AXIS) for n in elf.shape)
     return GridField(np.clip(elf.splined((nx, ny, nz)).values, 0.0, 1.0), elf.cell)
 
 
@@ -85,12 +85,13 @@ def mass_density(structure: Structure) -> float | None:
     return structure.hydrogen_density_g_cc if set(structure.symbols) == {"H"} else None
 
 
-def _embedded(field: GridField) -> dict[str, object]:
-    quantised = np.rint(field.values * LEVELS).astype("<u2")
-    return {"shape": list(field.shape), "levels": LEVELS, "data": base64.b64encode(quantised.tobytes()).decode("ascii")}
+def _encode(field: GridField) -> dict[str, object]:
+    quantised = np.rint(field.values * MAX_LEVEL).astype("<u2")
+    data = base64.b64encode(quantised.tobytes()).decode("ascii")
+    return {"shape": list(field.shape), "levels": MAX_LEVEL, "data": data}
 
 
-def _levels(analysis: Analysis) -> list[dict[str, object]]:
+def _threshold_levels(analysis: Analysis) -> list[dict[str, object]]:
     cell = analysis.structure.cell
     return [
         {

@@ -14,7 +14,7 @@ EXACT, MODEL, DATA = "#333333", "#c44e52", "#4c72b0"
 
 
 def draw_training(path: Path, reports: Sequence[dict[str, Any]], label: str) -> None:
-    """Free energy in both ways, effective samples and acceptance against the step, lessons side by side."""
+    """Free energy in both ways, effective samples and acceptance against the step, a line between two losses."""
     from matplotlib.figure import Figure
 
     reports = [
@@ -34,7 +34,7 @@ def draw_training(path: Path, reports: Sequence[dict[str, Any]], label: str) -> 
     above.set_ylim(low - 0.15 * (high - low) - 0.01, high + 0.3 * (high - low) + 0.01)
     above.set_ylabel(label)
     above.legend(frameon=False)
-    below.plot(steps, [r["effective_share"] for r in reports], "-", color=MODEL, label="effective share of samples")
+    below.plot(steps, [r["effective_share"] for r in reports], "-", color=MODEL, label="effective fraction of samples")
     below.plot(steps, [r["acceptance"] for r in reports], "--", color=DATA, label="acceptance")
     below.set_ylim(0, 1)
     below.set_xlabel("step")

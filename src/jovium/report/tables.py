@@ -59,7 +59,7 @@ def facts(analysis: Analysis, picture_shape: tuple[int, int, int]) -> str:
 
 def protocol(analysis: Analysis) -> str:
     """Rows of the protocol, nested names joined by dots; a setting of None was not used and has no row."""
-    rows = [(escape(name), escape(text)) for name, text in _flattened("", plain(analysis.protocol))]
+    rows = [(escape(name), escape(text)) for name, text in _flatten("", plain(analysis.protocol))]
     return _rows(rows or [("protocol", "not recorded")])
 
 
@@ -116,10 +116,10 @@ def _rows(rows: list[tuple[str, str]]) -> str:
     return "".join(f'<tr><th scope="row">{name}</th><td>{text}</td></tr>' for name, text in rows)
 
 
-def _flattened(prefix: str, value: object) -> list[tuple[str, str]]:
+def _flatten(prefix: str, value: object) -> list[tuple[str, str]]:
     if isinstance(value, dict):
         return [
-            row for key, entry in value.items() for row in _flattened(f"{prefix}.{key}" if prefix else str(key), entry)
+            row for key, entry in value.items() for row in _flatten(f"{prefix}.{key}" if prefix else str(key), entry)
         ]
     if isinstance(value, list):
         return [(prefix, ", ".join(str(entry) for entry in value))]
@@ -134,8 +134,8 @@ def _angles(vectors: np.ndarray) -> list[float]:
     return [float(np.degrees(np.arccos(np.clip(unit[i] @ unit[j], -1, 1)))) for i, j in pairs]
 
 
-def _picture_grid(full: tuple[int, int, int], shown: tuple[int, int, int]) -> str:
-    return "the same" if full == shown else f"{_shape(shown)}, cubic splines through the full grid"
+def _picture_grid(full: tuple[int, int, int], picture: tuple[int, int, int]) -> str:
+    return "the same" if full == picture else f"{_shape(picture)}, cubic splines through the full grid"
 
 
 def _shape(shape: tuple[int, int, int]) -> str:

@@ -1,7 +1,7 @@
-"""Hydrogen share of the electronic density of states at the Fermi level, H_DOS.
+"""Hydrogen fraction of the electronic density of states at the Fermi level, H_DOS.
 
 It is 1 for pure hydrogen by definition; for a compound it is given by the user or read from a file, never guessed.
-Share = (density of states projected on hydrogen) / (sum over all atoms of the projected density of states), as in
+Fraction = (density of states projected on hydrogen) / (sum over all atoms of the projected density of states), as in
 TcESTIME (https://github.com/juliacontrerasgarcia/Tcestime, src/hdos.py). Projections depend on the basis or sphere
 they are made on: two codes agree to a few per cent at best.
 """
@@ -15,39 +15,39 @@ from jaxtyping import Float
 from jovium.base.errors import FormatError, InputError
 from jovium.base.structure import Structure
 
-DOSCAR_HEADER = 6
+DOSCAR_HEADER_LINES = 6
 _ORBITAL_FILE = re.compile(r"\.pdos_atm#\d+\(([A-Z][a-z]?)[^)]*\)_wfc#")
 
 
 def hydrogen_dos(
-    structure: Structure, given: float | None, dos_file: Path | None, fermi_energy_ev: float | None = None
+    structure: Structure, value: float | None, dos_file: Path | None, fermi_energy_ev: float | None = None
 ) -> float | None:
-    """H_DOS of a structure: 1 for pure hydrogen, else `given`, else read from `dos_file`, else None.
+    """H_DOS of a structure: 1 for pure hydrogen, else `value`, else read from `dos_file`, else None.
 
-    dos_file: a text table (energy, total, hydrogen; or energy, share), the `.pdos_tot` of Quantum ESPRESSO's
+    dos_file: a text table (energy, total, hydrogen; or energy, fraction), the `.pdos_tot` of Quantum ESPRESSO's
     projwfc.x with its `.pdos_atm#` files beside it, or a VASP DOSCAR with LORBIT = 10 or 11. fermi_energy_ev: in the
     energy unit of the file; a DOSCAR brings its own. Raises InputError for a value outside [0, 1], both sources at
     once, or a missing Fermi energy, FormatError for a file that cannot be read.
     """
-    if given is not None and dos_file is not None:
+    if value is not None and dos_file is not None:
         raise InputError("a value of H_DOS and a DOS file", "one of them", "leave one away")
     if structure.is_pure_hydrogen:
-        if given is not None and abs(given - 1) > 1e-6:
-            raise InputError(f"H_DOS = {given} for pure hydrogen", "1 by definition", "leave it away")
+        if value is not None and abs(value - 1) > 1e-6:
+            raise InputError(f"H_DOS = {value} for pure hydrogen", "1 by definition", "leave it away")
         if dos_file is not None or fermi_energy_ev is not None:
             raise InputError("a DOS file or Fermi energy for pure hydrogen", "H_DOS = 1 by definition", "leave it away")
         return 1.0
-    if given is not None:
-        if not 0.0 <= given <= 1.0:  # also catches NaN
-            raise InputError(f"H_DOS = {given}", "a number from 0 to 1", "check the value")
-        return float(given)
+    if value is not None:
+        if not 0.0 <= value <= 1.0:  # also catches NaN
+            raise InputError(f"H_DOS = {value}", "a number from 0 to 1", "check the value")
+        return float(value)
     if dos_file is None:
         return None
-    return share_from_file(Path(dos_file), structure, fermi_energy_ev)
+    return read_hydrogen_fraction(Path(dos_file), structure, fermi_energy_ev)
 
 
-def share_from_file(path: Path, structure: Structure, fermi_energy_ev: float | None) -> float:
-    """Hydrogen share at the Fermi level from one of the files that `hydrogen_dos` describes."""
+def read_hydrogen_fraction(path: Path, structure: Structure, fermi_energy_ev: float | None) -> float:
+    """Hydrogen fraction at the Fermi level from one of the files that `hydrogen_dos` describes."""
     if path.name.upper().startswith("DOSCAR"):
         energy, total, hydrogen, own_fermi = _read_doscar(path, structure)
         fermi = own_fermi if fermi_energy_ev is None else fermi_energy_ev
@@ -57,10 +57,10 @@ def share_from_file(path: Path, structure: Structure, fermi_energy_ev: float | N
         fermi = fermi_energy_ev
     if fermi is None:
         raise InputError(f"{path} without a Fermi energy", "the Fermi energy in eV", "give it with --fermi")
-    return _share(energy, total, hydrogen, fermi, path)
+    return _fraction_at_fermi(energy, total, hydrogen, fermi, path)
 
 
-def _share(energy: np.ndarray, total: np.ndarray, hydrogen: np.ndarray, fermi: float, path: Path) -> float:
+def _fraction_at_fermi(energy: np.ndarray, total: np.ndarray, hydrogen: np.ndarray, fermi: float, path: Path) -> float:
     if np.any(np.diff(energy) <= 0):
         raise FormatError(f"{path}: energies that do not increase", "one ascending energy column", "sort the table")
     if not energy[0] <= fermi <= energy[-1]:  # also catches NaN
@@ -70,10 +70,10 @@ def _share(energy: np.ndarray, total: np.ndarray, hydrogen: np.ndarray, fermi: f
     at_fermi = float(np.interp(fermi, energy, total))
     if at_fermi <= 0:
         raise InputError(f"no states at the Fermi energy in {path}", "a metal", "an insulator has no H_DOS and no Tc")
-    share = float(np.interp(fermi, energy, hydrogen)) / at_fermi
-    if not 0.0 <= share <= 1.0 + 1e-6:
-        raise FormatError(f"{path}: hydrogen share {share:.4g}", "0 to 1", "check the order of the columns")
-    return min(share, 1.0)
+    fraction = float(np.interp(fermi, energy, hydrogen)) / at_fermi
+    if not 0.0 <= fraction <= 1.0 + 1e-6:
+        raise FormatError(f"{path}: hydrogen fraction {fraction:.4g}", "0 to 1", "check the order of the columns")
+    return min(fraction, 1.0)
 
 
 def _lines(path: Path) -> list[str]:
@@ -106,7 +106,7 @@ def _read_table(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if table.shape[1] == 3:
         return table[:, 0], table[:, 1], table[:, 2]
     raise FormatError(
-        f"{path}: {table.shape[1]} columns", "energy, total, hydrogen (or energy, share)", "keep only these columns"
+        f"{path}: {table.shape[1]} columns", "energy, total, hydrogen (or energy, fraction)", "keep only these columns"
     )
 
 
@@ -114,7 +114,7 @@ def _read_projwfc(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Energy, summed and hydrogen-projected density of states from the orbital files beside a `.pdos_tot`."""
     prefix = path.name.removesuffix(".pdos_tot")
     energy = _columns(_lines(path), path)[:, 0]
-    total, hydrogen, found = np.zeros(len(energy)), np.zeros(len(energy)), 0
+    total, hydrogen, n_files = np.zeros(len(energy)), np.zeros(len(energy)), 0
     for orbital in sorted(path.parent.iterdir()):
         match = _ORBITAL_FILE.match(orbital.name.removeprefix(prefix))
         if not match or not orbital.name.startswith(prefix):
@@ -126,8 +126,8 @@ def _read_projwfc(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             )
         total += states
         hydrogen += states if match.group(1) == "H" else 0.0
-        found += 1
-    if not found:
+        n_files += 1
+    if not n_files:
         raise FormatError(f"no {prefix}.pdos_atm# files beside {path}", "the files of projwfc.x", "keep them together")
     return energy, total, hydrogen
 
@@ -149,17 +149,18 @@ def _read_doscar(path: Path, structure: Structure) -> tuple[np.ndarray, np.ndarr
     lines = _lines(path)
     try:
         n_ions, collinear = int(lines[0].split()[1]), int(lines[0].split()[3]) != 4
-        n_energies, fermi = int(lines[DOSCAR_HEADER - 1].split()[2]), float(lines[DOSCAR_HEADER - 1].split()[3])
+        counts = lines[DOSCAR_HEADER_LINES - 1].split()
+        n_energies, fermi = int(counts[2]), float(counts[3])
     except (IndexError, ValueError) as error:
         raise FormatError(f"{path}: header that cannot be read", "a DOSCAR", "run VASP with LORBIT = 11") from error
-    blocks = (len(lines) - DOSCAR_HEADER + 1) // (n_energies + 1)
+    blocks = (len(lines) - DOSCAR_HEADER_LINES + 1) // (n_energies + 1)
     if n_ions != structure.n_atoms or blocks < n_ions + 1 or not collinear:
         raise FormatError(
             f"{path}: {n_ions} ions, {max(blocks - 1, 0)} projected densities of states",
             f"collinear projections on {structure.n_atoms} atoms",
             "run VASP with LORBIT = 11 on this structure",
         )
-    starts = DOSCAR_HEADER + (n_energies + 1) * np.arange(1, n_ions + 1)
+    starts = DOSCAR_HEADER_LINES + (n_energies + 1) * np.arange(1, n_ions + 1)
     ions = [_columns(lines[start : start + n_energies], path) for start in starts]
     states = np.array([ion[:, 1:].sum(axis=1) for ion in ions])
     return ions[0][:, 0], states.sum(axis=0), states[structure.hydrogens].sum(axis=0), fermi

@@ -1,6 +1,6 @@
 """Published fits of the superconducting critical temperature to the topology of the ELF.
 
-phi is the networking value, phi* the molecularity index, H_f the fraction of hydrogen atoms and H_DOS the share of
+phi is the networking value, phi* the molecularity index, H_f the fraction of hydrogen atoms and H_DOS the fraction of
 hydrogen in the density of states at the Fermi level. The coefficients were compared with the program TcESTIME
 (https://github.com/juliacontrerasgarcia/Tcestime, src/get_tc.py). All were fitted to critical temperatures computed
 for hydrides under pressure: they rank candidates, they do not replace an electron-phonon calculation.
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from jovium.base.errors import InputError
 
-OVERSHOOT = 1e-3
+MAX_OVERSHOOT = 1e-3
 """How far outside [0, 1] phi and phi* may lie: a spline through an ELF overshoots a little at a saddle near 1."""
 
-LOWEST_PLAUSIBLE = 0.0
+MIN_PLAUSIBLE_KELVIN = 0.0
 """Kelvin: below it a linear fit has left the range it was made for."""
 
 
@@ -114,15 +114,15 @@ def critical_temperatures(
     """Tc of every fit in `FITS`, unrounded, in their order; kelvin is None where an argument is missing.
 
     phi: networking value. phi_star: molecularity index, None when unknown. hydrogen_fraction: H atoms / all atoms.
-    hydrogen_dos: hydrogen share of the density of states at the Fermi level, None when unknown.
-    phi and phi* up to OVERSHOOT outside [0, 1] count as 0 or 1. Raises InputError for any other argument outside
+    hydrogen_dos: hydrogen fraction of the density of states at the Fermi level, None when unknown.
+    phi and phi* up to MAX_OVERSHOOT outside [0, 1] count as 0 or 1. Raises InputError for any other argument outside
     [0, 1] or NaN.
     """
-    _require_unit_interval("networking value phi", phi, OVERSHOOT)
-    _require_unit_interval("molecularity index phi*", phi_star, OVERSHOOT)
+    _require_unit_interval("networking value phi", phi, MAX_OVERSHOOT)
+    _require_unit_interval("molecularity index phi*", phi_star, MAX_OVERSHOOT)
     _require_unit_interval("hydrogen fraction H_f", hydrogen_fraction)
-    _require_unit_interval("hydrogen share H_DOS", hydrogen_dos)
-    phi, phi_star = _clipped(phi), None if phi_star is None else _clipped(phi_star)
+    _require_unit_interval("fraction of the states H_DOS", hydrogen_dos)
+    phi, phi_star = _clip(phi), None if phi_star is None else _clip(phi_star)
     return tuple(_estimate(fit, phi, phi_star, hydrogen_fraction, hydrogen_dos) for fit in FITS)
 
 
@@ -131,27 +131,27 @@ def _require_unit_interval(name: str, value: float | None, tolerance: float = 0.
         raise InputError(f"{name} = {value}", "a number from 0 to 1", "check where it comes from")
 
 
-def _clipped(value: float) -> float:
+def _clip(value: float) -> float:
     return min(max(value, 0.0), 1.0)
 
 
 def _estimate(fit: Fit, phi: float, phi_star: float | None, h_f: float, h_dos: float | None) -> TcEstimate:
-    missing = _missing(fit, phi_star, h_f, h_dos)
+    missing = _missing_input(fit, phi_star, h_f, h_dos)
     if missing:
         return TcEstimate(fit.name, None, fit.rmse_kelvin, fit.doi, missing)
     # A fit that does not use phi* ignores the zero.
     kelvin = float(fit.kelvin(phi, phi_star or 0.0, h_f, h_dos or 0.0))
     note = f"fitted to {fit.validity}"
-    if kelvin < LOWEST_PLAUSIBLE:
+    if kelvin < MIN_PLAUSIBLE_KELVIN:
         note = f"negative: below the range of the fit, read it as not superconducting; {note}"
     return TcEstimate(fit.name, kelvin, fit.rmse_kelvin, fit.doi, note)
 
 
-def _missing(fit: Fit, phi_star: float | None, h_f: float, h_dos: float | None) -> str:
+def _missing_input(fit: Fit, phi_star: float | None, h_f: float, h_dos: float | None) -> str:
     if h_f == 0:
         return "no hydrogen: the fits are for hydrides"
     if h_dos is None:
-        return "H_DOS is missing: give the hydrogen share of the density of states at the Fermi level or a DOS file"
+        return "H_DOS is missing: give the hydrogen fraction of the density of states at the Fermi level or a DOS file"
     if fit.uses_phi_star and phi_star is None:
         return "phi* is missing: no two hydrogen atoms connect"
     return ""

@@ -39,10 +39,10 @@ class CriticalPoints:
     points: tuple[CriticalPoint, ...]
     persistence_threshold: float
 
-    def above(self, persistence: float) -> "CriticalPoints":
-        """Those whose persistence is at least this."""
-        kept = tuple(point for point in self.points if point.persistence >= persistence)
-        return CriticalPoints(kept, max(persistence, self.persistence_threshold))
+    def filter(self, persistence: float) -> "CriticalPoints":
+        """The points whose persistence is at least this."""
+        points = tuple(point for point in self.points if point.persistence >= persistence)
+        return CriticalPoints(points, max(persistence, self.persistence_threshold))
 
     def _count(self, kind: str) -> int:
         return sum(point.kind == kind for point in self.points)
@@ -86,18 +86,17 @@ def critical_points(field: GridField, *, persistence: float = 0.02) -> CriticalP
     if min(field.shape) < 2:
         raise InputError(f"a grid of {field.shape} points", "at least 2 points along every axis", "use a finer grid")
     cells = persistent_cells(flat_values(field.values), field.shape)
-    kept = np.flatnonzero((cells.persistence >= persistence) & (cells.persistence > 0))
-    return CriticalPoints(_refined(field, cells, kept), float(persistence))
+    selected = np.flatnonzero((cells.persistence >= persistence) & (cells.persistence > 0))
+    return CriticalPoints(_refine_cells(field, cells, selected), float(persistence))
 
 
-def _refined(field: GridField, cells: CriticalCells, kept: np.ndarray) -> tuple[CriticalPoint, ...]:
-    indices = np.stack(np.unravel_index(cells.voxel[kept], field.shape), -1)
+def _refine_cells(field: GridField, cells: CriticalCells, selected: np.ndarray) -> tuple[CriticalPoint, ...]:
+    indices = np.stack(np.unravel_index(cells.voxel[selected], field.shape), -1)
     events = field.cell.cartesian(indices / np.array(field.shape))
-    refined = refine(field, events, cells.value[kept], cells.dimension[kept])
-    positions = field.cell.wrap(refined.positions)
+    critical = refine(field, events, cells.value[selected], cells.dimension[selected])
+    positions = field.cell.wrap(critical.positions)
+    columns = (positions, critical.values, cells.dimension[selected], cells.persistence[selected], critical.success)
     return tuple(
-        CriticalPoint(position, float(value), KINDS[dimension], float(persistence), bool(found))
-        for position, value, dimension, persistence, found in zip(
-            positions, refined.values, cells.dimension[kept], cells.persistence[kept], refined.found, strict=True
-        )
+        CriticalPoint(position, float(value), KINDS[dimension], float(persistence), bool(is_refined))
+        for position, value, dimension, persistence, is_refined in zip(*columns, strict=True)
     )

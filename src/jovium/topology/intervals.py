@@ -10,8 +10,6 @@ from jaxtyping import Float
 from jovium.base.grid import GridField
 from jovium.topology.network import Network, hydrogen_network
 
-NAMES = ("phi_1d", "phi_2d", "phi_3d", "phi_star")
-
 Interval = tuple[float, float]
 
 
@@ -20,16 +18,16 @@ def threshold_intervals(
 ) -> dict[str, Interval]:
     """Lowest and highest value of every threshold for fields within field +- band, between 0 and 1.
 
-    network: of `field` itself; where its thresholds were moved from the grid to saddles the ends are moved by as much.
+    network: of `field` itself; both ends are shifted as far as refinement to a saddle shifted its threshold.
     """
     lower, upper = (
         hydrogen_network(GridField(np.clip(values, 0.0, 1.0), field.cell), hydrogens, refine=False)
         for values in (field.values - band.values, field.values + band.values)
     )
-    found = {}
-    for name in NAMES:
-        here, low, high = (getattr(one, name) for one in (network, lower, upper))
-        if here is not None:
-            moved = here.value - here.grid_value
-            found[name] = (float(max(0.0, low.grid_value + moved)), float(min(1.0, high.grid_value + moved)))
-    return found
+    intervals = {}
+    for name, threshold in network.thresholds().items():
+        if threshold is not None:
+            low, high = getattr(lower, name).grid_value, getattr(upper, name).grid_value
+            shift = threshold.value - threshold.grid_value
+            intervals[name] = (float(max(0.0, low + shift)), float(min(1.0, high + shift)))
+    return intervals

@@ -30,7 +30,7 @@ STEPS = np.array(_STEPS, dtype=np.int64)
 """The 26 steps from a vertex to the cells around it: 6 edges, 12 squares, 8 cubes."""
 
 
-def _bits(dimension_drop: tuple[int, ...]) -> np.ndarray:
+def _step_masks(dimension_drop: tuple[int, ...]) -> np.ndarray:
     """Per step, bit mask of the steps contained in it that have the given numbers of components fewer."""
     masks = []
     for step in _STEPS:
@@ -44,9 +44,9 @@ def _bits(dimension_drop: tuple[int, ...]) -> np.ndarray:
     return np.array(masks, dtype=np.int64)
 
 
-VERTICES = _bits((0, 1, 2))
+VERTICES = _step_masks((0, 1, 2))
 """Per cell of the star, the far voxels it contains."""
-FACES = _bits((1,))
+FACES = _step_masks((1,))
 """Per cell of the star, its faces that contain the central voxel (none for an edge: only the voxel itself)."""
 
 
@@ -61,7 +61,7 @@ def _difference_code(cell, face):
 
 
 @njit(cache=True)
-def opposite(code):
+def reverse_code(code):
     """Code of the reversed step."""
     return 1 + ((code - 1) ^ 1)
 
@@ -77,7 +77,8 @@ def _lowest_bit(mask):
 @njit(cache=True)
 def _pair_star(star, steepest, codes):
     """Pair the cells of one star; codes[26] receives the code of every cell in it."""
-    codes[steepest] = opposite(_edge_code(steepest))
+    # The voxel itself flows along its steepest edge, which therefore is no longer free.
+    codes[steepest] = reverse_code(_edge_code(steepest))
     remaining = star & ~(1 << steepest)
     while remaining:
         collapsed = False
@@ -88,11 +89,12 @@ def _pair_star(star, steepest, codes):
             if faces and not faces & (faces - 1):  # exactly one face left: an elementary expansion
                 face = _lowest_bit(faces)
                 code = _difference_code(cell, face)
-                codes[face], codes[cell] = code, opposite(code)
+                codes[face], codes[cell] = code, reverse_code(code)
                 remaining &= ~((1 << cell) | faces)
                 collapsed = True
         if collapsed:
             continue
+        # No expansion is left: a cell of lowest dimension, all of whose faces are gone, is critical.
         for cell in range(26):
             if (remaining >> cell) & 1 and not FACES[cell] & remaining:
                 codes[cell] = CRITICAL
@@ -113,17 +115,18 @@ def _edge_code(edge):
 def _star(values, i, j, k, shape):
     """Cells that belong to voxel (i, j, k) as a bit mask, and the edge to its highest neighbour (-1 if none)."""
     v = (i * shape[1] + j) * shape[2] + k
-    x, y, z = _ring(i, shape[0]), _ring(j, shape[1]), _ring(k, shape[2])
-    higher = 0
+    x, y, z = _neighbours(i, shape[0]), _neighbours(j, shape[1]), _neighbours(k, shape[2])
+    higher = 0  # bit mask of the 26 surrounding voxels that are above this one
     steepest = -1
     best = v
     for n in range(26):
         u = (x[STEPS[n, 0] + 1] * shape[1] + y[STEPS[n, 1] + 1]) * shape[2] + z[STEPS[n, 2] + 1]
         if is_higher(values, u, v):
             higher |= 1 << n
-            if n < 6 and is_higher(values, u, best):
+            if n < 6 and is_higher(values, u, best):  # the first six steps are the edges
                 best = u
                 steepest = n
+    # A cell belongs to its lowest voxel: all its other voxels have to be higher.
     star = 0
     for n in range(26):
         if VERTICES[n] & higher == VERTICES[n]:
@@ -132,7 +135,7 @@ def _star(values, i, j, k, shape):
 
 
 @njit(cache=True)
-def _ring(i, n):
+def _neighbours(i, n):
     return (i - 1 if i > 0 else n - 1, i, i + 1 if i < n - 1 else 0)
 
 
@@ -147,7 +150,7 @@ def discrete_gradient(values, shape) -> UInt8[np.ndarray, "cells"]:
             for k in range(shape[2]):
                 vertex = (2 * i * ny + 2 * j) * nz + 2 * k
                 star, steepest = _star(values, i, j, k, shape)
-                if steepest < 0:
+                if steepest < 0:  # no higher neighbour along an edge: a maximum, whose star is itself
                     pairing[vertex] = CRITICAL
                     continue
                 pairing[vertex] = _edge_code(steepest)

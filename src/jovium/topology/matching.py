@@ -1,4 +1,4 @@
-"""Critical points of one field found again in another."""
+"""Critical points that two fields have in common."""
 
 from dataclasses import dataclass
 
@@ -11,21 +11,23 @@ from jovium.topology.critical_points import KINDS, CriticalPoints
 
 @dataclass(frozen=True)
 class Matching:
-    """How many critical points were expected, how many the other field has, and how many of these are the same."""
+    """Numbers of critical points of the reference, of the prediction, and of the pairs at the same place."""
 
-    expected: int
-    found: int
-    matched: int
+    n_reference: int
+    n_predicted: int
+    n_matched: int
 
 
-def matching(expected: CriticalPoints, found: CriticalPoints, cell: Cell, within: float) -> Matching:
-    """Points of equal kind at most `within` (bohr) apart, every point in one pair at most, as many pairs as can be."""
+def match(reference: CriticalPoints, predicted: CriticalPoints, cell: Cell, tolerance: float) -> Matching:
+    """Points of equal kind at most `tolerance` (bohr) apart, each in one pair at most, as many pairs as can be."""
     pairs = 0
     for kind in KINDS:
-        one, other = (np.array([p.position for p in points.points if p.kind == kind]) for points in (expected, found))
-        if len(one) and len(other):
-            distances = np.linalg.norm(cell.minimum_image(one[:, None] - other), axis=-1)
-            close = distances <= within
+        left, right = (
+            np.array([p.position for p in points.points if p.kind == kind]) for points in (reference, predicted)
+        )
+        if len(left) and len(right):
+            distances = np.linalg.norm(cell.minimum_image(left[:, None] - right), axis=-1)
+            close = distances <= tolerance
             rows, columns = linear_sum_assignment(close, maximize=True)
             pairs += int(close[rows, columns].sum())
-    return Matching(len(expected.points), len(found.points), pairs)
+    return Matching(len(reference.points), len(predicted.points), pairs)

@@ -21,7 +21,7 @@ from numba import njit
 
 from jovium.topology.lower_stars import CRITICAL, critical_cells, discrete_gradient
 
-NOTHING = -1
+NO_PARTNER = -1
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,13 @@ class CriticalCells:
 def persistent_cells(flat: Float[np.ndarray, "voxels"], shape: tuple[int, int, int]) -> CriticalCells:
     """All critical cells of a field (values in voxel order, every axis at least 2 long) with their persistence."""
     pairing = discrete_gradient(flat, shape)
+    # Rank of a voxel in the descending order: stable, so that equal values go by index as in `is_higher`.
     order = np.argsort(-flat, kind="stable").astype(np.int32)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order), dtype=np.int32)
     cell = critical_cells(pairing)
     voxel, dimension = _entry_voxels(cell, rank, shape)
+    # Filtration order: by entry voxel, faces before what they bound.
     sequence = np.lexsort((cell, dimension, rank[voxel]))
     cell, voxel, dimension = cell[sequence], voxel[sequence], dimension[sequence]
     partner = _partners(cell, dimension, pairing, order, rank, shape)
@@ -58,18 +60,20 @@ def persistent_cells(flat: Float[np.ndarray, "voxels"], shape: tuple[int, int, i
 def _partners(cell, dimension, pairing, order, rank, shape) -> Int[np.ndarray, "n"]:
     """Position of the partner of every critical cell in the sequence, -1 for the classes of the torus."""
     maxima, bonds, rings, cages = (np.flatnonzero(dimension == d) for d in range(4))
-    bond_ends = _numbered(cell[maxima], _path_ends(pairing, cell[bonds], 1, shape))
-    ring_ends = _numbered(cell[cages], _path_ends(pairing, cell[rings], 0, shape))
+    # Both ends of a bond are maxima and both sides of a ring are cages: two graphs that need no boundary matrix.
+    bond_ends = _indices(cell[maxima], _path_ends(pairing, cell[bonds], 1, shape))
+    ring_ends = _indices(cell[cages], _path_ends(pairing, cell[rings], 0, shape))
     joined = _merge_along(bond_ends, len(maxima))
     # The dual complex grows from the lowest cage upwards: reverse both sequences, and the result back.
     filled = _merge_along(len(cages) - 1 - ring_ends[::-1], len(cages))[::-1]
-    filled = np.where(filled >= 0, len(cages) - 1 - filled, NOTHING)
+    filled = np.where(filled >= 0, len(cages) - 1 - filled, NO_PARTNER)
+    # Rings that fill no void close loops; only bonds that join no components have opened one.
     closing = np.flatnonzero(filled < 0)
     sorter = np.argsort(cell[bonds])
     closed = _reduce_rings(
         cell[rings[closing]], cell[bonds][sorter], sorter, joined < 0, pairing, order, rank, np.array(shape)
     )
-    partner = np.full(len(cell), NOTHING)
+    partner = np.full(len(cell), NO_PARTNER)
     for left, left_partner, right in ((bonds, joined, maxima), (rings, filled, cages), (rings[closing], closed, bonds)):
         paired = np.flatnonzero(left_partner >= 0)
         partner[left[paired]] = right[left_partner[paired]]
@@ -77,8 +81,8 @@ def _partners(cell, dimension, pairing, order, rank, shape) -> Int[np.ndarray, "
     return partner
 
 
-def _numbered(cells: Int[np.ndarray, "n"], ends: Int[np.ndarray, "m 2"]) -> Int[np.ndarray, "m 2"]:
-    """Place in `cells` of every cell in `ends`."""
+def _indices(cells: Int[np.ndarray, "n"], ends: Int[np.ndarray, "m 2"]) -> Int[np.ndarray, "m 2"]:
+    """Index in `cells` of every cell in `ends`."""
     sorter = np.argsort(cells)
     return sorter[np.searchsorted(cells, ends, sorter=sorter)]
 
@@ -90,7 +94,7 @@ def _coordinates(cell, shape):
 
 
 @njit(cache=True)
-def _moved(cell, direction, distance, shape):
+def _shift_cell(cell, direction, distance, shape):
     """The cell `distance` steps away on the doubled grid, direction 0..5."""
     x, y, z = _coordinates(cell, shape)
     step = distance * (2 * (direction & 1) - 1)
@@ -136,9 +140,9 @@ def _path_ends(pairing, cells, odd, shape):
         while coordinates[axis] % 2 != odd:
             axis += 1
         for side in range(2):
-            cell = _moved(cells[n], 2 * axis + side, 1, shape)
-            while pairing[cell] != CRITICAL:
-                cell = _moved(cell, np.int64(pairing[cell]) - 1, 2, shape)
+            cell = _shift_cell(cells[n], 2 * axis + side, 1, shape)
+            while pairing[cell] != CRITICAL:  # over the partner to the next cell of the same dimension: two steps
+                cell = _shift_cell(cell, np.int64(pairing[cell]) - 1, 2, shape)
             ends[n, side] = cell
     return ends
 
@@ -150,7 +154,7 @@ def _merge_along(ends, n_nodes):
     ended = np.full(len(ends), -1, np.int64)
     for n in range(len(ends)):
         a, b = ends[n]
-        while parent[a] != a:
+        while parent[a] != a:  # roots, halving the paths on the way
             parent[a] = parent[parent[a]]
             a = parent[a]
         while parent[b] != b:
@@ -183,7 +187,7 @@ def _push_edges(heap, square, origin, rank, shape):
     for direction in range(6):
         if coordinates[direction >> 1] % 2 == 0:
             continue
-        edge = _moved(square, direction, 1, shape)
+        edge = _shift_cell(square, direction, 1, shape)
         if edge == origin:
             continue
         along = _coordinates(edge, shape)
@@ -192,18 +196,18 @@ def _push_edges(heap, square, origin, rank, shape):
             axis += 1
         latest = np.int64(-1)
         for side in range(2):
-            x, y, z = _coordinates(_moved(edge, 2 * axis + side, 1, shape), shape)
+            x, y, z = _coordinates(_shift_cell(edge, 2 * axis + side, 1, shape), shape)
             entry = np.int64(rank[(x // 2 * shape[1] + y // 2) * shape[2] + z // 2])
             latest = max(latest, 8 * entry + 2 * axis + 1 - side)
         heappush(heap, -latest)
 
 
 @njit(cache=True)
-def _edge_of(key, order, shape):
+def _edge_from_key(key, order, shape):
     """The edge a heap key stands for."""
     v = order[-key >> 3]
     x, y, z = v // (shape[1] * shape[2]), v // shape[2] % shape[1], v % shape[2]
-    return _moved((4 * x * shape[1] + 2 * y) * 2 * shape[2] + 2 * z, -key & 7, 1, shape)
+    return _shift_cell((4 * x * shape[1] + 2 * y) * 2 * shape[2] + 2 * z, -key & 7, 1, shape)
 
 
 @njit(cache=True)
@@ -218,7 +222,7 @@ def _trace_ring(column, ring, bond_cells, bond_numbers, creates_loop, pairing, o
         key = _pop_odd(front)
         if key > 0:
             return
-        edge = _edge_of(key, order, shape)
+        edge = _edge_from_key(key, order, shape)
         code = np.int64(pairing[edge])
         if code == CRITICAL:
             bond = bond_numbers[np.searchsorted(bond_cells, edge)]
@@ -226,7 +230,7 @@ def _trace_ring(column, ring, bond_cells, bond_numbers, creates_loop, pairing, o
                 heappush(column, -bond)
             continue
         if _coordinates(edge, shape)[(code - 1) >> 1] % 2 == 0:  # paired with a square, not with a vertex
-            _push_edges(front, _moved(edge, code - 1, 1, shape), edge, rank, shape)
+            _push_edges(front, _shift_cell(edge, code - 1, 1, shape), edge, rank, shape)
 
 
 @njit(cache=True)
@@ -246,14 +250,15 @@ def _reduce_rings(rings, bond_cells, bond_numbers, creates_loop, pairing, order,
             pivot = -_pop_odd(column)
             if pivot < 0:
                 break
-            other = owner[pivot]
-            if other < 0:
+            previous = owner[pivot]
+            if previous < 0:  # a new pivot: this ring fills the loop of that bond
                 owner[pivot] = n
                 filled[n] = pivot
                 break
-            for entry in entries[starts[other] : starts[other + 1]]:
+            # Add (mod 2) the reduced column with the same pivot, which cancels it.
+            for entry in entries[starts[previous] : starts[previous + 1]]:
                 heappush(column, entry)
-        while len(column) > 0:
+        while len(column) > 0:  # keep what is left of the reduced column for later rings
             key = _pop_odd(column)
             if key <= 0:
                 entries.append(key)

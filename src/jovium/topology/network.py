@@ -14,6 +14,9 @@ from jovium.topology.sweep import MergeTree, sweep
 
 Points = Float[np.ndarray, "n 3"]
 
+THRESHOLDS = ("phi_1d", "phi_2d", "phi_3d", "phi_star")
+"""Names of the isovalues at which the network changes, in the order every table lists them."""
+
 BOND_INDEX = 1
 """A bond saddle rises along one direction: one positive Hessian eigenvalue."""
 
@@ -22,7 +25,7 @@ BOND_INDEX = 1
 class Threshold:
     """An isovalue at which the connectivity of {f >= t} changes.
 
-    value: field value at the bond saddle, or the grid value where no saddle was found. position: of that point, bohr.
+    value: field value at the bond saddle, or the grid value where no saddle is near. position: of that point, bohr.
     grid_value: exact threshold of the voxel graph; |phi(f + e) - phi(f)| <= max |e| holds for it without exception.
     refined: True when `value` is that of a saddle of the interpolant.
     """
@@ -48,6 +51,10 @@ class Network:
     phi_star: Threshold | None
     merge_tree: MergeTree
 
+    def thresholds(self) -> dict[str, Threshold | None]:
+        """The thresholds by name; None for one that does not exist."""
+        return {name: getattr(self, name) for name in THRESHOLDS}
+
 
 def hydrogen_network(field: GridField, hydrogens: Points | None = None, *, refine: bool = True) -> Network:
     """Thresholds of `field`, with the protons at `hydrogens` (bohr) for the molecularity index.
@@ -59,29 +66,29 @@ def hydrogen_network(field: GridField, hydrogens: Points | None = None, *, refin
     Raises InputError when `hydrogens` is not (n, 3), n >= 1, of finite numbers.
     """
     labels = _label_voxels(field, hydrogens)
-    swept = sweep(field.values, labels)
-    voxels = [*swept.rank_voxels]
+    result = sweep(field.values, labels)
+    voxels = [*result.rank_voxels]
     if len(labels):
-        voxels.append(swept.label_voxel)
+        voxels.append(result.label_voxel)
     thresholds = _thresholds(field, np.array(voxels), refine)
     # The cycle behind phi_2d presupposes that behind phi_1d: if refinement reverses two events, their order was an
     # artefact of the grid, and the higher saddle is the one that opens the lower dimension.
     phi_1d, phi_2d, phi_3d = sorted(thresholds[:3], key=lambda threshold: -threshold.value)
     phi_star = thresholds[3] if len(labels) else None
-    return Network(phi_1d, phi_2d, phi_3d, phi_star, swept.merge_tree)
+    return Network(phi_1d, phi_2d, phi_3d, phi_star, result.merge_tree)
 
 
 def _thresholds(field: GridField, voxels: Int[np.ndarray, "n"], refine: bool) -> list[Threshold]:
     fractional = np.stack(np.unravel_index(voxels, field.shape), -1) / np.array(field.shape)
     positions = field.cell.cartesian(fractional)
     grid_values = np.asarray(field.values, dtype=float).reshape(-1)[voxels]
-    values, found = grid_values, np.zeros(len(voxels), dtype=bool)
+    values, success = grid_values, np.zeros(len(voxels), dtype=bool)
     if refine:
-        refined = refine_points(field, positions, grid_values, np.full(len(voxels), BOND_INDEX))
-        positions, values, found = refined.positions, refined.values, refined.found
+        saddles = refine_points(field, positions, grid_values, np.full(len(voxels), BOND_INDEX))
+        positions, values, success = saddles.positions, saddles.values, saddles.success
     return [
-        Threshold(float(value), field.cell.wrap(position), float(grid_value), bool(good))
-        for value, position, grid_value, good in zip(values, positions, grid_values, found, strict=True)
+        Threshold(float(value), field.cell.wrap(position), float(grid_value), bool(is_refined))
+        for value, position, grid_value, is_refined in zip(values, positions, grid_values, success, strict=True)
     ]
 
 

@@ -59,12 +59,14 @@ def sweep(values: Float[np.ndarray, "nx ny nz"], labels: Int[np.ndarray, "n"]) -
     Deterministic: equal values are taken in the order of their voxel index.
     """
     flat = flat_values(values)
+    # Basins: every voxel is led to the maximum of its steepest ascent, with the winding of the way there.
     basin, winding = _ascend(flat, values.shape)
     _unwind(basin, winding)
     births = _number_basins(basin)
     labels = np.sort(np.asarray(labels, dtype=np.int64))
+    # Only walls between basins can change the topology: they alone are sorted and swept.
     walls = _walls(flat, basin, winding, values.shape, labels)
-    walls = _descending(flat, walls)
+    walls = _sort_descending(flat, walls)
     merge_voxel, parent, events = _sweep_walls(flat, basin, winding, births, walls, labels, values.shape)
     merge_value = np.where(merge_voxel >= 0, flat[merge_voxel], -np.inf)
     tree = MergeTree(births, flat[births], merge_voxel, merge_value, parent)
@@ -72,7 +74,7 @@ def sweep(values: Float[np.ndarray, "nx ny nz"], labels: Int[np.ndarray, "n"]) -
     return Sweep(tree, (first, second, third), label)
 
 
-def _descending(flat: np.ndarray, walls: np.ndarray) -> np.ndarray:
+def _sort_descending(flat: np.ndarray, walls: np.ndarray) -> np.ndarray:
     keys = flat[walls]
     np.negative(keys, out=keys)
     return walls[np.argsort(keys, kind="stable")]  # stable: walls come in ascending index
@@ -104,11 +106,13 @@ def _ascend(values, shape):
 def _unwind(link, winding):
     """Follow the links to the maxima, in place: afterwards every link ends there and carries the whole winding."""
     for v in range(link.size):
+        # First pass: find the maximum and the winding of the whole path to it.
         total = 0
         root = v
         while link[root] != root:
             total += winding[root]
             root = link[root]
+        # Second pass: shorten the path, so that later voxels meet the maximum in one step.
         u = v
         while link[u] != root:
             following = link[u]
@@ -172,7 +176,7 @@ def _root(parent, shift, b):
     total = 0
     while parent[b] != b:
         up = parent[b]
-        if parent[up] != up:
+        if parent[up] != up:  # skip one generation: paths stay short without a rank per basin
             shift[b] += shift[up]
             parent[b] = parent[up]
         total += shift[b]
@@ -190,7 +194,7 @@ def _add_cycle(basis, rank, root, cycle):
 
 @njit(cache=True)
 def _note_events(events, voxel, rank, labels):
-    """Write `voxel` as the place of every event that a component of this rank and label count is the first to be."""
+    """Write `voxel` into every event that a component of this rank and label count is the first to be."""
     for r in range(rank):
         if events[r] < 0:
             events[r] = voxel
@@ -208,20 +212,20 @@ def _sweep_walls(values, basin, winding, births, walls, labels, shape):
     n_labels = np.zeros(births.size, np.int32)
     merge_voxel = np.full(births.size, -1, np.int64)
     older = np.full(births.size, -1, np.int32)
-    events = np.full(4, -1, np.int64)
+    events = np.full(4, -1, np.int64)  # 1, 2, 3 independent cycles, first contact of labels
     for v in walls:
         i, j, k = v // (shape[1] * shape[2]), v // shape[2] % shape[1], v % shape[2]
         for direction in range(6):
             u, crossing = neighbour(i, j, k, direction, shape)
-            if is_higher(values, v, u):
+            if is_higher(values, v, u):  # u is not yet in {f >= t}
                 continue
             net = crossing + winding[u] - winding[v]
-            if basin[u] == basin[v] and net == 0:
+            if basin[u] == basin[v] and net == 0:  # the edge closes no cycle around the torus
                 continue
             a, to_a = _root(parent, shift, basin[v])
             b, to_b = _root(parent, shift, basin[u])
             net += to_b - to_a  # (a, cell c) is joined to (b, cell c + net)
-            if a != b:
+            if a != b:  # two components join: the one with the lower maximum ends (elder rule)
                 if is_higher(values, births[b], births[a]):
                     a, b, net = b, a, -net
                 parent[b], shift[b] = a, -net
@@ -229,12 +233,12 @@ def _sweep_walls(values, basin, winding, births, walls, labels, shape):
                 n_labels[a] += n_labels[b]
                 for r in range(rank[b]):
                     _add_cycle(basis, rank, a, basis[b, r])
-            elif net != 0:
+            elif net != 0:  # a cycle around the torus inside one component
                 _add_cycle(basis, rank, a, net)
             _note_events(events, v, rank[a], n_labels[a])
-        here = np.searchsorted(labels, v, side="right") - np.searchsorted(labels, v)
-        if here > 0:
+        n_here = np.searchsorted(labels, v, side="right") - np.searchsorted(labels, v)
+        if n_here > 0:  # protons of this voxel, after its edges: it belongs to the component by now
             a, _ = _root(parent, shift, basin[v])
-            n_labels[a] += here
+            n_labels[a] += n_here
             _note_events(events, v, rank[a], n_labels[a])
     return merge_voxel, older, events

@@ -18,8 +18,8 @@ Values = Float[np.ndarray, "voxels"]
 WINDING_X = 1
 WINDING_Y = 1 << 21
 WINDING_Z = 1 << 42
-HALF = 1 << 20
-MOST_VOXELS = 2**31 - 1
+HALF_RANGE = 1 << 20
+MAX_VOXELS = 2**31 - 1
 
 
 def flat_values(values: Float[np.ndarray, "nx ny nz"]) -> Values:
@@ -27,8 +27,8 @@ def flat_values(values: Float[np.ndarray, "nx ny nz"]) -> Values:
 
     Raises InputError for a grid whose voxels 32-bit integers cannot number.
     """
-    if values.size > MOST_VOXELS:
-        raise InputError(f"a grid of {values.size} points", f"at most {MOST_VOXELS} points", "use a coarser grid")
+    if values.size > MAX_VOXELS:
+        raise InputError(f"a grid of {values.size} points", f"at most {MAX_VOXELS} points", "use a coarser grid")
     if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
         raise InputError(f"grid values of type {values.dtype}", "real numbers", "pass the real field")
     return np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
@@ -67,9 +67,9 @@ def neighbour(i, j, k, direction, shape):
 @njit(cache=True)
 def split_winding(winding):
     """The three components of a winding."""
-    x = ((winding + HALF) & (2 * HALF - 1)) - HALF
+    x = ((winding + HALF_RANGE) & (2 * HALF_RANGE - 1)) - HALF_RANGE
     winding = (winding - x) >> 21
-    y = ((winding + HALF) & (2 * HALF - 1)) - HALF
+    y = ((winding + HALF_RANGE) & (2 * HALF_RANGE - 1)) - HALF_RANGE
     return x, y, (winding - y) >> 21
 
 

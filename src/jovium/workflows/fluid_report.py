@@ -1,6 +1,5 @@
-"""Both questions about one fluid: what a free-energy run says it weighs, and how its electrons are bonded."""
+"""One page about a fluid: the free energy a run measured, and the ELF of its configurations."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,44 +7,48 @@ from typing import Any
 import numpy as np
 
 from jovium.base.errors import InputError
+from jovium.base.files import existing_folder
 from jovium.elf.model import shipped_model
-from jovium.free_energy.measurement import ASKED, MEASURED, sample_structures
+from jovium.free_energy.measurement import sample
+from jovium.free_energy.training import load_run
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.report.fluid_page import Bonding, FluidReport, write_fluid_page
 from jovium.topology.network import hydrogen_network
-from jovium.training.run_folder import read_metrics
+from jovium.training.run_folder import read_measurement, read_metrics
 
 PAGE = "page.html"
 
-FOR_PAIRS = 2000
-"""Configurations that g(r) is an average of: they cost little, an ELF a tenth of a second."""
+N_PAIR_SAMPLES = 2000
+"""Configurations in the average of g(r): they cost little, an ELF a tenth of a second."""
 
 SPACING = 0.2
 """Distance of the points of the ELF grid, bohr."""
 
 
 def report_run(
-    folder: Path, n_samples: int, seed: int, watched: Callable[[Iterable[Any]], Iterator[Any]] = iter
+    folder: Path,
+    n_samples: int = 40,
+    seed: int = 1,
+    progress: Callable[[Iterable[Any]], Iterator[Any]] = iter,
+    out: Path | None = None,
 ) -> FluidReport:
-    """Predict the ELF of so many independent configurations of a measured run, and write page.html there. Raises
-    InputError for fewer than two configurations or a run that was not measured."""
+    """Predict the ELF of so many independent configurations of a measured run, and write page.html into `out` (None:
+    the run folder). Raises InputError for fewer than two configurations or a run that was not measured."""
     if n_samples < 2:
         raise InputError(f"{n_samples} samples", "two or more", "take 40")
-    try:
-        measured = json.loads((folder / MEASURED).read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder} was not measured: {error}", MEASURED, f"run: jovium measure {folder}") from error
-    structures, _ = sample_structures(folder, max(n_samples, FOR_PAIRS), seed, measured.get(ASKED, 1.0))
-    model, found = shipped_model(), []
-    for structure in watched(structures[:n_samples]):
+    measured = read_measurement(folder)
+    fraction = measured["accept_fraction_requested"]
+    structures, _ = sample(*load_run(folder), max(n_samples, N_PAIR_SAMPLES), seed, fraction)
+    model, rows = shipped_model(), []
+    for structure in progress(structures[:n_samples]):
         predicted = model.predict(structure, structure.cell.grid_shape(SPACING))
         network = hydrogen_network(predicted.elf, structure.positions)
         assert network.phi_star is not None
-        found.append((network.phi_3d.value, network.phi_star.value, predicted))
-    phi, phi_star = (np.array([row[i] for row in found]) for i in range(2))
-    first = found[0][2]
-    warnings = tuple(sorted({reason for row in found for reason in row[2].warnings}))
+        rows.append((network.phi_3d.value, network.phi_star.value, predicted))
+    phi, phi_star = (np.array([row[i] for row in rows]) for i in range(2))
+    first = rows[0][2]
+    warnings = tuple(sorted({reason for row in rows for reason in row[2].warnings}))
     bonding = Bonding(phi, phi_star, structures[0], first.elf, warnings)
     report = FluidReport(measured, read_metrics(folder), pair_correlation(structures, 25), bonding)
-    write_fluid_page(folder / PAGE, report)
+    write_fluid_page(existing_folder(out or folder) / PAGE, report)
     return report

@@ -1,38 +1,63 @@
-"""phi, phi*, Tc and how sure they are, of thousands of structures, one line of a table each."""
+"""phi, phi*, Tc and their intervals for thousands of structures, one row of a table each."""
 
 import csv
 import functools
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from html import escape
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jovium.base.errors import InputError, JoviumError
 from jovium.base.files import append_durably, replacing, sole_writer
 from jovium.base.structure import Structure
+from jovium.base.units import BOHR_ANGSTROM
 from jovium.elf.model import ElfModel, shipped_model
+from jovium.formats.structures import Source, structures_or_errors
 from jovium.labels.record import structure_sha256
+from jovium.labels.shard import shard as parse_shard
 from jovium.superconductivity.fits import FITS, critical_temperatures
 from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
 
-TC_COLUMNS = tuple(f"tc_{fit.name.lower().replace(' ', '_')}_kelvin" for fit in FITS)
-COLUMNS = (
-    *("structure", "n_atoms", "rs_bohr", "phi", "phi_low", "phi_high", "phi_star", "phi_star_low", "phi_star_high"),
-    *TC_COLUMNS,
-    *("flags", "spacing_bohr", "sha256"),
-)
-"""structure: its place in the file, from 0. low, high: the interval of `threshold_intervals`. Tc of pure hydrogen,
-taken to be a metal. flags: why the numbers may be wrong, or "failed: " and why there are none."""
+SPACING = 0.1 / BOHR_ANGSTROM
+"""Default distance of ELF grid points, 0.1 angstrom in bohr."""
 
-Row = dict[str, str]
+TC_COLUMNS = tuple(f"tc_{fit.name.lower().replace(' ', '_')}_kelvin" for fit in FITS)
+FORMATS = {
+    **{"structure": "d", "n_atoms": "d", "rs_bohr": ".6f"},
+    **{f"{name}{end}": ".5f" for name in ("phi_3d", "phi_star") for end in ("", "_low", "_high")},
+    **dict.fromkeys(TC_COLUMNS, ".1f"),
+    **{"flags": "", "spacing_bohr": ".6f", "sha256": ""},
+}
+"""Columns and their digits, in the table as in memory. structure: index in the source, from 0. low, high: the interval
+of `threshold_intervals`. Tc of pure hydrogen, taken to be a metal. flags: why the numbers may be wrong, or "failed: "
+and why there are none."""
+
+COLUMNS = tuple(FORMATS)
+
+Row = dict[str, Any]
+
+
+class Screening(list[Row]):
+    """The rows of a screening, in the order of the structures; a notebook shows them as a table."""
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in COLUMNS)
+        lines = ("".join(f"<td>{escape(_text(name, row[name]))}</td>" for name in COLUMNS) for row in self)
+        return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 @dataclass(frozen=True)
-class Work:
+class Task:
     """One structure to screen, or what is wrong with it."""
 
     index: int
@@ -44,62 +69,114 @@ class Work:
         return "-" if isinstance(self.structure, JoviumError) else structure_sha256(self.structure)
 
 
-def screen(work: Sequence[Work], table: Path, spacing: float, executor: Executor | None = None) -> Iterator[Row]:
-    """Screen what the table does not hold yet, and append it there line by line; yields the new rows.
+def screen(
+    source: Source | Sequence[Source],
+    output: Path | None = None,
+    *,
+    spacing: float = SPACING,
+    frames: str = ":",
+    shard: str | None = None,
+    workers: int = 1,
+    executor: Executor | None = None,
+    progress: Callable[[Row], None] = lambda row: None,
+) -> Screening:
+    """phi, phi*, their intervals, Tc and warnings of every structure, by the ELF network.
 
-    spacing: of the ELF grid, bohr. executor: anything of concurrent.futures; None: this process. A kill loses the
-    structures at work. Raises InputError when the table is of other structures or written by somebody else.
+    source: a file of structures, of which `frames` is a slice, or structures of Jovium or ASE. output: OUT writes
+    OUT.csv line by line and OUT.extxyz at the end, and takes from OUT.csv what is there already; a kill loses the
+    structures at work. spacing: of the ELF grid, bohr. shard: "i/N" takes every N-th structure from the i-th on, into
+    OUT-i-of-N. workers: processes; executor: anything of concurrent.futures instead. progress: called with each new
+    row. Raises InputError for a spacing that is not positive, or a table of other structures or written by somebody
+    else.
     """
-    with sole_writer(table):
-        done = _rows(table)
-        for one in work:
-            row = done.get(one.index)
-            if row is not None and (row["sha256"], row["spacing_bohr"]) != (one.sha256, f"{spacing:.6f}"):
-                raise InputError(
-                    f"{table}: structure {one.index} is another one there, or on another grid",
-                    "the table of this file of structures and of this spacing",
-                    "give another place for the results",
-                )
-        _cut(table)
-        if not done:
-            append_durably(table, _line(dict(zip(COLUMNS, COLUMNS, strict=True))) * (table.stat().st_size == 0))
-        mapped: Callable = executor.map if executor else map
-        rows: Iterable[Row] = mapped(
-            functools.partial(screened, spacing=spacing), [w for w in work if w.index not in done]
-        )
-        for row in rows:
-            append_durably(table, _line(row))
-            yield row
+    if not (np.isfinite(spacing) and spacing > 0):
+        raise InputError(f"an ELF grid spacing of {spacing:.4g} bohr", "a positive distance", "e.g. 0.1 angstrom")
+    first, step = parse_shard(shard or "0/1")
+    tasks = [Task(i, s) for i, s in enumerate(structures_or_errors(source, frames)) if i % step == first]
+    with nullcontext(executor) if executor or workers <= 1 else _process_pool(workers) as pool:
+        if output is None:
+            rows = _new_rows(tasks, spacing, pool, progress)
+        else:
+            table, images = output_files(output, shard)
+            rows = _continue_table(tasks, table, spacing, pool, progress)
+            _write_images(tasks, rows, images)
+    return Screening(rows[task.index] for task in tasks)
 
 
-def screened(work: Work, spacing: float) -> Row:
-    """The row of one structure."""
-    facts = {"structure": str(work.index), "spacing_bohr": f"{spacing:.6f}", "sha256": work.sha256}
+def output_files(output: Path, shard: str | None = None) -> tuple[Path, Path]:
+    """The table and the structures that a screening writes. Raises InputError for a path without a name."""
+    if not output.name:
+        raise InputError(f"no name in '{output}'", "a folder and a name without ending", "e.g. results/screened")
+    first, step = parse_shard(shard or "0/1")
+    name = output.name + (f"-{first}-of-{step}" if shard else "")
+    return output.with_name(name + ".csv"), output.with_name(name + ".extxyz")
+
+
+@contextmanager
+def _process_pool(workers: int) -> Iterator[Executor]:
+    """Fresh processes: forked ones would inherit the locks of the compiler's threads."""
+    old = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"  # a random.py beside the data is not the library of the workers
     try:
-        if isinstance(work.structure, JoviumError):
-            raise work.structure
-        facts |= _numbers(work.structure, spacing)
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield pool
+    except BrokenProcessPool as error:
+        raise JoviumError(
+            "a worker was ended from outside, perhaps for lack of memory",
+            "workers that live until their work is done",
+            "take fewer workers and repeat: the rows of an output file are kept",
+        ) from error
+    finally:
+        os.environ.pop("PYTHONSAFEPATH")
+        os.environ.update({} if old is None else {"PYTHONSAFEPATH": old})
+
+
+def _continue_table(
+    tasks: Sequence[Task], table: Path, spacing: float, executor: Executor | None, progress: Callable[[Row], None]
+) -> dict[int, Row]:
+    """The rows of all tasks; those that the table does not hold yet are computed and appended one by one."""
+    with sole_writer(table):
+        old = _read_table(table)
+        for task in tasks:
+            row = old.get(task.index)
+            if row and (row["sha256"], _text("spacing_bohr", row["spacing_bohr"])) != (task.sha256, f"{spacing:.6f}"):
+                raise InputError(
+                    f"{table}: structure {task.index} is another one there, or on another grid",
+                    "the table of this file of structures and of this spacing",
+                    "give another name for the results",
+                )
+        _cut_partial_line(table)
+        if not old:
+            append_durably(table, _line(dict(zip(COLUMNS, COLUMNS, strict=True))) * (table.stat().st_size == 0))
+
+        def append(row: Row) -> None:
+            append_durably(table, _line({name: _text(name, value) for name, value in row.items()}))
+            progress(row)
+
+        return old | _new_rows([task for task in tasks if task.index not in old], spacing, executor, append)
+
+
+def _new_rows(
+    tasks: Sequence[Task], spacing: float, executor: Executor | None, progress: Callable[[Row], None]
+) -> dict[int, Row]:
+    mapped: Callable = executor.map if executor else map
+    rows: dict[int, Row] = {}
+    for row in mapped(functools.partial(screen_structure, spacing=spacing), tasks):
+        progress(row)
+        rows[row["structure"]] = row
+    return rows
+
+
+def screen_structure(task: Task, spacing: float) -> Row:
+    """The row of one structure; values rounded to the digits of the table, None where there are none."""
+    values = {"structure": task.index, "spacing_bohr": spacing, "sha256": task.sha256}
+    try:
+        if isinstance(task.structure, JoviumError):
+            raise task.structure
+        values |= _numbers(task.structure, spacing)
     except (JoviumError, MemoryError) as error:
-        facts["flags"] = "failed: " + (" ".join(str(error).split()) or "out of memory")
-    return {name: facts.get(name, "") for name in COLUMNS}
-
-
-def write_screened(work: Iterable[Work], table: Path, path: Path) -> int:
-    """Write the screened structures with their numbers as extended XYZ; how many there are."""
-    import ase.io
-
-    rows, images = _rows(table), []
-    for one in work:
-        row = rows.get(one.index)
-        if row is None or isinstance(one.structure, JoviumError) or not row["phi"]:
-            continue
-        atoms = one.structure.to_ase()
-        numbers = {name: float(row[name]) for name in COLUMNS[2:-3] if row[name]}
-        atoms.info.update({"structure": one.index, **numbers, "flags": row["flags"]})
-        images.append(atoms)
-    with replacing(path) as part:
-        ase.io.write(part, images, format="extxyz")
-    return len(images)
+        values["flags"] = "failed: " + (" ".join(str(error).split()) or "out of memory")
+    return {name: _value(name, _text(name, values.get(name))) for name in COLUMNS}
 
 
 @functools.cache
@@ -108,26 +185,52 @@ def _model() -> ElfModel:
 
 
 def _numbers(structure: Structure, spacing: float) -> Row:
-    found = _model().predict(structure, structure.cell.grid_shape(spacing))
-    network = hydrogen_network(found.elf, structure.positions)
-    intervals = threshold_intervals(network, found.elf, found.band, structure.positions)
+    predicted = _model().predict(structure, structure.cell.grid_shape(spacing))
+    network = hydrogen_network(predicted.elf, structure.positions)
+    intervals = threshold_intervals(network, predicted.elf, predicted.band, structure.positions)
     assert network.phi_star is not None
-    phi, phi_star = network.phi_3d.value, network.phi_star.value
-    temperatures = critical_temperatures(phi, phi_star, 1.0, 1.0)
-    values = {"phi": phi, "phi_star": phi_star}
-    for name, interval in (("phi", intervals["phi_3d"]), ("phi_star", intervals["phi_star"])):
-        values[f"{name}_low"], values[f"{name}_high"] = interval
-    kelvins = {name: t.kelvin for name, t in zip(TC_COLUMNS, temperatures, strict=True) if t.kelvin is not None}
+    values = {"phi_3d": network.phi_3d.value, "phi_star": network.phi_star.value}
+    temperatures = critical_temperatures(values["phi_3d"], values["phi_star"], 1.0, 1.0)
     return {
-        "n_atoms": str(structure.n_atoms),
-        "rs_bohr": f"{structure.rs:.6f}",
-        **{name: f"{value:.5f}" for name, value in values.items()},
-        **{name: f"{kelvin:.1f}" for name, kelvin in kelvins.items()},
-        "flags": "; ".join(found.warnings),
+        "n_atoms": structure.n_atoms,
+        "rs_bohr": structure.rs,
+        **values,
+        **{f"{name}_low": intervals[name][0] for name in values},
+        **{f"{name}_high": intervals[name][1] for name in values},
+        **{name: temperature.kelvin for name, temperature in zip(TC_COLUMNS, temperatures, strict=True)},
+        "flags": "; ".join(predicted.warnings),
     }
 
 
-def _rows(table: Path) -> dict[int, Row]:
+def _write_images(tasks: Iterable[Task], rows: dict[int, Row], path: Path) -> None:
+    """Write the structures that have a row of numbers, with these numbers, as extended XYZ."""
+    import ase.io
+
+    images = []
+    for task in tasks:
+        row = rows[task.index]
+        if row["phi_3d"] is None or isinstance(task.structure, JoviumError):
+            continue
+        atoms = task.structure.to_ase()
+        numbers = {name: row[name] for name in COLUMNS[2:-3] if row[name] is not None}
+        atoms.info.update({"structure": task.index, **numbers, "flags": row["flags"]})
+        images.append(atoms)
+    with replacing(path) as part:
+        ase.io.write(part, images, format="extxyz")
+
+
+def _text(name: str, value: Any) -> str:
+    return "" if value is None else format(value, FORMATS[name])
+
+
+def _value(name: str, text: str) -> Any:
+    if name in ("flags", "sha256"):
+        return text
+    convert = int if FORMATS[name] == "d" else float
+    return convert(text) if text else None
+
+
+def _read_table(table: Path) -> dict[int, Row]:
     """The whole lines of a table, by structure. Raises InputError when the file is another one."""
     text = table.read_text() if table.exists() else ""
     whole = text[: text.rfind("\n") + 1]
@@ -135,29 +238,18 @@ def _rows(table: Path) -> dict[int, Row]:
         return {}
     reader = csv.DictReader(io.StringIO(whole))
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise InputError(f"{table} holds something else", "a table of jovium screen", "give another place")
-    return {int(row["structure"]): row for row in reader}
+        raise InputError(f"{table} holds something else", "a table of jovium screen", "give another name")
+    rows = ({name: _value(name, text) for name, text in row.items()} for row in reader)
+    return {row["structure"]: row for row in rows}
 
 
-def _cut(table: Path) -> None:
+def _cut_partial_line(table: Path) -> None:
     """Cut off a last line that a kill left without its end. In place: the lock is on this file."""
     with table.open("r+b") as file:
         file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def _line(row: Row) -> str:
+def _line(row: dict[str, str]) -> str:
     with io.StringIO(newline="") as text:
         csv.DictWriter(text, COLUMNS, lineterminator="\n").writerow(row)
         return text.getvalue()
-
-
-def shard_of(structures: Iterable[Structure | JoviumError], first: int, step: int) -> list[Work]:
-    """Every `step`-th structure from the `first` on."""
-    return [Work(i, structure) for i, structure in enumerate(structures) if i % step == first]
-
-
-def finite_spacing(spacing: float) -> float:
-    """`spacing`, a positive number. Raises InputError for any other."""
-    if not (np.isfinite(spacing) and spacing > 0):
-        raise InputError(f"--spacing {spacing}", "a positive distance in angstrom", "0.1 is the default")
-    return spacing

@@ -10,13 +10,13 @@ PHI_SPACING = 0.15
 """Grid (bohr) to which an ELF is splined before its thresholds are taken."""
 
 
-def on_threshold_grid(elf: GridField) -> GridField:
+def spline_to_threshold_grid(elf: GridField) -> GridField:
     """An ELF splined to the grid on which its thresholds are taken."""
     return elf.splined(elf.cell.grid_shape(PHI_SPACING))
 
 
 def thresholds(elf: GridField, positions: Float[ndarray, "n 3"]) -> tuple[float, float]:
     """Networking value phi and molecularity index phi* of an ELF with protons at `positions` (bohr)."""
-    network = hydrogen_network(on_threshold_grid(elf), positions)
+    network = hydrogen_network(spline_to_threshold_grid(elf), positions)
     assert network.phi_star is not None
     return network.phi_3d.value, network.phi_star.value

@@ -1,4 +1,4 @@
-"""Figures of a free-energy run: F and E as they fall, and what entropy is left."""
+"""Figures of a free-energy run: F, E and S during training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,14 +18,14 @@ def draw_training(path: Path, reports: Sequence[dict[str, Any]]) -> None:
 
 
 def curves(reports: Sequence[dict[str, Any]], names: Sequence[str]) -> list[Float[np.ndarray, "r"]]:
-    """What the good reports say under these names; the seconds go on where a run was continued."""
+    """Values by name of the reports without a note; the seconds go on where a run was continued."""
     good = [report for report in reports if report["free_energy"] is not None and not report["note"]]
-    found = [np.array([report[name] for report in good], float) for name in names]
-    for name, values in zip(names, found, strict=True):
+    columns = [np.array([report[name] for report in good], float) for name in names]
+    for name, values in zip(names, columns, strict=True):
         if name == "seconds":
-            for place in np.flatnonzero(np.diff(values) < 0):
-                values[place + 1 :] += values[place]
-    return found
+            for last in np.flatnonzero(np.diff(values) < 0):
+                values[last + 1 :] += values[last]
+    return columns
 
 
 def training_figure(reports: Sequence[dict[str, Any]]) -> Any:
@@ -70,11 +70,11 @@ def draw_equation_of_state(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     temperatures = sorted({row["T_K"] for row in rows})
     for axes, (name, label) in zip(figure.subplots(3, 1, sharex=True), labels.items(), strict=True):
         for i, kelvin in enumerate(temperatures):
-            some = sorted((row for row in rows if row["T_K"] == kelvin), key=lambda row: row["rs_bohr"])
-            rs, values, errors = ([row[key] for row in some] for key in ("rs_bohr", name, f"{name}_error"))
+            isotherm = sorted((row for row in rows if row["T_K"] == kelvin), key=lambda row: row["rs_bohr"])
+            rs, values, errors = ([row[key] for row in isotherm] for key in ("rs_bohr", name, f"{name}_error"))
             colour = f"C{i}"
             axes.errorbar(
-                rs, values, errors, fmt="o-", ms=4, color=colour, label=f"{kelvin:g} K, N = {some[0]['n_protons']}"
+                rs, values, errors, fmt="o-", ms=4, color=colour, label=f"{kelvin:g} K, N = {isotherm[0]['n_protons']}"
             )
         for (source, point), marker in zip(PUBLISHED, "*D", strict=True):
             axes.plot(1.25, point[name], marker, color="black", ms=7, label=f"6000 K, {source}")

@@ -1,0 +1,48 @@
+"""One analysis of a structure, whether it comes from a file or from memory."""
+
+import numpy as np
+import pytest
+
+from jovium.base.errors import StructureError
+from jovium.crystals import crystal
+from jovium.formats.structures import write_structure
+from jovium.workflows.analyse import AnalysisSettings, analyse, write_analysis
+
+SETTINGS = AnalysisSettings(spacing=0.3)
+
+
+@pytest.fixture(scope="module")
+def structure():
+    return crystal("cs-iv", 1.3).supercell((2, 2, 1))
+
+
+def test_a_file_a_structure_and_ase_atoms_give_one_analysis(structure, tmp_path):
+    write_structure(tmp_path / "fluid.vasp", structure)
+    by_file = analyse(str(tmp_path / "fluid.vasp"), SETTINGS)
+    assert by_file.name == "fluid"
+    for source in (structure, structure.to_ase()):
+        analysis = analyse(source, SETTINGS)
+        assert analysis.name == f"H{structure.n_atoms}"
+        for name, point in analysis.thresholds().items():
+            assert point.value == pytest.approx(by_file.thresholds()[name].value, abs=1e-5)
+    paths = write_analysis(analysis, tmp_path / "out")
+    assert sorted(path.name for path in paths.values()) == ["analysis.json", "elf.cube", "page.html"]
+
+
+def test_an_analysis_shows_its_numbers_and_warnings(structure):
+    analysis = analyse(structure, SETTINGS)
+    text = repr(analysis)
+    assert text == str(analysis)
+    assert len(text.splitlines()) == 4 + len(analysis.warnings)
+    for name in ("phi_3d", "phi_star"):
+        assert f"{analysis.thresholds()[name].value:.4f}" in text
+    for words in (*analysis.warnings, *(f"{fit.name} {fit.kelvin:.0f} K" for fit in analysis.tc)):
+        assert words in text
+    assert analysis._repr_html_().startswith("<iframe")
+
+
+def test_atoms_without_a_cell_are_refused(structure):
+    atoms = structure.to_ase()
+    atoms.cell = np.zeros((3, 3))
+    with pytest.raises(StructureError, match="0 lattice vectors"):
+        analyse(atoms, SETTINGS)
