@@ -71,10 +71,10 @@ def elf(structure: Structure, protocol: KohnShamSettings) -> GridField:
     return state.localization(structure.cell.grid_shape(PHI_SPACING)).elf
 
 
-def comparison(field: GridField, other: GridField, structure: Structure) -> dict[str, float]:
-    """How `field` differs from `other`."""
-    difference = field.values - other.values
-    networks = [hydrogen_network(one, structure.positions) for one in (field, other)]
+def comparison(field: GridField, reference: GridField, structure: Structure) -> dict[str, float]:
+    """How `field` differs from `reference`."""
+    difference = field.values - reference.values
+    networks = [hydrogen_network(elf, structure.positions) for elf in (field, reference)]
     assert networks[0].phi_star is not None
     assert networks[1].phi_star is not None
     waves = np.linalg.norm(wave_numbers(field.shape) @ structure.cell.reciprocal, axis=-1)

@@ -227,6 +227,15 @@ def test_changed_numbers_are_noticed_on_reading_and_by_verify(path, capsys):
         read_record(file)
 
 
+def test_changed_numbers_are_computed_again_where_they_are_asked_for(path):
+    file = label_file(path, candidates(1)[0])
+    content = file.read_bytes()
+    rewrite(file, density=1.0001 * read_record(file)[1]["density"])
+    assert read_head(file)[1].status == "ok"
+    assert label(candidates(3), path, KNOWN, open_engine=ClosedForm) == Outcome(1, 2, 0, 0)
+    assert file.read_bytes() == content
+
+
 def test_a_copy_under_another_name_is_no_second_label(path):
     file = label_file(path, candidates(1)[0])
     file.with_stem("copy").write_bytes(file.read_bytes())

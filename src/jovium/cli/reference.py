@@ -15,7 +15,7 @@ DESCRIPTION = "First-principles work that makes data."
 
 SAMPLE = """Born-Oppenheimer Langevin dynamics of N protons at (rs, T). OUT.extxyz is the whole state of the run:
 repeat the command to continue it after a kill, or with a larger --frames to extend it. g(r) of the frames in
-equilibrium so far is kept in OUT.gr.csv."""
+equilibrium so far is in OUT.gr.csv."""
 
 PLAN = """Run or continue the trajectory of every line of STATES.csv (n_atoms, rs_bohr, kelvin, seed, frames, split)."""
 
@@ -110,22 +110,19 @@ def run_collect(options: argparse.Namespace) -> int:
 
     plan = read_plan(options.plan)
     pairs = read_trajectories(plan, options.folder)
-    columns = (
-        "| trajectory | split | frames | equilibrium from | kept | P (GPa, force protocol) | T (K) | E (Ha/atom) |"
-    )
-    print(columns, "|" + "---|" * 8, sep="\n")
+    columns = "| trajectory | split | frames | equilibrium from | decorrelated | P (GPa, force protocol) | T (K) "
+    print(columns + "| E (Ha/atom) |", "|" + "---|" * 8, sep="\n")
     for run, fluid in pairs:
         s = summary(run, fluid)
         pressure = f"{s.pressure.value * PRESSURE_GPA:.1f} +- {s.pressure.error * PRESSURE_GPA:.1f}"
         kelvin = f"{hartree_to_kelvin(s.kinetic_temperature.value):.0f} +- "
         kelvin += f"{hartree_to_kelvin(s.kinetic_temperature.error):.0f}"
         energy = f"{s.energy.value:.5f} +- {s.energy.error:.5f}"
-        print(
-            f"| {run.name} | {run.split} | {s.n_frames} | {s.start} | {s.n_kept} | {pressure} | {kelvin} | {energy} |"
-        )
-    kept = write_frames(pairs, options.out)
+        counts = f"{s.n_frames} | {s.start} | {s.n_decorrelated}"
+        print(f"| {run.name} | {run.split} | {counts} | {pressure} | {kelvin} | {energy} |")
+    n_frames = write_frames(pairs, options.out)
     absent = f"{len(plan) - len(pairs)} of the plan not there or too short yet"
-    print(f"{kept} frames of {len(pairs)} trajectories ({absent}): {options.out}")
+    print(f"{n_frames} frames of {len(pairs)} trajectories ({absent}): {options.out}")
     return 0
 
 
@@ -139,7 +136,7 @@ def run_card(options: argparse.Namespace) -> int:
 
 
 def print_frames(state: "FluidState", path: Path, n_frames: int, as_json: bool) -> None:
-    """Run or continue one trajectory, print a line per frame and keep its pair correlation in a table beside it."""
+    """Run or continue one trajectory, print a line per frame and write its pair correlation to a table beside it."""
     from jovium.base.units import PRESSURE_GPA, TIME_FEMTOSECOND, hartree_to_kelvin
     from jovium.labels.fluid_frames import write_pair_correlation
     from jovium.reference.dynamics import sample

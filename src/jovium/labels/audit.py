@@ -172,17 +172,17 @@ class _Entry:
         return cls(name, key, group, reason, pressure, _electron_error(record), net_force)
 
 
-def _states(rows: list[_Entry]) -> Iterator[StateRow]:
-    for key in sorted({row.key for row in rows}):
-        members = [row for row in rows if row.key == key]
-        pressures = [row.pressure for row in members if row.pressure is not None]
+def _states(entries: list[_Entry]) -> Iterator[StateRow]:
+    for key in sorted({entry.key for entry in entries}):
+        members = [entry for entry in entries if entry.key == key]
+        pressures = [entry.pressure for entry in members if entry.pressure is not None]
         rs, kelvin, n_atoms, split = key
         yield StateRow(
             rs,
             kelvin if kelvin >= 0 else None,
             n_atoms,
             split,
-            len({row.group for row in members}),
+            len({entry.group for entry in members}),
             len(members),
             len(members) - len(pressures),
             float(np.mean(pressures)) if pressures else None,

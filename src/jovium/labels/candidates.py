@@ -21,7 +21,9 @@ def read_candidates(path: Path, frames: str = ":") -> list[Candidate]:
         try:
             kelvin, step = float(facts.get("temperature_kelvin", "nan")), int(facts.get("step", -1))
         except (TypeError, ValueError) as error:
-            raise InputError(f"{path}: {error}", "numbers as temperature_kelvin and step", "mend the file") from error
+            raise InputError(
+                f"{path}: {error}", "numbers as temperature_kelvin and step", "correct the file"
+            ) from error
         split = str(facts.get("split", "unassigned"))
         candidates.append(Candidate(structure, split, str(facts.get("group", path.stem)), kelvin, step))
     return candidates

@@ -61,14 +61,14 @@ def read_plan(path: Path) -> list[PlannedRun]:
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path}: {error!r}", "columns n_atoms, rs_bohr, kelvin, seed, frames, split", "mend the table"
+            f"{path}: {error!r}", "columns n_atoms, rs_bohr, kelvin, seed, frames, split", "correct the table"
         ) from error
     unknown = {run.split for run in runs} - set(SPLITS)
     if unknown or len({run.name for run in runs}) != len(runs):
         raise InputError(
             f"{path}: {f'splits {sorted(unknown)}' if unknown else 'the same run twice'}",
             f"splits {', '.join(SPLITS)}, every run once",
-            "mend the table",
+            "correct the table",
         )
     return runs
 
@@ -84,12 +84,12 @@ def trajectory_path(run: PlannedRun, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one trajectory holds: frames, where equilibrium starts, how many are kept, means in atomic units."""
+    """What one trajectory holds, means in atomic units; `start`: the first frame in equilibrium."""
 
     run: PlannedRun
     n_frames: int
     start: int
-    n_kept: int
+    n_decorrelated: int
     pressure: Estimate
     kinetic_temperature: Estimate
     energy: Estimate
@@ -128,14 +128,14 @@ def write_pair_correlation(path: Path) -> Path:
     """Write g(r) of the equilibrium frames of the trajectory at `path` as a table beside it (distances in bohr)."""
     fluid = read_fluid(path)
     result = pair_correlation(fluid.structures[fluid.start :])
-    table = path.with_suffix(".gr.csv")
+    csv_path = path.with_suffix(".gr.csv")
     rows = zip(result.r, result.g, result.error, strict=True)
-    write_lines(table, ["r_bohr,g,g_error\n", *(f"{r:.5f},{g:.5f},{error:.5f}\n" for r, g, error in rows)])
-    return table
+    write_lines(csv_path, ["r_bohr,g,g_error\n", *(f"{r:.5f},{g:.5f},{error:.5f}\n" for r, g, error in rows)])
+    return csv_path
 
 
 def write_frames(pairs: list[tuple[PlannedRun, Trajectory]], path: Path) -> int:
-    """Write the kept frames of all trajectories as one extended-XYZ file; their number.
+    """Write the decorrelated equilibrium frames of all trajectories as one extended-XYZ file; their number.
 
     Every frame carries split, group (its trajectory), rs_bohr, temperature_kelvin and step.
     """

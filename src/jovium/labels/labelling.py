@@ -183,5 +183,5 @@ def _require_no_conflict(candidates: Sequence[Candidate], heads: dict[str, Head]
         raise InputError(
             conflicts[0] + f" (the structures given and {folder} together)",
             "every structure and group in one split",
-            "mend the splits, or start another folder",
+            "correct the splits, or start another folder",
         )
