@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jovium.report.free_energy_figures import draw_training
 from tiny_pair import TINY, options_of
 
 from jovium.base.errors import InputError, JoviumError
@@ -27,6 +26,7 @@ from jovium.free_energy.training import FreeEnergyTraining, load_run, train
 from jovium.optimise.step_rules import Natural
 from jovium.protons import training as proton_training
 from jovium.protons.settings import ProtonSettings
+from jovium.report.free_energy_figures import draw_training
 from jovium.training import loop
 from jovium.training.devices import idle_devices, join_processes
 from jovium.training.run_folder import read_metrics

@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from jovium.elf.run import read_samples
 from known_labels import KNOWN, ClosedForm, candidates
 
 from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.elf.metrics import accuracy
 from jovium.elf.model import Domain, ElfModel
-from jovium.elf.run import read_samples
 from jovium.elf.training import ElfSettings, untrained
 from jovium.formats.fields import read_field
 from jovium.formats.structures import write_structure

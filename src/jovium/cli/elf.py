@@ -81,9 +81,11 @@ def run_train(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> int:
     """Write the model file and print its card."""
-    from jovium.elf.run import finished_model, label_protocol, read_samples
+    from jovium.elf.samples import read_samples
+    from jovium.elf.training import finished_model
+    from jovium.labels.reading import read_protocol
 
-    model = finished_model(options.run_folder, read_samples(options.labels), label_protocol(options.labels[0]))
+    model = finished_model(options.run_folder, read_samples(options.labels), read_protocol(options.labels[0]))
     model.save(options.out)
     print(json.dumps({"band_factor": model.band_factor, **model.card}, indent=2))
     return 0
@@ -95,7 +97,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     from jovium.base.files import existing_folder, write_json
     from jovium.cli.progress import progress
     from jovium.elf.model import ElfModel, shipped_local_model, shipped_model
-    from jovium.elf.run import of_split, read_samples
+    from jovium.elf.samples import of_split, read_samples
     from jovium.workflows.elf_accuracy import (
         LabelTopology,
         band_coverage,

@@ -172,10 +172,10 @@ def run_report(options: argparse.Namespace) -> int:
     out = options.out or options.run_folder
     bonding = report_run(options.run_folder, options.samples, options.seed, progress, out).bonding
     if options.json:
-        thresholds = {"phi_3d": bonding.phi.tolist(), "phi_star": bonding.phi_star.tolist()}
+        thresholds = {"phi_3d": bonding.phi_3d.tolist(), "phi_star": bonding.phi_star.tolist()}
         print(json.dumps({**thresholds, "warnings": bonding.warnings, "page": str(out / PAGE)}))
         return 0
-    means = f"phi {bonding.phi.mean():.3f}, phi* {bonding.phi_star.mean():.3f}"
+    means = f"phi {bonding.phi_3d.mean():.3f}, phi* {bonding.phi_star.mean():.3f}"
     print(f"{out / PAGE}: {means} of {options.samples} configurations")
     return 0
 

@@ -54,6 +54,8 @@ DEFAULT_BATCHES = 8
 STRAIN = 0.005
 """Of the cells that a wave function is compared in, to see how it follows the cell."""
 
+DEFAULT = MeasurementSettings()
+
 Progress = Callable[[Iterable[Any]], Iterator[Any]]
 
 
@@ -144,9 +146,7 @@ def shown_value(value: Any) -> str:
     return round_to_error(value["value"], value["error"])
 
 
-def measure_run(
-    folder: Path, how: MeasurementSettings = MeasurementSettings(), progress: Progress = iter
-) -> FreeEnergyMeasurement:
+def measure_run(folder: Path, how: MeasurementSettings = DEFAULT, progress: Progress = iter) -> FreeEnergyMeasurement:
     """Measure a run folder; writes measure.json. See `measure`. Raises InputError for a folder that holds no run."""
     settings, state = load_run(folder)
     measurement = measure(settings, state, how, progress)
@@ -169,7 +169,7 @@ def request(settings: FreeEnergySettings, state: TrainingState, how: Measurement
 def measure(
     settings: FreeEnergySettings,
     state: TrainingState,
-    how: MeasurementSettings = MeasurementSettings(),
+    how: MeasurementSettings = DEFAULT,
     progress: Progress = iter,
 ) -> FreeEnergyMeasurement:
     """F, E, S and P of a trained state. All twists have the same protons: E(R) is averaged over them. Raises InputError

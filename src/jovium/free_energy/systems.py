@@ -67,8 +67,9 @@ class FreeEnergySystem:
         return (lengths[:, None] == np.unique(lengths)).astype(float)
 
     def _twists(self, n: int) -> Float[np.ndarray, "n 3"]:
+        n_along = self.settings.twists
         reciprocal = 2 * np.pi * np.linalg.inv(np.array(self.box.vectors)).T
-        return np.tile(monkhorst_pack((self.settings.twists,) * 3) @ reciprocal, (n // self.n_twists, 1))
+        return np.tile(monkhorst_pack((n_along, n_along, n_along)) @ reciprocal, (n // self.n_twists, 1))
 
     def flow(self) -> Flow:
         """Protons before training: anywhere in the cell."""

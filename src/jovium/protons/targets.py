@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jovium.base.box import nearest_images
 from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
 from jovium.coulomb.ewald import Ewald

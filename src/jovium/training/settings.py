@@ -196,9 +196,11 @@ def _type_of(item: Field) -> Any:
 
 def _converted(value: Any, item: Field, source: str) -> Any:
     """A plain value as the type of its setting. YAML reads 1e-3 as text: text that is a number is one."""
-    if value is None and isinstance(item.type, UnionType):
-        return None
     kind: Any = _type_of(item)
+    if value is None:
+        if isinstance(item.type, UnionType):
+            return None
+        value = "nothing"
     try:
         if get_origin(item.type) is tuple:
             numbers = tuple(kind(number) for number in value)
@@ -207,11 +209,13 @@ def _converted(value: Any, item: Field, source: str) -> Any:
             return numbers
         if kind is bool and not isinstance(value, bool):
             raise ValueError("neither true nor false")
-        if kind in (int, float) and (isinstance(value, bool) or (kind is int and float(value) != int(float(value)))):
+        if kind in (int, float) and isinstance(value, bool):
             raise ValueError("another type")
+        if kind is int and float(value) != int(float(value)):
+            raise ValueError("a fraction")
         if kind is str and not isinstance(value, str | Path):
             raise ValueError("no text")
-        return kind(value)
+        return kind(float(value)) if kind is int else kind(value)
     except (TypeError, ValueError, OverflowError) as error:
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
         raise InputError(f"{source}: {item.name} {value!r}", names[kind], f"change {option_of(item)}") from error
