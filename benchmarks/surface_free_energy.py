@@ -25,7 +25,7 @@ from jovium.free_energy.training import trained
 from jovium.observe.reweighting import FreeEnergy, free_energy
 from jovium.protons.flow import samples
 from jovium.protons.rejection import kept
-from jovium.sampling.annealing import annealed
+from jovium.sampling.annealing import anneal
 
 SAMPLES = 4096
 """Of the flow."""
@@ -83,7 +83,7 @@ def of_annealing(recipe: FreeEnergySettings, state: State, chains: int, stages: 
     def carried(key: jax.Array, width: jax.Array, n_stages: int, tune: bool) -> tuple:
         place, walk = jax.random.split(key)
         starts = jax.vmap(base.sample)(jax.random.split(place, chains))
-        found, width = annealed(base.log_density, lambda x: state.surface(x) / kT, starts, walk, n_stages, width, tune)
+        found, width = anneal(base.log_density, lambda x: state.surface(x) / kT, starts, walk, n_stages, width, tune)
         return found.work, found.acceptance, width
 
     _, _, width = carried(jax.random.key(2), jnp.asarray(0.02, float), TUNING, True)

@@ -88,7 +88,7 @@ def test_matching_learns_a_shift_and_then_samples_it():
     """Data are the base moved by (2, 1): the velocity is constant."""
     starts = np.asarray(jax.vmap(PLANE.base.sample)(jax.random.split(jax.random.key(0), 512)))
     lesson = FlowMatching(starts, np.broadcast_to([[2.0, 1.0]], starts.shape), 64)
-    flow, rule = PLANE, Adam(0.03, longest=1.0)
+    flow, rule = PLANE, Adam(0.03, max_gradient_norm=1.0)
     state = rule.start(flow)
 
     @jax.jit

@@ -217,7 +217,7 @@ def _step(
         psi, last = rule.step(state.psi, state.last, centred, residuals, strength)
     else:
         gradient = unflatten(eqx.filter(state.psi, eqx.is_inexact_array), 2 * residuals @ centred / recipe.walkers)
-        psi, last = Adam(recipe.rate, longest=1.0).step(state.psi, state.last, gradient, None, strength)
+        psi, last = Adam(recipe.rate, max_gradient_norm=1.0).step(state.psi, state.last, gradient, None, strength)
     change = flatten(eqx.filter(psi, eqx.is_inexact_array)) - flatten(eqx.filter(state.psi, eqx.is_inexact_array))
     told = {
         "energies": local.total.real,

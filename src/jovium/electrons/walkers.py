@@ -6,8 +6,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.wave_function import WaveFunction
-from jovium.sampling.hamiltonian import carried
-from jovium.sampling.metropolis import Chains, swept
+from jovium.sampling.hamiltonian import hmc_steps
+from jovium.sampling.metropolis import Chains, metropolis_sweeps
 
 FIRST_SWEEPS = 300
 """Moves of the walkers before the first step."""
@@ -36,9 +36,9 @@ def moved_walkers(
     widest = WIDEST if space.vectors is None else space.reach / 2
     chains = chains._replace(beta_energies=energies(chains.positions), width=jnp.minimum(chains.width, widest))
     if recipe.mover == "langevin":
-        chains = carried(energies, chains, n_sweeps, 1, tune, widest)
+        chains = hmc_steps(energies, chains, n_sweeps, 1, tune, widest)
     else:
-        chains = swept(energies, chains, n_sweeps, recipe.blocks, tune, widest)
+        chains = metropolis_sweeps(energies, chains, n_sweeps, recipe.blocks, tune, widest)
     if space.vectors is None:
         return chains
     # Electrons that wander off through the images would lose the digits of their positions.

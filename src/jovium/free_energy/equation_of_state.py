@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jovium.base.errors import InputError
-from jovium.base.files import existing_folder, replacing, write_lines
+from jovium.base.files import atomic_write, existing_folder, write_lines
 from jovium.free_energy.measurement import ASKED, MEASURED, measure_run
 from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.training import Progress, train, trained
@@ -100,7 +100,7 @@ def write_table(folder: Path, rows: Sequence[Row]) -> None:
         writer.writeheader()
         writer.writerows(rows)
         write_lines(folder / TABLE, [text.getvalue()])
-    with replacing(folder / HIERARCHY) as part, h5py.File(part, "w") as file:
+    with atomic_write(folder / HIERARCHY) as part, h5py.File(part, "w") as file:
         for name in rows[0]:
             values = [row[name] for row in rows]
             file.create_dataset(name, data=values if isinstance(values[0], str) else np.array(values))

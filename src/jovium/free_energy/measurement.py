@@ -183,7 +183,7 @@ def summary(
     state, n, n_samples = recipe.state, recipe.n, len(found["energy"])
     surface = state.temperature * protons.beta_energy
     controls, many = np.split(np.column_stack([protons.log_density, surface]), [n_samples])
-    state = replace(state, mean=partial(controlled_mean, controls=controls, many=many))
+    state = replace(state, mean=partial(controlled_mean, controls=controls, further_controls=many))
     works = state.temperature * controls[:, 0] + found["energy"]
     guesses = (state.temperature * rows[:, 0] + rows[:, 1] for rows in (controls, many))
     reweighted, effective = _reweighted(works, found["noise"], state.temperature, *guesses)

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.electrons.wave_function import WaveFunction
 from jovium.protons.flow import Flow
-from jovium.sampling.metropolis import Chains, swept
+from jovium.sampling.metropolis import Chains, metropolis_sweeps
 from jovium.training.devices import mapped
 
 AT_ONCE = 8
@@ -107,7 +107,7 @@ def sample_electrons(
 
     flat = walkers.electrons.reshape(-1, *shape[2:])
     chains = Chains(flat, energies(flat), walkers.width, key, jnp.asarray(0.0))
-    chains = swept(energies, chains, n_sweeps, 1, tune, psi.space.reach / 2)
+    chains = metropolis_sweeps(energies, chains, n_sweeps, 1, tune, psi.space.reach / 2)
     positions = chains.positions - _whole_cells(chains.positions, psi.space.vectors)
     return walkers._replace(electrons=positions.reshape(shape), width=chains.width, acceptance=chains.acceptance)
 

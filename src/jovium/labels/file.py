@@ -17,7 +17,7 @@ from jaxtyping import Int
 
 from jovium import __version__
 from jovium.base.errors import FormatError, InputError
-from jovium.base.files import replacing
+from jovium.base.files import atomic_write
 from jovium.labels.journal import JournalledFile, PagedFile, snapshot
 from jovium.labels.record import (
     COLUMNS,
@@ -201,7 +201,7 @@ def merge(path: Path, shards: Sequence[Path]) -> tuple[int, int]:
         conflicts = split_conflicts([identity for labels in opened for identity in labels.identities()])
         if conflicts:
             raise InputError(conflicts[0], "every structure and group in one split", "mend the splits and label again")
-        with replacing(path) as part, h5py.File(part, "w", libver=LIBRARY_VERSIONS) as h5:
+        with atomic_write(path) as part, h5py.File(part, "w", libver=LIBRARY_VERSIONS) as h5:
             _lay_out(h5, {**opened[0].attributes, "created": _now()})
             for labels, row in rows:
                 _append(h5, labels.checked_record(row))

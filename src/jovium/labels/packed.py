@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from jovium.base.errors import FormatError, InputError
-from jovium.base.files import replacing
+from jovium.base.files import atomic_write
 from jovium.labels.file import OFFSETS, Labels
 from jovium.labels.record import COLUMNS, ELF_SCALE, Label, Record, label_of, text
 
@@ -110,7 +110,7 @@ def _write(path: Path, protocol: dict[str, object], records: list[Record]) -> No
     arrays["elf_high"] = (differences >> 8).astype(np.uint8)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(lzma.compress(buffer.getvalue(), preset=9))
 
 

@@ -268,7 +268,7 @@ def sampled_fields(
     nx, ny, nz = (n * m for n, m in zip(shape, multiples, strict=True))
     every = tuple(slice(None, None, m) for m in multiples)
     localization = state.localization((nx, ny, nz))
-    density = state.density.resampled((nx, ny, nz)).values[every]
+    density = state.density.resample((nx, ny, nz)).values[every]
     return localization.elf.values[every], density, localization.n_negative / (nx * ny * nz)
 
 

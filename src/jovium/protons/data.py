@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jovium.base.errors import InputError
-from jovium.base.files import replacing
+from jovium.base.files import atomic_write
 from jovium.protons.assignment import shortest_displacements
 from jovium.protons.flow import Flow
 from jovium.protons.losses import FlowMatching
@@ -16,7 +16,7 @@ from jovium.protons.settings import ProtonSettings
 from jovium.protons.systems import initial_flow
 from jovium.protons.targets import Target
 from jovium.sampling.hamiltonian import trajectories
-from jovium.sampling.metropolis import started
+from jovium.sampling.metropolis import init_chains
 
 DATA = "data.npz"
 
@@ -40,7 +40,7 @@ def training_data(folder: Path, recipe: ProtonSettings, target: Target) -> Float
     path = folder / DATA
     if not path.exists():
         configurations = read_configurations(Path(recipe.data), target) if recipe.data else sampled(recipe, target)
-        with replacing(path) as part, part.open("wb") as file:
+        with atomic_write(path) as part, part.open("wb") as file:
             np.savez_compressed(file, configurations=configurations.astype(np.float32))
     with np.load(path, allow_pickle=False) as arrays:
         return arrays["configurations"]
@@ -82,7 +82,7 @@ def sampled(recipe: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"
     )
     width = 0.1 * float(np.asarray(begin).std(axis=(0, 1)).max()) / target.n_particles ** (1 / 3)
     chains = trajectories(
-        target.beta_energy, started(target.beta_energy, np.asarray(begin), width, recipe.seed), 60, tune=True
+        target.beta_energy, init_chains(target.beta_energy, np.asarray(begin), width, recipe.seed), 60, tune=True
     )
     frames = []
     for _ in range(recipe.n_frames):

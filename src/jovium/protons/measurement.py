@@ -21,7 +21,7 @@ from jovium.observe.reweighting import FreeEnergy, effective_samples, free_energ
 from jovium.protons.flow import Flow, samples, works
 from jovium.protons.targets import Target
 from jovium.protons.training import offset_of, trained_flow
-from jovium.sampling.annealing import annealed
+from jovium.sampling.annealing import anneal
 from jovium.sampling.independence import IndependenceChain, independence_chain
 from jovium.training.run_folder import finite_or_none
 
@@ -154,7 +154,7 @@ def annealing_work(
 
     @eqx.filter_jit
     def batch(flow: Flow, positions: jax.Array, key: jax.Array, width: jax.Array, tune: bool) -> tuple[Any, jax.Array]:
-        return annealed(flow.log_density, energy, positions, key, n_stages, width, tune)
+        return anneal(flow.log_density, energy, positions, key, n_stages, width, tune)
 
     spacing = (target.cell.volume / target.n_particles) ** (1 / 3) if target.cell else 1.0
     width, keys = jnp.float32(0.02 * spacing), jax.random.split(jax.random.key(seed), len(found.positions) // size + 3)

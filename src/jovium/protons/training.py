@@ -231,7 +231,7 @@ class _Run:
         """The step rule of a lesson."""
         if self.recipe.optimiser == "natural" and name != "matching":
             return Natural(50 * self.recipe.rate)
-        return Adam(self.recipe.rate, longest=1.0 if name == "matching" else 20.0)
+        return Adam(self.recipe.rate, max_gradient_norm=1.0 if name == "matching" else 20.0)
 
     def _step(self, name: str, rule: StepRule, first: int, count: int) -> tuple[State, Array, Array]:
         lesson = self._lesson(name)

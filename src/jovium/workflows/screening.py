@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from jovium.base.errors import InputError, JoviumError
-from jovium.base.files import append_durably, replacing, sole_writer
+from jovium.base.files import append_durably, atomic_write, sole_writer
 from jovium.base.structure import Structure
 from jovium.elf.model import ElfModel, shipped_model
 from jovium.labels.record import structure_sha256
@@ -97,7 +97,7 @@ def write_screened(work: Iterable[Work], table: Path, path: Path) -> int:
         numbers = {name: float(row[name]) for name in COLUMNS[2:-3] if row[name]}
         atoms.info.update({"structure": one.index, **numbers, "flags": row["flags"]})
         images.append(atoms)
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         ase.io.write(part, images, format="extxyz")
     return len(images)
 
