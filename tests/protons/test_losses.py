@@ -129,6 +129,7 @@ def test_integration_error_is_what_more_steps_take_away():
 
 
 @pytest.mark.parametrize("bad", [np.zeros((0, 2, 3)), np.full((4, 2, 3), np.nan), np.zeros((4, 3))])
+@pytest.mark.usefixtures("unchecked_signatures")
 def test_data_that_teach_nothing_are_refused(bad):
     with pytest.raises(InputError, match="configurations of shape"):
         MaximumLikelihood(bad)
