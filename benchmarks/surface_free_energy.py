@@ -24,7 +24,7 @@ from jovium.free_energy.training import trained
 from jovium.observe.reweighting import FreeEnergy, free_energy
 from jovium.protons.flow import sample_batch
 from jovium.protons.rejection import rejection_sample
-from jovium.sampling.annealing import annealed
+from jovium.sampling.annealing import anneal
 
 SAMPLES = 4096
 """Of the flow."""
@@ -49,8 +49,8 @@ def main() -> None:
         report(recipe, f"a fraction of {options.accept_fraction} of the flow", accepted)
         report(recipe, f"flow, reweighted ({flow.effective_samples:.0f} effective)", flow.reweighted)
         free, acceptance = annealed_free_energy(recipe, state, options.chains, options.stages)
-        report(recipe, f"annealed from free protons (acceptance {acceptance:.2f})", free.variational)
-        report(recipe, f"annealed, reweighted ({free.effective_samples:.0f} effective)", free.reweighted)
+        report(recipe, f"anneal from free protons (acceptance {acceptance:.2f})", free.variational)
+        report(recipe, f"anneal, reweighted ({free.effective_samples:.0f} effective)", free.reweighted)
 
 
 def flow_free_energy(recipe: FreeEnergySettings, state: State) -> FreeEnergy:
@@ -85,14 +85,14 @@ def annealed_free_energy(
         return state.surface(positions) / kT
 
     @eqx.filter_jit
-    def anneal(key: jax.Array, width: jax.Array, n_stages: int, tune: bool) -> tuple:
+    def anneal_batch(key: jax.Array, width: jax.Array, n_stages: int, tune: bool) -> tuple:
         start_key, walk_key = jax.random.split(key)
         starts = jax.vmap(base.sample)(jax.random.split(start_key, chains))
-        samples, width = annealed(base.log_density, beta_energy, starts, walk_key, n_stages, width, tune)
+        samples, width = anneal(base.log_density, beta_energy, starts, walk_key, n_stages, width, tune)
         return samples.work, samples.acceptance, width
 
-    _, _, width = anneal(jax.random.key(2), jnp.asarray(0.02, float), TUNING, True)
-    work, acceptance, _ = anneal(jax.random.key(3), width, stages, False)
+    _, _, width = anneal_batch(jax.random.key(2), jnp.asarray(0.02, float), TUNING, True)
+    work, acceptance, _ = anneal_batch(jax.random.key(3), width, stages, False)
     return free_energy(np.asarray(work, float), recipe.state.momentum_and_labels), float(acceptance)
 
 

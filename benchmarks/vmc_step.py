@@ -25,7 +25,7 @@ from jovium.electrons.kinetic import kinetic_energy
 from jovium.electrons.local_energy import scores
 from jovium.electrons.wave_function import WaveFunction
 from jovium.optimise.natural_gradient import sample_space_direction
-from jovium.sampling.metropolis import Chains, swept
+from jovium.sampling.metropolis import Chains, metropolis_sweeps
 
 RS, MOVES = 1.31, 500
 PUBLISHED_WAVES = 14146
@@ -89,7 +89,7 @@ def parts(n: int, walkers: int, published: bool) -> dict[str, float]:
 
     def moves(psi: WaveFunction, x: jax.Array) -> Any:
         chains = Chains(x, jnp.zeros(walkers), jnp.float32(0.2), jax.random.key(0), jnp.float32(0))
-        return swept(lambda x: over(lambda p, x, r: -2 * log_psi(p, x, r))(psi, x, protons), chains, 10)
+        return metropolis_sweeps(lambda x: over(lambda p, x, r: -2 * log_psi(p, x, r))(psi, x, protons), chains, 10)
 
     found = {"moves": seconds(moves, psi, electrons) * MOVES / 10}
     found["Laplacian"] = seconds(

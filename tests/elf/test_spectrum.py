@@ -46,7 +46,7 @@ def test_series_of_a_grid_has_the_values_of_the_grid(shape):
 def test_planes_of_a_finer_grid_are_those_of_the_field(odd_cell, shape):
     values = smooth(shape)
     target = (15, 12, 16)
-    expected = GridField(values, odd_cell).resampled(target).values[4:7]
+    expected = GridField(values, odd_cell).resample(target).values[4:7]
     values = plane_values(half_spectrum(jnp.asarray(values)), shape, jnp.arange(4, 7) / target[0], target[1:])
     np.testing.assert_allclose(values, expected, atol=1e-12)
 
@@ -55,6 +55,6 @@ def test_planes_of_a_finer_grid_are_those_of_the_field(odd_cell, shape):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_resized_series_is_the_same_field(odd_cell, shape, target):
     values = smooth(shape)
-    expected = GridField(values, odd_cell).resampled(target).values
+    expected = GridField(values, odd_cell).resample(target).values
     values = grid_values(resize(half_spectrum(jnp.asarray(values)), shape, target), target)
     np.testing.assert_allclose(values, expected, atol=1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jovium.optimise.natural_gradient import (
-    bounded,
+    clip_direction,
     flatten,
     natural_direction,
     sample_space_direction,
@@ -63,10 +63,28 @@ def test_directions_that_no_sample_sees_keep_the_last_step():
 def test_step_moves_the_distribution_by_no_more_than_asked():
     scores, gradient = table(50, 10)
     direction = natural_direction(scores, gradient, 1e-3)
-    short = bounded(direction, scores, 0.05)
+    short = clip_direction(direction, scores, 0.05)
     centred = scores - scores.mean(axis=0)
     assert float(jnp.sqrt(jnp.mean((centred @ short) ** 2))) == pytest.approx(0.05, rel=1e-3)
-    np.testing.assert_allclose(bounded(direction, scores, 1e9), direction)
+    np.testing.assert_allclose(clip_direction(direction, scores, 1e9), direction)
+
+
+def test_relative_damping_means_the_same_for_parameters_of_any_scale():
+    """Parameters times c: scores and gradient divided by c, and the direction times c."""
+    scores, gradient = table(8, 20)
+    direction = natural_direction(scores, gradient, 0.03)
+    np.testing.assert_allclose(natural_direction(scores / 4, gradient / 4, 0.03), 4 * direction, rtol=1e-4)
+
+
+def test_absolute_damping_goes_with_the_square_of_the_scale():
+    """The same for an energy, but with damping / c^2; with the old damping the direction is another one."""
+    scores, last = table(8, 20)
+    residuals = jnp.asarray(np.random.default_rng(2).normal(size=8), jnp.float32)
+    direction = 4 * sample_space_direction(scores, residuals, 0.03, last)
+    np.testing.assert_allclose(
+        sample_space_direction(scores / 4, residuals, 0.03 / 16, 4 * last), direction, rtol=1e-4, atol=1e-4
+    )
+    assert np.abs(sample_space_direction(scores / 4, residuals, 0.03, 4 * last) - direction).max() > 0.1
 
 
 def test_rows_and_trees_are_the_same_numbers():

@@ -10,7 +10,7 @@ from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import pair_histogram
 from jovium.protons.measurement import draw_samples, measure
 from jovium.protons.training import trained_flow
-from jovium.sampling.metropolis import started, sweeps
+from jovium.sampling.metropolis import init_chains, sweep_chains
 
 DENSITIES = Path(__file__).parents[2] / "data" / "protons"
 
@@ -47,11 +47,11 @@ def test_pair_correlation_is_that_of_a_metropolis_run(density):
     """g(r) of independent, weighted samples against chains, bin by bin."""
     _, target, found = density
     start = np.asarray(jax.random.uniform(jax.random.key(0), (48, 16, 3))) * target.cell.vectors[0, 0]
-    chains = sweeps(target.beta_energy, started(target.beta_energy, start, 0.5), 60, tune=True)
+    chains = sweep_chains(target.beta_energy, init_chains(target.beta_energy, start, 0.5), 60, tune=True)
     edges = np.linspace(0, target.cell.vectors[0, 0] / 2, 25)
     blocks = []
     for _ in range(10):
-        chains = sweeps(target.beta_energy, chains, 6)
+        chains = sweep_chains(target.beta_energy, chains, 6)
         structures = [Structure(target.cell, np.asarray(x), ("H",) * 16) for x in chains.positions]
         blocks.append([pair_histogram(structure, edges) for structure in structures])
     per_chain = np.mean(blocks, axis=0)

@@ -18,7 +18,7 @@ from jovium.protons.targets import (
     Yukawa,
     _image_sum,
 )
-from jovium.sampling.metropolis import started, sweeps
+from jovium.sampling.metropolis import init_chains, sweep_chains
 
 
 def test_crystal_has_the_madelung_energy():
@@ -54,10 +54,10 @@ def test_free_energy_difference_of_sixteen_charges_by_thermodynamic_integration(
     for coupling in couplings:
         plasma = OneComponentPlasma(16, float(coupling))
         start = np.asarray(jax.random.uniform(jax.random.key(0), (24, 16, 3))) * plasma.cell.vectors[0, 0]
-        chains = sweeps(plasma.beta_energy, started(plasma.beta_energy, start, 0.5), 40, tune=True)
+        chains = sweep_chains(plasma.beta_energy, init_chains(plasma.beta_energy, start, 0.5), 40, tune=True)
         energies = []
         for _ in range(12):
-            chains = sweeps(plasma.beta_energy, chains, 3)
+            chains = sweep_chains(plasma.beta_energy, chains, 3)
             energies.append(np.asarray(chains.beta_energies) / 16)
         found.append(np.mean(energies))
     difference = 0.5 * np.log(10) * weights @ found

@@ -23,7 +23,7 @@ from jovium.protons.systems import ProtonSystemSettings
 from jovium.protons.targets import OneComponentPlasma
 from jovium.protons.training import cost, read_recipe, train, trained_flow
 from jovium.sampling.hamiltonian import trajectories
-from jovium.sampling.metropolis import started
+from jovium.sampling.metropolis import init_chains
 from jovium.training.run_folder import read_metrics
 
 PAIR = ProtonSystemSettings(n=2, coupling=2.0)
@@ -220,7 +220,7 @@ def test_configurations_of_another_system_are_refused(tmp_path, n, edge, said):
 def test_overlapping_particles_have_no_chain():
     plasma = OneComponentPlasma(2, 2.0)
     with pytest.raises(InputError, match="configuration 0 has no finite energy"):
-        started(plasma.beta_energy, np.zeros((1, 2, 3)), 0.1)
+        init_chains(plasma.beta_energy, np.zeros((1, 2, 3)), 0.1)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_measured_pair_is_the_pair_of_a_long_chain(whole):
     found = measure_run(whole[0], 4096, 3)
     plasma = OneComponentPlasma(2, 2.0)
     start = np.random.default_rng(0).random((64, 2, 3)) * EDGE
-    chains = trajectories(plasma.beta_energy, started(plasma.beta_energy, start, 0.3), 60, tune=True)
+    chains = trajectories(plasma.beta_energy, init_chains(plasma.beta_energy, start, 0.3), 60, tune=True)
     energies = []
     for _ in range(60):
         chains = trajectories(plasma.beta_energy, chains, 3)

@@ -31,11 +31,11 @@ def test_average_has_the_symmetry_and_averaging_twice_changes_nothing():
     structure = crystal("cs-iv", 1.3)
     operations = space_group_operations(structure)
     rng = np.random.default_rng(3)
-    noise = GridField(rng.normal(size=(9, 9, 9)), structure.cell).resampled((27, 30, 32))
+    noise = GridField(rng.normal(size=(9, 9, 9)), structure.cell).resample((27, 30, 32))
     average = symmetrise(noise, operations)
     assert symmetrise(average, operations).values == pytest.approx(average.values, abs=1e-12)
     assert average.mean() == pytest.approx(noise.mean())
-    dense = average.resampled((54, 60, 64)).interpolant()
+    dense = average.resample((54, 60, 64)).interpolant()
     s = rng.random((20, 3))
     for rotation, translation in zip(*operations, strict=True):
         image = s @ rotation.T + translation

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jovium.observe.reweighting import free_energy
-from jovium.sampling.annealing import annealed
+from jovium.sampling.annealing import anneal
 
 WIDE, N = 1.25, 6
 EXACT = -N * 0.5 * np.log(2 * np.pi)
@@ -23,7 +23,7 @@ def springs(x):
 
 def works(n_stages, energy=springs, m=4096):
     x = WIDE * jax.random.normal(jax.random.key(0), (m, N, 1))
-    found, _ = annealed(model, energy, x, jax.random.key(1), n_stages, jnp.float32(0.2))
+    found, _ = anneal(model, energy, x, jax.random.key(1), n_stages, jnp.float32(0.2))
     return found
 
 
@@ -64,5 +64,5 @@ def test_the_step_is_tuned_to_its_acceptance():
     x = WIDE * jax.random.normal(jax.random.key(0), (512, N, 1))
     width = jnp.float32(3.0)
     for seed in range(3):
-        found, width = annealed(model, springs, x, jax.random.key(seed), 16, width, True)
+        found, width = anneal(model, springs, x, jax.random.key(seed), 16, width, True)
     assert 0.6 < float(found.acceptance) < 0.95

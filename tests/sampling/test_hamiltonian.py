@@ -1,13 +1,14 @@
 """Hamiltonian Monte Carlo and independence Metropolis have the distribution of their target."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
-from jovium.sampling.hamiltonian import trajectories
+from jovium.sampling.hamiltonian import hmc_steps, trajectories
 from jovium.sampling.independence import independence_chain
-from jovium.sampling.metropolis import started
+from jovium.sampling.metropolis import init_chains
 
 
 def harmonic(x):
@@ -15,7 +16,7 @@ def harmonic(x):
 
 
 def test_trajectories_have_the_variance_of_springs():
-    chains = trajectories(harmonic, started(harmonic, np.zeros((64, 3, 2)), 0.3), 60, tune=True)
+    chains = trajectories(harmonic, init_chains(harmonic, np.zeros((64, 3, 2)), 0.3), 60, tune=True)
     kept = []
     for _ in range(80):
         chains = trajectories(harmonic, chains, 2)
@@ -26,8 +27,22 @@ def test_trajectories_have_the_variance_of_springs():
 
 
 def test_trajectories_carry_the_energies_of_their_positions():
-    chains = trajectories(harmonic, started(harmonic, np.ones((8, 3, 2)), 0.4), 10)
+    chains = trajectories(harmonic, init_chains(harmonic, np.ones((8, 3, 2)), 0.4), 10)
     np.testing.assert_allclose(chains.beta_energies, [float(harmonic(x)) for x in chains.positions], rtol=1e-5)
+
+
+def test_no_configuration_is_differentiated_twice():
+    """Of n trajectories of one leap n + 1 gradients: that of the start is the last one of the trajectory before."""
+    calls = []
+
+    def energies(x):
+        jax.debug.callback(lambda: calls.append(1))
+        return jax.vmap(harmonic)(x)
+
+    chains = init_chains(harmonic, np.ones((4, 3, 2)), 0.4)
+    jax.block_until_ready(hmc_steps(energies, chains, 6, 1))
+    jax.effects_barrier()
+    assert len(calls) == 7
 
 
 def test_a_trajectory_into_a_wall_is_not_accepted():
@@ -36,7 +51,7 @@ def test_a_trajectory_into_a_wall_is_not_accepted():
     def box(x):
         return jnp.where(jnp.abs(x).max() < 1, 0.0, jnp.inf)
 
-    chains = trajectories(box, started(box, np.zeros((32, 1, 2)), 0.5), 30)
+    chains = trajectories(box, init_chains(box, np.zeros((32, 1, 2)), 0.5), 30)
     assert np.abs(chains.positions).max() < 1
     assert np.isfinite(chains.beta_energies).all()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
-from jovium.sampling.metropolis import started, sweeps, swept
+from jovium.sampling.metropolis import init_chains, metropolis_sweeps, sweep_chains
 
 
 def harmonic(x):
@@ -20,10 +20,10 @@ def wells(x):
 
 
 def samples(beta_energy, start, n, between):
-    chains = sweeps(beta_energy, started(beta_energy, start, 0.3), 200, tune=True)
+    chains = sweep_chains(beta_energy, init_chains(beta_energy, start, 0.3), 200, tune=True)
     kept = []
     for _ in range(n):
-        chains = sweeps(beta_energy, chains, between)
+        chains = sweep_chains(beta_energy, chains, between)
         kept.append(np.asarray(chains.positions))
     return np.concatenate(kept), chains
 
@@ -53,21 +53,21 @@ def test_distribution_is_that_of_the_boltzmann_factor():
 
 
 def test_equal_seeds_give_equal_chains():
-    one, other = (sweeps(harmonic, started(harmonic, np.ones((4, 2, 2)), 0.5, seed=3), 20) for _ in range(2))
+    one, other = (sweep_chains(harmonic, init_chains(harmonic, np.ones((4, 2, 2)), 0.5, seed=3), 20) for _ in range(2))
     np.testing.assert_array_equal(one.positions, other.positions)
 
 
 def test_a_start_without_energy_is_refused():
     with pytest.raises(InputError, match="configuration 1 has no finite energy"):
-        started(lambda x: 1 / jnp.sum(x**2), np.array([[[1.0, 0.0]], [[0.0, 0.0]]]), 0.1)
+        init_chains(lambda x: 1 / jnp.sum(x**2), np.array([[[1.0, 0.0]], [[0.0, 0.0]]]), 0.1)
 
 
 @pytest.mark.parametrize("n_blocks", [1, 2, 5])
 def test_any_number_of_blocks_has_the_same_distribution(n_blocks):
     """Five particles moved all at once, in two blocks, or one by one."""
     energies = jax.vmap(harmonic)
-    further = jax.jit(lambda chains: swept(energies, chains, 20, n_blocks, True))
-    chains = started(harmonic, np.zeros((128, 5, 2)), 0.3)
+    further = jax.jit(lambda chains: metropolis_sweeps(energies, chains, 20, n_blocks, True))
+    chains = init_chains(harmonic, np.zeros((128, 5, 2)), 0.3)
     for _ in range(10):
         chains = further(chains)
     kept = []
@@ -79,6 +79,8 @@ def test_any_number_of_blocks_has_the_same_distribution(n_blocks):
 
 
 def test_steps_do_not_grow_beyond_the_widest_where_everything_is_accepted():
-    flat = swept(jax.vmap(lambda x: 0 * x.sum()), started(harmonic, np.zeros((4, 2, 2)), 0.3), 100, 1, True, 0.7)
+    flat = metropolis_sweeps(
+        jax.vmap(lambda x: 0 * x.sum()), init_chains(harmonic, np.zeros((4, 2, 2)), 0.3), 100, 1, True, 0.7
+    )
     assert float(flat.acceptance) == 1
     assert float(flat.width) == pytest.approx(0.7)

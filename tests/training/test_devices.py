@@ -12,13 +12,13 @@ import json, sys
 import jax, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 jax.config.update("jax_enable_x64", True)
-from jovium.optimise.natural_gradient import bounded, natural_direction, sample_space_direction
+from jovium.optimise.natural_gradient import clip_direction, natural_direction, sample_space_direction
 random = np.random.default_rng(0)
 scores, residuals, last = random.normal(size=(64, 30)), random.normal(size=64), random.normal(size=30)
 spread = NamedSharding(Mesh(np.array(jax.devices()), ("samples",)), PartitionSpec("samples"))
 scores, residuals = jax.device_put(scores, spread), jax.device_put(residuals, spread)
 assert len(scores.sharding.device_set) == len(jax.devices())
-one = jax.jit(lambda s, r: bounded(sample_space_direction(s, r, 1e-3, 0.9 * last), s, 0.1))(scores, residuals)
+one = jax.jit(lambda s, r: clip_direction(sample_space_direction(s, r, 1e-3, 0.9 * last), s, 0.1))(scores, residuals)
 other = jax.jit(lambda s: natural_direction(s, last, 1e-2))(scores)
 print(json.dumps([len(jax.devices()), one.tolist(), other.tolist()]))
 """

@@ -10,7 +10,7 @@ from jovium.base.errors import InputError, OutputError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block succeeds and vanishes when it does not.
 
     Raises OutputError when the disk is full or the place cannot be written; the old file is then untouched.
@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     """Write a text file as a whole or not at all. Raises OutputError."""
-    with replacing(path) as part, open(part, "w", encoding="utf-8") as stream:
+    with atomic_write(path) as part, open(part, "w", encoding="utf-8") as stream:
         stream.writelines(lines)
 
 

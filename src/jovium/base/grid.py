@@ -79,7 +79,7 @@ class GridField:
             gradient[axis] = np.real(np.asarray(ifftn(1j * wave * self._coefficients, norm="forward")))
         return gradient
 
-    def resampled(self, shape: tuple[int, int, int]) -> "GridField":
+    def resample(self, shape: tuple[int, int, int]) -> "GridField":
         """The field on another grid of the same cell by Fourier interpolation, exact for a band-limited field.
 
         Nyquist terms of even grids are split between +n/2 and -n/2 so that the result is real.
@@ -91,7 +91,7 @@ class GridField:
             coefficients = _resize_spectrum(coefficients, axis, target)
         return GridField(np.real(np.asarray(ifftn(coefficients, norm="forward"))), self.cell)
 
-    def splined(self, shape: tuple[int, int, int]) -> "GridField":
+    def spline(self, shape: tuple[int, int, int]) -> "GridField":
         """`interpolant` on another grid of the same cell: for a field that is not band-limited, such as an ELF."""
         from scipy.interpolate import CubicSpline
 

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         write_structure(target, file.structure)
         return 0
     # The ELF is not band-limited: splines keep it free of Fourier ringing.
-    field = file.field.splined(tuple(options.grid)) if options.grid else file.field
+    field = file.field.spline(tuple(options.grid)) if options.grid else file.field
     write_field(target, file.structure, field, comment=f"converted from {source.name}", provenance=file.provenance)
     return 0
 

@@ -8,8 +8,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.wave_function import WaveFunction
-from jovium.sampling.hamiltonian import carried
-from jovium.sampling.metropolis import Chains, swept
+from jovium.sampling.hamiltonian import hmc_steps
+from jovium.sampling.metropolis import Chains, metropolis_sweeps
 
 EQUILIBRATION_MOVES = 300
 """Moves of the walkers before the first step."""
@@ -48,9 +48,9 @@ def move_walkers(
     max_width = MAX_MOVE_WIDTH if box.vectors is None else box.reach / 2
     chains = chains._replace(beta_energies=energies(chains.positions), width=jnp.minimum(chains.width, max_width))
     if settings.sampler == "mala":
-        chains = carried(energies, chains, n_moves, 1, tune, max_width)
+        chains = hmc_steps(energies, chains, n_moves, 1, tune, max_width)
     else:
-        chains = swept(energies, chains, n_moves, settings.blocks, tune, max_width)
+        chains = metropolis_sweeps(energies, chains, n_moves, settings.blocks, tune, max_width)
     if box.vectors is None:
         return chains
     # Electrons that wander off through the images would lose the digits of their positions.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from jovium.base.errors import FormatError, JoviumError, StructureError
-from jovium.base.files import replacing
+from jovium.base.files import atomic_write
 from jovium.base.structure import Structure
 from jovium.formats.fields import is_field_file, read_field
 from jovium.formats.files import read_text
@@ -104,7 +104,7 @@ def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
 
     path = Path(path)
     file_format = _writable_format(path)
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         ase.io.write(part, structure.to_ase(), format=file_format)
 
 
@@ -123,7 +123,7 @@ def write_structures(
     images = [structure.to_ase() for structure in structures]
     for image, numbers in zip(images, facts, strict=True):
         image.info.update(numbers)
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         ase.io.write(part, images, format="extxyz")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jovium.base.errors import InputError
-from jovium.base.files import existing_folder, replacing, write_lines
+from jovium.base.files import existing_folder, atomic_write, write_lines
 from jovium.free_energy.measurement import measure_run, request
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
 from jovium.free_energy.training import load_run, train
@@ -97,7 +97,7 @@ def write_table(folder: Path, rows: Sequence[Row]) -> None:
         writer.writeheader()
         writer.writerows(rows)
         write_lines(folder / TABLE, [text.getvalue()])
-    with replacing(folder / HDF5_TABLE) as part, h5py.File(part, "w") as file:
+    with atomic_write(folder / HDF5_TABLE) as part, h5py.File(part, "w") as file:
         for name in rows[0]:
             values = [row[name] for row in rows]
             file.create_dataset(name, data=values if isinstance(values[0], str) else np.array(values))

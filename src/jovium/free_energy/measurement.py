@@ -249,7 +249,7 @@ def summarise(
     # ln p and the surface of every configuration: of those with electrons, and of the many without.
     surface = kT * protons.beta_energy
     controls, many = np.split(np.column_stack([protons.log_density, surface]), [n_samples])
-    state = replace(state, mean=partial(controlled_mean, controls=controls, many=many))
+    state = replace(state, mean=partial(controlled_mean, controls=controls, further_controls=many))
     work = kT * controls[:, 0] + energies["energy"]
     guesses = (kT * rows[:, 0] + rows[:, 1] for rows in (controls, many))
     reweighted, effective = reweighted_free_energy(work, energies["noise"], kT, *guesses)

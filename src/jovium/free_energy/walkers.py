@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.electrons.wave_function import WaveFunction
 from jovium.protons.flow import Flow
-from jovium.sampling.metropolis import Chains, swept
+from jovium.sampling.metropolis import Chains, metropolis_sweeps
 from jovium.training.devices import map_rows
 
 PROTONS_AT_ONCE, FLOW_ROWS_AT_ONCE = 8, 64
@@ -96,7 +96,7 @@ def sample_electrons(
 
     flat = walkers.electrons.reshape(-1, *shape[2:])
     chains = Chains(flat, energies(flat), walkers.width, key, jnp.asarray(0.0))
-    chains = swept(energies, chains, n_moves, 1, tune, psi.box.reach / 2)
+    chains = metropolis_sweeps(energies, chains, n_moves, 1, tune, psi.box.reach / 2)
     positions = chains.positions - _lattice_translations(chains.positions, psi.box.vectors)
     return walkers._replace(electrons=positions.reshape(shape), width=chains.width, acceptance=chains.acceptance)
 

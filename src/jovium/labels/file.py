@@ -22,7 +22,7 @@ import numpy as np
 
 from jovium import __version__
 from jovium.base.errors import FormatError, InputError
-from jovium.base.files import existing_folder, replacing
+from jovium.base.files import existing_folder, atomic_write
 from jovium.labels.record import COLUMNS, LabelProtocol, Record, record_sha256, text
 
 FORMAT = "jovium labels 1"
@@ -60,7 +60,7 @@ def prepare_folder(folder: Path, protocol: Protocol) -> None:
     """
     path = existing_folder(folder) / PROTOCOL
     if not path.exists():
-        with replacing(path) as part:
+        with atomic_write(path) as part:
             part.write_text(json.dumps(_about(protocol), indent=2) + "\n")
             try:
                 os.link(part, path)
@@ -101,7 +101,7 @@ def write_record(folder: Path, record: Record, protocol: Protocol) -> None:
                 return
     strings = {"sha256": record_sha256(record), "about": json.dumps(_about(protocol))}
     content = archive(record | {name: np.array(string.encode()) for name, string in strings.items()})
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(content)
 
 

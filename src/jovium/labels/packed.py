@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from jovium.base.errors import InputError
-from jovium.base.files import replacing
+from jovium.base.files import atomic_write
 from jovium.labels.file import (
     Protocol,
     archive,
@@ -96,7 +96,7 @@ def _write(path: Path, protocol: Protocol, records: list[Record]) -> None:
     differences = np.concatenate([_differences(_quantised(record)).ravel() for record in records])
     arrays["elf_low"] = (differences & 255).astype(np.uint8)
     arrays["elf_high"] = (differences >> 8).astype(np.uint8)
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(lzma.compress(archive(arrays), preset=9))
 
 

@@ -290,7 +290,7 @@ def sample_fields(
     nx, ny, nz = (n * m for n, m in zip(shape, multiples, strict=True))
     coarse = tuple(slice(None, None, m) for m in multiples)
     localization = state.localization((nx, ny, nz))
-    density = state.density.resampled((nx, ny, nz)).values[coarse]
+    density = state.density.resample((nx, ny, nz)).values[coarse]
     return localization.elf.values[coarse], density, localization.n_negative / (nx * ny * nz)
 
 

@@ -33,7 +33,7 @@ class FreeEnergy:
 def free_energy(work: Float[np.ndarray, "m"], offset: float = 0.0) -> FreeEnergy:
     """beta F + offset from the work w = ln p + beta U of independent samples. Raises InputError for fewer than two
     samples or a work that is NaN; an infinite one (overlapping particles) is a weight of zero and an infinite bound."""
-    work = _checked(work)
+    work = _valid_work(work)
     m = len(work)
     with np.errstate(invalid="ignore"):
         spread = work.std(ddof=1) / np.sqrt(m) if np.isfinite(work).all() else np.inf
@@ -88,15 +88,17 @@ def effective_samples(log_weights: Float[np.ndarray, "m"]) -> float:
     return float(1 / np.sum(normalised_weights(np.asarray(log_weights, float)) ** 2))
 
 
-def reweighted_mean(values: Float[np.ndarray, "m *k"], work: Float[np.ndarray, "m"]) -> tuple[np.ndarray, np.ndarray]:
+def reweighted_mean(
+    values: Float[np.ndarray, "m *k"], work: Float[np.ndarray, "m"]
+) -> tuple[Float[np.ndarray, "*k"], Float[np.ndarray, "*k"]]:
     """Mean of an observable over the target, and its standard error, from samples of the model."""
-    weights = normalised_weights(-_checked(work))
+    weights = normalised_weights(-_valid_work(work))
     values = np.asarray(values, float)
     mean = np.tensordot(weights, values, 1)
-    return mean, np.sqrt(np.tensordot(weights**2, (values - mean) ** 2, 1))
+    return mean, np.asarray(np.sqrt(np.tensordot(weights**2, (values - mean) ** 2, 1)))
 
 
-def _checked(work: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
+def _valid_work(work: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
     work = np.asarray(work, float)
     if work.ndim != 1 or len(work) < 2 or np.isnan(work).any() or not np.isfinite(work).any():
         raise InputError(

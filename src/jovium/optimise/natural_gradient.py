@@ -14,20 +14,26 @@ from jaxtyping import Array, Float
 
 
 def natural_direction(
-    scores: Float[Array, "b p"], gradient: Float[Array, "p"], damping: float, last: Float[Array, "p"] | None = None
+    scores: Float[Array, "b p"],
+    gradient: Float[Array, "p"],
+    relative_damping: float,
+    last: Float[Array, "p"] | None = None,
 ) -> Float[Array, "p"]:
     """The solution d of (F + damping) d = gradient + damping last, F = S^T S / b of centred scores S.
 
-    damping is a share of the mean diagonal of F, so that it means the same for any scale of the parameters.
-    """
+    damping = relative_damping times the mean diagonal of F, so that it means the same for any scale of the parameters:
+    where they are multiplied by c, so is d."""
     b = len(scores)
+    # F is the covariance of the scores: their mean, zero for infinitely many samples, is noise.
     centred = scores - scores.mean(axis=0)
-    amount = damping * jnp.mean(jnp.sum(centred**2, axis=0)) / b + 1e-12
-    right = gradient if last is None else gradient + amount * last
+    damping = relative_damping * jnp.mean(jnp.sum(centred**2, axis=0)) / b + 1e-12
+    right = gradient if last is None else gradient + damping * last
+    # Woodbury: the inverse of a b x b matrix in place of p x p.
     overlap = centred @ centred.T / b
-    inner = jax.scipy.linalg.cho_factor(overlap + amount * jnp.eye(b, dtype=scores.dtype))
-    seen = centred.T @ jax.scipy.linalg.cho_solve(inner, centred @ right) / b
-    return (right - seen) / amount
+    factor = jax.scipy.linalg.cho_factor(overlap + damping * jnp.eye(b, dtype=scores.dtype))
+    # F (F + damping)^-1 right: the part that the samples see.
+    seen = centred.T @ jax.scipy.linalg.cho_solve(factor, centred @ right) / b
+    return (right - seen) / damping
 
 
 def sample_space_direction(
@@ -37,21 +43,24 @@ def sample_space_direction(
     that of an energy is: e_i the energy of a sample less the mean, S and F = S^T S / b of centred scores. It is that
     d = last + S^T (S S^T + b damping)^-1 (e - S last) which no cancellation spoils where damping is small.
 
-    A complex wave function has the real parts of all its scores and energies, then the imaginary parts, as rows."""
-    rows = jnp.sqrt(jnp.asarray(len(scores), scores.dtype))
-    centred, rest = scores / rows, residuals / rows - scores @ last / rows
-    overlap = centred @ centred.T
+    damping is absolute, in the units of F: where parameters are multiplied by c, the same d (times c) needs
+    damping / c^2. A complex wave function has the real parts of all its scores and energies, then the imaginary parts,
+    as rows."""
+    # Rows divided by sqrt(b): their overlaps are those of S S^T / b, whose trace is that of F.
+    root = jnp.sqrt(jnp.asarray(len(scores), scores.dtype))
+    rows, rest = scores / root, residuals / root - scores @ last / root
+    overlap = rows @ rows.T
     # What the digits of the overlap cannot resolve is damped: one sample near a node has a score without limit.
     resolved = 10 * jnp.finfo(overlap.dtype).eps * jnp.trace(overlap)
     overlap += (damping + resolved) * jnp.eye(len(scores), dtype=scores.dtype)
-    return last + centred.T @ jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(overlap), rest)
+    return last + rows.T @ jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(overlap), rest)
 
 
-def bounded(direction: Float[Array, "p"], scores: Float[Array, "b p"], largest: float) -> Float[Array, "p"]:
-    """The direction, shortened where the distribution would move by more than `largest`: sqrt(d^T F d) <= largest."""
+def clip_direction(direction: Float[Array, "p"], scores: Float[Array, "b p"], max_norm: float) -> Float[Array, "p"]:
+    """The direction, shortened where the distribution would move by more than max_norm: sqrt(d^T F d) <= max_norm."""
     centred = scores - scores.mean(axis=0)
-    length = jnp.sqrt(jnp.mean((centred @ direction) ** 2))
-    return direction * jnp.minimum(1.0, largest / (length + 1e-12))
+    norm = jnp.sqrt(jnp.mean((centred @ direction) ** 2))
+    return direction * jnp.minimum(1.0, max_norm / (norm + 1e-12))
 
 
 def flatten(tree: Any) -> Float[Array, "p"]:
@@ -61,9 +70,9 @@ def flatten(tree: Any) -> Float[Array, "p"]:
 
 def unflatten(like: Any, row: Float[Array, "p"]) -> Any:
     """A row in the form of a tree of arrays."""
-    leaves, form = jax.tree.flatten(like)
+    leaves, structure = jax.tree.flatten(like)
     parts, start = [], 0
     for leaf in leaves:
         parts.append(row[start : start + leaf.size].reshape(leaf.shape))
         start += leaf.size
-    return jax.tree.unflatten(form, parts)
+    return jax.tree.unflatten(structure, parts)

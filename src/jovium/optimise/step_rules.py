@@ -1,4 +1,4 @@
-"""Step rules behind one interface: what becomes of parameters, given what a lesson found."""
+"""Step rules behind one interface: what becomes of parameters, given a gradient."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jovium.optimise.natural_gradient import (
-    bounded,
+    clip_direction,
     flatten,
     natural_direction,
     sample_space_direction,
@@ -20,7 +20,7 @@ from jovium.optimise.natural_gradient import (
 
 @runtime_checkable
 class StepRule(Protocol):
-    """Parameters after parameters. `strength` multiplies the rate of one step: how far a schedule has come down."""
+    """Parameters after parameters. `lr_scale` multiplies the learning rate of one step, as a schedule has it."""
 
     @property
     def needs_scores(self) -> bool:
@@ -32,7 +32,7 @@ class StepRule(Protocol):
         ...
 
     def step(
-        self, model: Any, state: Any, gradient: Any, scores: Float[Array, "b p"] | None, strength: Float[Array, ""]
+        self, model: Any, state: Any, gradient: Any, scores: Float[Array, "b p"] | None, lr_scale: Float[Array, ""]
     ) -> tuple[Any, Any]:
         """The model and the state after one step."""
         ...
@@ -40,10 +40,10 @@ class StepRule(Protocol):
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam (Kingma and Ba, arXiv:1412.6980), the gradient shortened to `longest` where it is longer."""
+    """Adam (Kingma and Ba, arXiv:1412.6980), the gradient shortened to `max_gradient_norm` where it is longer."""
 
     rate: float
-    longest: float = 20.0
+    max_gradient_norm: float = 20.0
 
     @property
     def needs_scores(self) -> bool:
@@ -55,25 +55,25 @@ class Adam:
         return self._rule().init(eqx.filter(model, eqx.is_inexact_array))
 
     def step(
-        self, model: Any, state: Any, gradient: Any, scores: Float[Array, "b p"] | None, strength: Float[Array, ""]
+        self, model: Any, state: Any, gradient: Any, scores: Float[Array, "b p"] | None, lr_scale: Float[Array, ""]
     ) -> tuple[Any, Any]:
         """One step down the gradient."""
         change, state = self._rule().update(gradient, state)
-        return eqx.apply_updates(model, _scaled(change, -self.rate * strength)), state
+        return eqx.apply_updates(model, _scale(change, -self.rate * lr_scale)), state
 
     def _rule(self) -> optax.GradientTransformation:
-        return optax.chain(optax.clip_by_global_norm(self.longest), optax.scale_by_adam())
+        return optax.chain(optax.clip_by_global_norm(self.max_gradient_norm), optax.scale_by_adam())
 
 
 @dataclass(frozen=True)
 class Natural:
-    """The natural gradient with a step that moves the distribution by at most `largest` (the square root of twice the
-    Kullback-Leibler divergence); `keep` of the last direction where samples say nothing."""
+    """The natural gradient with a step that moves the distribution by at most `max_norm` (the square root of twice the
+    Kullback-Leibler divergence); `momentum` times the last direction where samples say nothing."""
 
     rate: float
-    damping: float = 1e-2
-    largest: float = 0.1
-    keep: float = 0.9
+    relative_damping: float = 1e-2
+    max_norm: float = 0.1
+    momentum: float = 0.9
 
     @property
     def needs_scores(self) -> bool:
@@ -85,24 +85,25 @@ class Natural:
         return jnp.zeros_like(flatten(eqx.filter(model, eqx.is_inexact_array)))
 
     def step(
-        self, model: Any, state: Any, gradient: Any, scores: Float[Array, "b p"] | None, strength: Float[Array, ""]
+        self, model: Any, state: Any, gradient: Any, scores: Float[Array, "b p"] | None, lr_scale: Float[Array, ""]
     ) -> tuple[Any, Any]:
         """One step against the natural gradient."""
         assert scores is not None
-        direction = natural_direction(scores, flatten(gradient), self.damping, self.keep * state)
-        row = strength * bounded(self.rate * direction, scores, self.largest)
-        return eqx.apply_updates(model, _scaled(unflatten(gradient, row), -1.0)), direction
+        direction = natural_direction(scores, flatten(gradient), self.relative_damping, self.momentum * state)
+        row = lr_scale * clip_direction(self.rate * direction, scores, self.max_norm)
+        return eqx.apply_updates(model, _scale(unflatten(gradient, row), -1.0)), direction
 
 
 @dataclass(frozen=True)
 class NaturalEnergy:
-    """The natural gradient of an energy, solved in the space of samples, with a part `keep` of the last direction
-    (SPRING, Goldshlager, Abrahamsen and Lin, arXiv:2401.10190). A step moves the distribution by at most `largest`."""
+    """The natural gradient of an energy, solved in the space of samples, with `momentum` times the last direction
+    (SPRING, Goldshlager, Abrahamsen and Lin, arXiv:2401.10190). A step moves the distribution by at most `max_norm`.
+    Damping here is absolute, that of `Natural` relative."""
 
     rate: float
     damping: float = 1e-3
-    largest: float = 0.1
-    keep: float = 0.95
+    max_norm: float = 0.1
+    momentum: float = 0.95
 
     def step(
         self,
@@ -110,14 +111,14 @@ class NaturalEnergy:
         last: Float[Array, "p"],
         scores: Float[Array, "b p"],
         residuals: Float[Array, "b"],
-        strength: Float[Array, ""],
+        lr_scale: Float[Array, ""],
     ) -> tuple[Any, Float[Array, "p"]]:
         """The model and the direction after one step: scores and residuals centred, in real rows."""
-        direction = sample_space_direction(scores, residuals, self.damping, self.keep * last)
-        row = bounded(strength * self.rate * direction, scores, self.largest)
+        direction = sample_space_direction(scores, residuals, self.damping, self.momentum * last)
+        row = clip_direction(lr_scale * self.rate * direction, scores, self.max_norm)
         arrays = eqx.filter(model, eqx.is_inexact_array)
-        return eqx.apply_updates(model, _scaled(unflatten(arrays, row), -1.0)), direction
+        return eqx.apply_updates(model, _scale(unflatten(arrays, row), -1.0)), direction
 
 
-def _scaled(tree: Any, factor: Any) -> Any:
+def _scale(tree: Any, factor: Any) -> Any:
     return jax.tree.map(lambda leaf: factor * leaf, tree)

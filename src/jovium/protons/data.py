@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.files import replacing
+from jovium.base.files import atomic_write
 from jovium.protons.assignment import shortest_displacements
 from jovium.protons.base_density import Lattice
 from jovium.protons.flow import Flow
@@ -20,7 +20,7 @@ from jovium.protons.settings import ProtonSettings
 from jovium.protons.systems import initial_flow
 from jovium.protons.targets import Target
 from jovium.sampling.hamiltonian import trajectories
-from jovium.sampling.metropolis import started
+from jovium.sampling.metropolis import init_chains
 
 DATA = "data.npz"
 
@@ -60,7 +60,7 @@ def training_data(folder: Path, settings: ProtonSettings, target: Target) -> Flo
         read_configurations(Path(settings.data), target) if settings.data else sample_data(settings, target)
     )
     configurations = configurations.astype(np.float32)
-    with replacing(path) as part, part.open("wb") as stream:
+    with atomic_write(path) as part, part.open("wb") as stream:
         np.savez_compressed(stream, configurations=configurations, made_with=made_with)
     return configurations
 
@@ -101,7 +101,7 @@ def sample_data(settings: ProtonSettings, target: Target) -> Float[np.ndarray, "
     )
     width = 0.1 * float(np.asarray(starts).std(axis=(0, 1)).max()) / target.n_particles ** (1 / 3)
     chains = trajectories(
-        target.beta_energy, started(target.beta_energy, np.asarray(starts), width, settings.seed), 60, tune=True
+        target.beta_energy, init_chains(target.beta_energy, np.asarray(starts), width, settings.seed), 60, tune=True
     )
     frames = []
     for _ in range(settings.frames):

@@ -22,7 +22,7 @@ from jovium.protons.flow import Flow, reduced_work, sample_batch
 from jovium.protons.systems import target_of
 from jovium.protons.targets import Target
 from jovium.protons.training import excess_offset, load_run
-from jovium.sampling.annealing import annealed
+from jovium.sampling.annealing import anneal
 from jovium.sampling.independence import IndependenceChain, independence_chain
 from jovium.training.run_folder import MEASURED
 
@@ -50,7 +50,7 @@ class FlowSamples:
 class ProtonMeasurement:
     """Per particle and in kT: beta F - beta F_ideal (without a cell -ln Z of the whole system instead, not per
     particle), U of the target by reweighting, g(r) of the model and of the target where there is a cell, and the
-    free energy of annealed importance sampling where it was asked for."""
+    free energy of anneal importance sampling where it was asked for."""
 
     free_energy: FreeEnergy
     energy: Estimate
@@ -147,18 +147,18 @@ def annealing_work(
         return jnp.where(flow.base.covers(positions), target.beta_energy(positions), jnp.inf)
 
     @eqx.filter_jit
-    def anneal(flow: Flow, positions: jax.Array, key: jax.Array, width: jax.Array, tune: bool) -> tuple[Any, jax.Array]:
-        return annealed(flow.log_density, energy, positions, key, ais_stages, width, tune)
+    def anneal_batch(flow: Flow, positions: jax.Array, key: jax.Array, width: jax.Array, tune: bool) -> tuple[Any, jax.Array]:
+        return anneal(flow.log_density, energy, positions, key, ais_stages, width, tune)
 
     spacing = (target.cell.volume / target.n_particles) ** (1 / 3) if target.cell else 1.0
     width, keys = jnp.float32(0.02 * spacing), jax.random.split(jax.random.key(seed), len(starts) // size + 3)
     for key in keys[-2:]:
-        width = anneal(flow, jnp.asarray(starts[:size]), key, width, True)[1]
+        width = anneal_batch(flow, jnp.asarray(starts[:size]), key, width, True)[1]
     work = []
     for first in progress(range(0, len(starts), size)):
         batch = starts[first : first + size]
         batch = np.concatenate([batch, starts[: size - len(batch)]])  # one shape, one program
-        work.append(np.asarray(anneal(flow, jnp.asarray(batch), keys[first // size], width, False)[0].work, float))
+        work.append(np.asarray(anneal_batch(flow, jnp.asarray(batch), keys[first // size], width, False)[0].work, float))
     return np.concatenate(work)[: len(starts)]
 
 
@@ -170,7 +170,7 @@ def measure_run(
     ais_stages: int = 0,
     ais_samples: int = 1024,
 ) -> ProtonMeasurement:
-    """Measure a run directory; writes measure.json and g_of_r.csv there. The first ais_samples are annealed in
+    """Measure a run directory; writes measure.json and g_of_r.csv there. The first ais_samples are anneal in
     ais_stages (0: none). Raises InputError for fewer than two samples or a negative number of stages."""
     if n_samples < 2 or ais_samples < 2 or ais_stages < 0:
         raise InputError(

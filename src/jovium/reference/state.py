@@ -72,7 +72,7 @@ class GroundState:
         shape = density.shape if shape is None else shape
         every = [-(-own // asked) for own, asked in zip(density.shape, shape, strict=True)]
         fine = (shape[0] * every[0], shape[1] * every[1], shape[2] * every[2])
-        localization = electron_localization(density.resampled(fine), tau.resampled(fine), self.protocol.density_floor)
+        localization = electron_localization(density.resample(fine), tau.resample(fine), self.protocol.density_floor)
         if max(every) == 1:
             return localization
         coarse = localization.elf.values[:: every[0], :: every[1], :: every[2]]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jovium.base.files import replacing
+from jovium.base.files import atomic_write
 from jovium.base.statistics import Estimate
 from jovium.base.units import PRESSURE_GPA
 from jovium.observe.pair_correlation import PairCorrelation
@@ -135,5 +135,5 @@ def panels(rows: int, columns: int, width: float, height: float) -> tuple[Any, A
 
 def save(figure: Any, path: Path) -> None:
     """Write a figure as PNG, as a whole or not at all."""
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=130)

@@ -70,7 +70,7 @@ def picture_grid(elf: GridField) -> GridField:
             "give the page an ELF; density and other fields are not drawn",
         )
     nx, ny, nz = (min(max(n, MIN_POINTS_PER_AXIS), MAX_POINTS_PER_AXIS) for n in elf.shape)
-    return GridField(np.clip(elf.splined((nx, ny, nz)).values, 0.0, 1.0), elf.cell)
+    return GridField(np.clip(elf.spline((nx, ny, nz)).values, 0.0, 1.0), elf.cell)
 
 
 def composition(symbols: tuple[str, ...]) -> str:

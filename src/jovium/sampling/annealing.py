@@ -23,8 +23,8 @@ N_LEAPS = 8
 """Leapfrog steps of a trajectory."""
 
 
-class Annealed(NamedTuple):
-    """Configurations at the end, the work W of their way, and the share of trajectories accepted."""
+class AnnealedSamples(NamedTuple):
+    """Configurations at the end, the work W of their way, and the fraction of trajectories accepted."""
 
     positions: Float[Array, "b n d"]
     work: Float[Array, "b"]
@@ -39,7 +39,7 @@ class _Walk(NamedTuple):
     width: Float[Array, ""]
 
 
-def annealed(
+def anneal(
     log_density: LogDensity,
     beta_energy: LogDensity,
     positions: Float[Array, "b n d"],
@@ -47,52 +47,52 @@ def annealed(
     n_stages: int,
     width: Float[Array, ""],
     tune: bool = False,
-) -> tuple[Annealed, Float[Array, ""]]:
-    """Samples of exp(log_density) carried through n_stages, and the width (bohr) of a leap afterwards.
+) -> tuple[AnnealedSamples, Float[Array, ""]]:
+    """Samples of exp(log_density) taken through n_stages, and the width (bohr) of a leap afterwards.
 
-    beta_energy may be infinite where the target does not reach. tune: let the width follow the acceptance; works found
-    that way are for tuning only."""
+    beta_energy may be infinite where the target does not reach. tune: let the width follow the acceptance; works
+    found that way are for tuning only."""
     energies, densities = jax.vmap(beta_energy), jax.vmap(log_density)
 
-    def stage(walk: _Walk, numbered: tuple[Array, PRNGKeyArray]) -> tuple[_Walk, Float[Array, ""]]:
-        number, key = numbered
-        share = number / n_stages
+    def run_stage(walk: _Walk, stage: tuple[Array, PRNGKeyArray]) -> tuple[_Walk, Float[Array, ""]]:
+        number, key = stage
+        fraction = number / n_stages
         work = walk.work + (walk.log_density + walk.beta_energy) / n_stages
         kick, choice = jax.random.split(key)
         momenta = jax.random.normal(kick, walk.positions.shape, walk.positions.dtype)
-        moved, after = _trajectories(beta_energy, walk.positions, momenta, walk.width)
-        p, u = densities(moved), energies(moved)
-        rise = (1 - share) * (walk.log_density - p) + share * (u - walk.beta_energy)
-        rise += 0.5 * jnp.sum(after**2 - momenta**2, axis=(1, 2))
+        proposed, final_momenta = _trajectories(beta_energy, walk.positions, momenta, walk.width)
+        p, u = densities(proposed), energies(proposed)
+        rise = (1 - fraction) * (walk.log_density - p) + fraction * (u - walk.beta_energy)
+        rise += 0.5 * jnp.sum(final_momenta**2 - momenta**2, axis=(1, 2))
         # Comparisons with NaN are false: a trajectory that ran away is not accepted.
         accept = (jnp.log(jax.random.uniform(choice, work.shape)) < -rise) & jnp.isfinite(u)
-        share = accept.mean()
-        width = walk.width * jnp.exp(0.5 * (share - 0.8)) if tune else walk.width
-        kept = _Walk(
-            jnp.where(accept[:, None, None], moved, walk.positions),
+        acceptance = accept.mean()
+        width = walk.width * jnp.exp(0.5 * (acceptance - 0.8)) if tune else walk.width
+        walk = _Walk(
+            jnp.where(accept[:, None, None], proposed, walk.positions),
             jnp.where(accept, p, walk.log_density),
             jnp.where(accept, u, walk.beta_energy),
             work,
             width,
         )
-        return kept, share
+        return walk, acceptance
 
     start = _Walk(positions, densities(positions), energies(positions), jnp.zeros(len(positions)), width)
     stages = jnp.arange(1, n_stages + 1, dtype=positions.dtype), jax.random.split(key, n_stages)
-    walk, shares = jax.lax.scan(stage, start, stages)
-    return Annealed(walk.positions, walk.work, shares.mean()), walk.width
+    walk, acceptances = jax.lax.scan(run_stage, start, stages)
+    return AnnealedSamples(walk.positions, walk.work, acceptances.mean()), walk.width
 
 
 def _trajectories(
     beta_energy: LogDensity, positions: Float[Array, "b n d"], momenta: Float[Array, "b n d"], width: Float[Array, ""]
 ) -> tuple[Float[Array, "b n d"], Float[Array, "b n d"]]:
     """Leapfrog steps along the forces of U: any force makes a step that keeps volumes and can be reversed."""
-    slopes = jax.vmap(jax.grad(beta_energy))
+    gradients = jax.vmap(jax.grad(beta_energy))
 
     def leap(state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
         positions, momenta = state
         positions = positions + 0.5 * width * momenta
-        momenta = momenta - width * slopes(positions)
+        momenta = momenta - width * gradients(positions)
         return (positions + 0.5 * width * momenta, momenta), None
 
     return jax.lax.scan(leap, (positions, momenta), None, length=N_LEAPS)[0]

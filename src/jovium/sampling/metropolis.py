@@ -1,9 +1,8 @@
 """The Metropolis method: chains of configurations distributed as exp(-beta U), whatever U is.
 
 Moves displace one particle or one block of them after the other by a Gaussian step (Metropolis et al., J. Chem. Phys.
-21, 1087 (1953)). The
-width of the step is tuned to half of the moves accepted while a chain equilibrates, and fixed while it is measured: a
-width that follows the chain would bias it.
+21, 1087 (1953)). The width of the step is tuned to half of the moves accepted while a chain equilibrates, and fixed
+while it is measured: a width that follows the chain would bias it.
 """
 
 import functools
@@ -17,16 +16,16 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from jovium.base.errors import InputError
 
-ACCEPTANCE = 0.5
-"""Share of accepted moves aimed at."""
+TARGET_ACCEPTANCE = 0.5
+"""Fraction of accepted moves aimed at."""
 
 BetaEnergy = Callable[[Float[Array, "n d"]], Float[Array, ""]]
 BetaEnergies = Callable[[Float[Array, "c n d"]], Float[Array, "c"]]
 
 
 class Chains(NamedTuple):
-    """Independent chains: configurations, their energies in units of kT, width of the step, random state, and the share
-    of moves accepted in the last sweeps."""
+    """Independent chains: configurations, their energies in units of kT, width of the step, random state, and the
+    fraction of moves accepted in the last sweeps."""
 
     positions: Float[Array, "c n d"]
     beta_energies: Float[Array, "c"]
@@ -35,23 +34,23 @@ class Chains(NamedTuple):
     acceptance: Float[Array, ""]
 
 
-def started(beta_energy: BetaEnergy, positions: Float[np.ndarray, "c n d"], width: float, seed: int = 0) -> Chains:
+def init_chains(beta_energy: BetaEnergy, positions: Float[np.ndarray, "c n d"], width: float, seed: int = 0) -> Chains:
     """Chains at given configurations. Raises InputError when the energy of one is not finite."""
-    placed = jnp.asarray(positions, jnp.float32)
-    energies = jax.vmap(beta_energy)(placed)
+    start = jnp.asarray(positions, jnp.float32)
+    energies = jax.vmap(beta_energy)(start)
     if not bool(jnp.isfinite(energies).all()):
         bad = int(jnp.argmin(jnp.isfinite(energies)))
         raise InputError(f"configuration {bad} has no finite energy", "particles apart", "give another start")
-    return Chains(placed, energies, jnp.float32(width), jax.random.key(seed), jnp.float32(0))
+    return Chains(start, energies, jnp.float32(width), jax.random.key(seed), jnp.float32(0))
 
 
 @functools.partial(jax.jit, static_argnames=("beta_energy", "n_sweeps", "tune"))
-def sweeps(beta_energy: BetaEnergy, chains: Chains, n_sweeps: int, tune: bool = False) -> Chains:
+def sweep_chains(beta_energy: BetaEnergy, chains: Chains, n_sweeps: int, tune: bool = False) -> Chains:
     """The chains after so many sweeps, one move per particle each. tune: let the width follow the acceptance."""
-    return swept(jax.vmap(beta_energy), chains, n_sweeps, chains.positions.shape[1], tune)
+    return metropolis_sweeps(jax.vmap(beta_energy), chains, n_sweeps, chains.positions.shape[1], tune)
 
 
-def swept(
+def metropolis_sweeps(
     beta_energies: BetaEnergies,
     chains: Chains,
     n_sweeps: int,
@@ -65,13 +64,13 @@ def swept(
     blocks = jnp.asarray(np.arange(n) * n_blocks // n == np.arange(n_blocks)[:, None])
 
     def sweep(chains: Chains, _: None) -> tuple[Chains, Float[Array, ""]]:
-        moved, accepted = jax.lax.scan(functools.partial(_move, beta_energies), chains, blocks)
-        share = accepted.mean()
-        width = jnp.minimum(moved.width * jnp.exp(0.2 * (share - ACCEPTANCE)), widest) if tune else moved.width
-        return moved._replace(width=width), share
+        chains, accepted = jax.lax.scan(functools.partial(_move, beta_energies), chains, blocks)
+        fraction = accepted.mean()
+        tuned = jnp.minimum(chains.width * jnp.exp(0.2 * (fraction - TARGET_ACCEPTANCE)), widest)
+        return chains._replace(width=tuned if tune else chains.width), fraction
 
-    after, shares = jax.lax.scan(sweep, chains, None, length=n_sweeps)
-    return after._replace(acceptance=shares.mean())
+    chains, fractions = jax.lax.scan(sweep, chains, None, length=n_sweeps)
+    return chains._replace(acceptance=fractions.mean())
 
 
 def _move(beta_energies: BetaEnergies, chains: Chains, block: Bool[Array, "n"]) -> tuple[Chains, Float[Array, "c"]]:
@@ -82,7 +81,5 @@ def _move(beta_energies: BetaEnergies, chains: Chains, block: Bool[Array, "n"]) 
     energies = beta_energies(proposed)
     accept = jnp.log(jax.random.uniform(choice, energies.shape)) < chains.beta_energies - energies
     positions = jnp.where(accept[:, None, None], proposed, chains.positions)
-    kept = chains._replace(
-        positions=positions, beta_energies=jnp.where(accept, energies, chains.beta_energies), key=key
-    )
-    return kept, accept.astype(energies.dtype)
+    energies = jnp.where(accept, energies, chains.beta_energies)
+    return chains._replace(positions=positions, beta_energies=energies, key=key), accept.astype(energies.dtype)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jovium.base.errors import FormatError, InputError
-from jovium.base.files import replacing
+from jovium.base.files import atomic_write
 
 Tree = TypeVar("Tree")
 
@@ -19,7 +19,7 @@ def save(path: Path, tree: Any, facts: dict[str, Any]) -> None:
     from safetensors.numpy import save_file
 
     arrays = {name: np.asarray(leaf) for name, leaf in _named(tree)}
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         save_file(arrays, part, metadata={"facts": json.dumps(facts)})
         part.chmod(0o644)  # the library makes files that nobody else can read
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from jovium.base.errors import InputError, JoviumError
-from jovium.base.files import append_durably, replacing, sole_writer
+from jovium.base.files import append_durably, atomic_write, sole_writer
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.elf.model import ElfModel, shipped_model
@@ -215,7 +215,7 @@ def _write_images(tasks: Iterable[Task], rows: dict[int, Row], path: Path) -> No
         numbers = {name: row[name] for name in COLUMNS[2:-3] if row[name] is not None}
         atoms.info.update({"structure": task.index, **numbers, "flags": row["flags"]})
         images.append(atoms)
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         ase.io.write(part, images, format="extxyz")
 
 

@@ -12,7 +12,7 @@ PHI_SPACING = 0.15
 
 def spline_to_threshold_grid(elf: GridField) -> GridField:
     """An ELF splined to the grid on which its thresholds are taken."""
-    return elf.splined(elf.cell.grid_shape(PHI_SPACING))
+    return elf.spline(elf.cell.grid_shape(PHI_SPACING))
 
 
 def thresholds(elf: GridField, positions: Float[ndarray, "n 3"]) -> tuple[float, float]:
