@@ -49,8 +49,8 @@ def main() -> None:
         report(recipe, f"a fraction of {options.accept_fraction} of the flow", accepted)
         report(recipe, f"flow, reweighted ({flow.effective_samples:.0f} effective)", flow.reweighted)
         free, acceptance = annealed_free_energy(recipe, state, options.chains, options.stages)
-        report(recipe, f"anneal from free protons (acceptance {acceptance:.2f})", free.variational)
-        report(recipe, f"anneal, reweighted ({free.effective_samples:.0f} effective)", free.reweighted)
+        report(recipe, f"annealed from free protons (acceptance {acceptance:.2f})", free.variational)
+        report(recipe, f"annealed, reweighted ({free.effective_samples:.0f} effective)", free.reweighted)
 
 
 def flow_free_energy(recipe: FreeEnergySettings, state: State) -> FreeEnergy:

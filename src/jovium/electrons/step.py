@@ -86,7 +86,7 @@ def step(
         new_psi, momentum = rule.step(psi, state.momentum, centred, residuals, lr_scale)
     else:
         gradient = unflatten(eqx.filter(psi, eqx.is_inexact_array), 2 * residuals @ centred / settings.walkers)
-        rule = Adam(settings.learning_rate, longest=1.0)
+        rule = Adam(settings.learning_rate, max_gradient_norm=1.0)
         new_psi, momentum = rule.step(psi, state.momentum, gradient, None, lr_scale)
     before, after = (flatten(eqx.filter(model, eqx.is_inexact_array)) for model in (psi, new_psi))
     metrics = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jovium.base.errors import InputError
-from jovium.base.files import existing_folder, atomic_write, write_lines
+from jovium.base.files import atomic_write, existing_folder, write_lines
 from jovium.free_energy.measurement import measure_run, request
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
 from jovium.free_energy.training import load_run, train

@@ -51,7 +51,7 @@ class ThermodynamicState:
         pulay: Float[np.ndarray, "s"] | float = 0.0,
     ) -> Estimate:
         """P (hartree / bohr^3) = [K + E - pulay] / 3 V + n kT / V: the virial of electrons and potential, and the ideal
-        gas of the nuclei. With the `pulay_term` (hartree) of a wave function that is no eigenstate it is -dF/dV of the F
-        that this wave function has; without, it errs by the square root of what F errs by."""
+        gas of the nuclei. With the `pulay_term` (hartree) of a wave function that is no eigenstate it is -dF/dV of the
+        F that this wave function has; without, it errs by the square root of what F errs by."""
         virial = virial_pressure(self.mean(energies + kinetic - pulay), self.volume)
         return replace(virial, value=virial.value + self.n * self.temperature / self.volume)

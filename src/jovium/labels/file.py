@@ -22,7 +22,7 @@ import numpy as np
 
 from jovium import __version__
 from jovium.base.errors import FormatError, InputError
-from jovium.base.files import existing_folder, atomic_write
+from jovium.base.files import atomic_write, existing_folder
 from jovium.labels.record import COLUMNS, LabelProtocol, Record, record_sha256, text
 
 FORMAT = "jovium labels 1"

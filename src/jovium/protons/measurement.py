@@ -50,7 +50,7 @@ class FlowSamples:
 class ProtonMeasurement:
     """Per particle and in kT: beta F - beta F_ideal (without a cell -ln Z of the whole system instead, not per
     particle), U of the target by reweighting, g(r) of the model and of the target where there is a cell, and the
-    free energy of anneal importance sampling where it was asked for."""
+    free energy of annealed importance sampling where it was asked for."""
 
     free_energy: FreeEnergy
     energy: Estimate
@@ -147,7 +147,9 @@ def annealing_work(
         return jnp.where(flow.base.covers(positions), target.beta_energy(positions), jnp.inf)
 
     @eqx.filter_jit
-    def anneal_batch(flow: Flow, positions: jax.Array, key: jax.Array, width: jax.Array, tune: bool) -> tuple[Any, jax.Array]:
+    def anneal_batch(
+        flow: Flow, positions: jax.Array, key: jax.Array, width: jax.Array, tune: bool
+    ) -> tuple[Any, jax.Array]:
         return anneal(flow.log_density, energy, positions, key, ais_stages, width, tune)
 
     spacing = (target.cell.volume / target.n_particles) ** (1 / 3) if target.cell else 1.0
@@ -158,7 +160,9 @@ def annealing_work(
     for first in progress(range(0, len(starts), size)):
         batch = starts[first : first + size]
         batch = np.concatenate([batch, starts[: size - len(batch)]])  # one shape, one program
-        work.append(np.asarray(anneal_batch(flow, jnp.asarray(batch), keys[first // size], width, False)[0].work, float))
+        work.append(
+            np.asarray(anneal_batch(flow, jnp.asarray(batch), keys[first // size], width, False)[0].work, float)
+        )
     return np.concatenate(work)[: len(starts)]
 
 
@@ -170,7 +174,7 @@ def measure_run(
     ais_stages: int = 0,
     ais_samples: int = 1024,
 ) -> ProtonMeasurement:
-    """Measure a run directory; writes measure.json and g_of_r.csv there. The first ais_samples are anneal in
+    """Measure a run directory; writes measure.json and g_of_r.csv there. The first ais_samples are annealed in
     ais_stages (0: none). Raises InputError for fewer than two samples or a negative number of stages."""
     if n_samples < 2 or ais_samples < 2 or ais_stages < 0:
         raise InputError(

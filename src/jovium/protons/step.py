@@ -20,7 +20,7 @@ def step_rule(settings: ProtonSettings, stage: str) -> StepRule:
     """The rule of a stage: flow matching has no scores, and always takes Adam."""
     if settings.optimiser == "natural" and stage != "flow-matching":
         return Natural(settings.natural_learning_rate)
-    return Adam(settings.learning_rate, longest=1.0 if stage == "flow-matching" else 20.0)
+    return Adam(settings.learning_rate, max_gradient_norm=1.0 if stage == "flow-matching" else 20.0)
 
 
 def step_program(loss: Loss, rule: StepRule) -> Callable[..., tuple[TrainingState, dict[str, Array]]]:

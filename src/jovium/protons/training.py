@@ -140,7 +140,7 @@ class ProtonTraining(Training):
         return ""
 
     def recover(self, good: TrainingState, note: str) -> tuple[TrainingState, str]:
-        """Half the learning rate, the memory of the step rule kept, and twice the Runge-Kutta steps where they failed."""
+        """Half the learning rate, the momentum kept, and twice the Runge-Kutta steps where they failed."""
         flow, change = good.model, "half the learning rate"
         if note.startswith("integration"):
             flow = flow.with_steps(2 * flow.n_steps)

@@ -197,6 +197,7 @@ def _type_of(item: Field) -> Any:
 def _converted(value: Any, item: Field, source: str) -> Any:
     """A plain value as the type of its setting. YAML reads 1e-3 as text: text that is a number is one."""
     kind: Any = _type_of(item)
+    number: Any = value
     if value is None:
         if isinstance(item.type, UnionType):
             return None
@@ -211,7 +212,7 @@ def _converted(value: Any, item: Field, source: str) -> Any:
             raise ValueError("neither true nor false")
         if kind in (int, float) and isinstance(value, bool):
             raise ValueError("another type")
-        if kind is int and float(value) != int(float(value)):
+        if kind is int and float(number) != int(float(number)):
             raise ValueError("a fraction")
         if kind is str and not isinstance(value, str | Path):
             raise ValueError("no text")
