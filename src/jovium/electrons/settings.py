@@ -93,6 +93,7 @@ class ElectronSettings:
             n_directions=self.sides,
             n_features=self.features,
             n_backflow=self.flows,
+            allow_single_precision=self.precision == "single",
             key=jax.random.key(self.seed),
         )
 
