@@ -104,13 +104,9 @@ def parts(n: int, walkers: int, published: bool) -> dict[str, float]:
         n_slow = min(walkers, 16)
         sample, scale = (electrons[:n_slow], protons[:n_slow]), walkers / n_slow
         loop = lambda p, x, r: kinetic_energy(lambda x: log_psi(p, x, r), x, "loop")  # noqa: E731
-        times["loop Laplacian"] = scale * seconds(
-            map_walkers(loop), psi, electrons[:n_slow], protons[:n_slow], repeat=1
-        )
+        times["loop Laplacian"] = scale * seconds(map_walkers(loop), psi, *sample, repeat=1)
         pairwise = lambda p, x, r: pairwise_potential(cell, x, r)  # noqa: E731
-        times["pairwise potential"] = scale * seconds(
-            map_walkers(pairwise), psi, electrons[:n_slow], protons[:n_slow], repeat=1
-        )
+        times["pairwise potential"] = scale * seconds(map_walkers(pairwise), psi, *sample, repeat=1)
         times["dense solve"] = seconds(lambda s, e: dense_direction(s, e, 1e-3), rows, residuals, repeat=1)
     return times
 
