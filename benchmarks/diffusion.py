@@ -26,56 +26,56 @@ from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.local_energy import local_energies
 from jovium.electrons.training import log_psi, trained
 
-SETTLING = 5.0
+WARMUP_TIME = 5.0
 """Imaginary time (1/hartree) before energies count."""
 
 
-def projected(folder: Path, n_walkers: int, time: float, step: float) -> tuple[Estimate, float]:
-    """Ground-state energy (hartree) at one step of time, and the share of moves accepted."""
+def project(folder: Path, n_walkers: int, time: float, step: float) -> tuple[Estimate, float]:
+    """Ground-state energy (hartree) at one step of time, and the acceptance rate."""
     recipe, state = trained(folder)
     system, psi = recipe.system, state.psi
     protons = jnp.asarray(system.protons, float)
-    potential = CoulombPotential.of(system.space, len(protons) + psi.n_electrons)
-    slope = jax.vmap(jax.grad(lambda x: psi.log_psi(x, protons)))
-    value = jax.vmap(lambda x: psi.log_psi(x, protons))
+    potential = CoulombPotential.of(system.box, len(protons) + psi.n_electrons)
+    velocity = jax.vmap(jax.grad(lambda x: psi.log_psi(x, protons)))
+    log_values = jax.vmap(lambda x: psi.log_psi(x, protons))
 
-    def limited(x: Float[Array, "b n 3"]) -> Float[Array, "b n 3"]:
-        v = slope(x)
+    def limit_drift(x: Float[Array, "b n 3"]) -> Float[Array, "b n 3"]:
+        v = velocity(x)
         squares = jnp.sum(v**2, axis=-1, keepdims=True) * step
         return v * (jnp.sqrt(1 + 2 * squares) - 1) / (squares + 1e-12)
 
-    def one(walkers: tuple[Array, ...], key: Array) -> tuple[tuple[Array, ...], tuple[Array, Array]]:
+    def step_walkers(walkers: tuple[Array, ...], key: Array) -> tuple[tuple[Array, ...], tuple[Array, Array]]:
         x, v, log, energy, trial = walkers
-        kick, test, comb = jax.random.split(key, 3)
-        proposed = x + step * v + np.sqrt(step) * jax.random.normal(kick, x.shape)
-        back, there = limited(proposed), value(proposed)
-        forth = jnp.sum((proposed - x - step * v) ** 2, axis=(1, 2))
-        return_ = jnp.sum((x - proposed - step * back) ** 2, axis=(1, 2))
-        chance = jnp.exp(2 * (there - log) + (forth - return_) / (2 * step))
-        taken = jax.random.uniform(test, chance.shape) < chance
-        x = jnp.where(taken[:, None, None], proposed, x)
-        v = jnp.where(taken[:, None, None], back, v)
-        log, before = jnp.where(taken, there, log), energy
+        kick_key, accept_key, resample_key = jax.random.split(key, 3)
+        proposed = x + step * v + np.sqrt(step) * jax.random.normal(kick_key, x.shape)
+        drift, log_proposed = limit_drift(proposed), log_values(proposed)
+        forward = jnp.sum((proposed - x - step * v) ** 2, axis=(1, 2))
+        backward = jnp.sum((x - proposed - step * drift) ** 2, axis=(1, 2))
+        probability = jnp.exp(2 * (log_proposed - log) + (forward - backward) / (2 * step))
+        accept = jax.random.uniform(accept_key, probability.shape) < probability
+        x = jnp.where(accept[:, None, None], proposed, x)
+        v = jnp.where(accept[:, None, None], drift, v)
+        log, before = jnp.where(accept, log_proposed, log), energy
         energy = local_energies(log_psi, psi, potential, x, protons).total.real
-        weights = jnp.exp(-step * taken.mean() * (0.5 * (energy + before) - trial))
+        weights = jnp.exp(-step * accept.mean() * (0.5 * (energy + before) - trial))
         mean = jnp.sum(weights * energy) / weights.sum()
-        ladder = (jnp.arange(len(x)) + jax.random.uniform(comb)) / len(x)
-        chosen = jnp.searchsorted(jnp.cumsum(weights) / weights.sum(), ladder).clip(0, len(x) - 1)
-        return (x[chosen], v[chosen], log[chosen], energy[chosen], 0.99 * trial + 0.01 * mean), (mean, taken.mean())
+        quantiles = (jnp.arange(len(x)) + jax.random.uniform(resample_key)) / len(x)
+        chosen = jnp.searchsorted(jnp.cumsum(weights) / weights.sum(), quantiles).clip(0, len(x) - 1)
+        return (x[chosen], v[chosen], log[chosen], energy[chosen], 0.99 * trial + 0.01 * mean), (mean, accept.mean())
 
     x = state.positions[:n_walkers]
     energy = local_energies(log_psi, psi, potential, x, protons).total.real
-    walkers = x, limited(x), value(x), energy, energy.mean()
-    program = eqx.filter_jit(lambda walkers, keys: jax.lax.scan(one, walkers, keys))
+    walkers = x, limit_drift(x), log_values(x), energy, energy.mean()
+    program = eqx.filter_jit(lambda walkers, keys: jax.lax.scan(step_walkers, walkers, keys))
     keys = jax.random.split(jax.random.key(3), round(time / step))
-    energies, accepted = [], []
-    for some in np.array_split(np.arange(len(keys)), max(1, len(keys) // 500)):
-        walkers, (means, shares) = program(walkers, keys[some])
+    energies, acceptance = [], []
+    for chunk in np.array_split(np.arange(len(keys)), max(1, len(keys) // 500)):
+        walkers, (means, rates) = program(walkers, keys[chunk])
         energies.append(np.asarray(means, float))
-        accepted.append(float(shares.mean()))
-    series = np.concatenate(energies)[round(SETTLING / step) :]
+        acceptance.append(float(rates.mean()))
+    series = np.concatenate(energies)[round(WARMUP_TIME / step) :]
     tau = autocorrelation_time(series)
-    return Estimate(series.mean(), series.std() * np.sqrt(tau / len(series)), len(series) / tau), np.mean(accepted)
+    return Estimate(series.mean(), series.std() * np.sqrt(tau / len(series)), len(series) / tau), np.mean(acceptance)
 
 
 def main() -> None:
@@ -86,19 +86,21 @@ def main() -> None:
     parser.add_argument("--time", type=float, default=80.0, help="of imaginary time (1/hartree)")
     parser.add_argument("--steps", type=float, nargs="+", default=[0.02, 0.01], help="of imaginary time")
     options = parser.parse_args()
-    found = []
+    energies = []
     for step in options.steps:
-        energy, accepted = projected(options.run_folder, options.walkers, options.time, step)
-        found.append(energy)
-        print(f"step {step}: {energy.value:.5f} +- {energy.error:.5f} Ha, {100 * accepted:.1f} % accepted", flush=True)
-    if len(found) > 1:
-        (a, b), (one, other) = options.steps[-2:], found[-2:]
-        limit = (a * other.value - b * one.value) / (a - b)
-        error = np.hypot(a * other.error, b * one.error) / abs(a - b)
+        energy, acceptance = project(options.run_folder, options.walkers, options.time, step)
+        energies.append(energy)
+        print(
+            f"step {step}: {energy.value:.5f} +- {energy.error:.5f} Ha, {100 * acceptance:.1f} % accepted", flush=True
+        )
+    if len(energies) > 1:
+        (a, b), (coarse, fine) = options.steps[-2:], energies[-2:]
+        limit = (a * fine.value - b * coarse.value) / (a - b)
+        error = np.hypot(a * fine.error, b * coarse.error) / abs(a - b)
         print(f"step 0: {limit:.5f} +- {error:.5f} Ha")
-    measured = options.run_folder / "measure.json"
-    if measured.exists():
-        print(f"variational: {json.loads(measured.read_text())['E_Ha']}")
+    path = options.run_folder / "measure.json"
+    if path.exists():
+        print(f"variational: {json.loads(path.read_text())['E_Ha']}")
 
 
 if __name__ == "__main__":

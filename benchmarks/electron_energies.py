@@ -55,12 +55,12 @@ CASES = {
 }
 
 
-def row(name: str, case: Case, found: ElectronMeasurement) -> str:
+def row(name: str, case: Case, measurement: ElectronMeasurement) -> str:
     """A line of the table."""
-    energy = found.energy
+    energy = measurement.energy
     return (
         f"| {name} | {energy.value:.5f} +- {energy.error:.5f} | {case.exact:.6g} +- {case.error:.2g} | "
-        f"{1000 * (energy.value - case.exact):.2f} | {found.variance:.5f} | {case.source} |"
+        f"{1000 * (energy.value - case.exact):.2f} | {measurement.variance:.5f} | {case.source} |"
     )
 
 

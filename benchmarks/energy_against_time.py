@@ -18,10 +18,10 @@ from jovium.report.data_figures import save
 from jovium.training.run_folder import read_metrics
 
 DEFAULT = [f"data/electrons/{name}" for name in ("chain10_1.4", "chain10_1.8", "chain10_2.4", "bcc16_1.31")]
-SHOWN = "seconds", "energy", "error"
+METRICS = "seconds", "energy", "error"
 
 
-def on_end(seconds: Float[np.ndarray, "s"]) -> Float[np.ndarray, "s"]:
+def cumulative(seconds: Float[np.ndarray, "s"]) -> Float[np.ndarray, "s"]:
     """The seconds of a training that was continued, where every start counts from zero, one after the other."""
     restarts = np.flatnonzero(np.diff(seconds) < 0)
     return seconds + sum((np.arange(len(seconds)) > restart) * seconds[restart] for restart in restarts)
@@ -44,8 +44,8 @@ def main() -> None:
     axes = figure.subplots()
     for run in options.runs:
         reports, n = read_metrics(run), len(read_recipe(run).system.protons)
-        seconds, energy, error = (np.array([report[name] for report in reports]) for name in SHOWN)
-        seconds = on_end(seconds)
+        seconds, energy, error = (np.array([report[name] for report in reports]) for name in METRICS)
+        seconds = cumulative(seconds)
         above = 1000 * (energy - CASES[run.name].exact) / n
         axes.errorbar(seconds, above, 1000 * error / n, fmt="o-", ms=3, capsize=1.5, label=run.name)
     axes.set_yscale("symlog", linthresh=1.0)

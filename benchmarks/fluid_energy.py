@@ -1,6 +1,7 @@
 """Energies of single configurations of a fluid: by the wave function of a run, and by coupled clusters without it.
 
-    python benchmarks/fluid_energy.py RUN [--number 2] [--bases cc-pvdz cc-pvtz] [--electrons 32] [--looks 40]
+    python benchmarks/fluid_energy.py RUN [--number 2] [--bases cc-pvdz cc-pvtz] [--electron-walkers 32]
+        [--electron-samples 40]
 
 RUN has no twist. Draws protons from its flow and prints E per atom (hartree, protons at rest) of each: the mean local
 energy of the run's wave function, and Hartree-Fock, CCSD and CCSD(T) in periodic Gaussian bases by PySCF (density
@@ -27,8 +28,8 @@ from jovium.free_energy.walkers import Walkers, drawn, sample_electrons
 
 CARDINAL = {"cc-pvdz": 2, "cc-pvtz": 3, "cc-pvqz": 4}
 
-FIRST, APART = 400, 10
-"""Moves of the electrons before they are looked at, and between two looks."""
+WARMUP_SWEEPS, SWEEPS_BETWEEN_SAMPLES = 400, 10
+"""Moves of the electrons before the first sample, and between two samples."""
 
 
 def main() -> None:
@@ -38,8 +39,8 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=2, help="configurations of protons")
     parser.add_argument("--bases", nargs="+", default=["cc-pvdz", "cc-pvtz"], choices=CARDINAL)
     parser.add_argument("--narrowest", type=float, default=0.15, help="exponent (1/bohr^2) of the widest function")
-    parser.add_argument("--electrons", type=int, default=32, help="configurations among each")
-    parser.add_argument("--looks", type=int, default=40)
+    parser.add_argument("--electron-walkers", type=int, default=32, help="among each of them")
+    parser.add_argument("--electron-samples", type=int, default=40, help="of every walker")
     options = parser.parse_args()
     recipe, state = trained(options.run)
     if recipe.twists > 1:
@@ -47,44 +48,46 @@ def main() -> None:
             f"{options.run} has {recipe.twists}^3 twists", "a run without", "take data/free_energy/n16_gamma"
         )
     with jax.enable_x64(recipe.in_double_precision):
-        walkers, energies, errors = of_wave_function(recipe, state, options.number, options.electrons, options.looks)
+        walkers, energies, errors = wave_function_energies(
+            recipe, state, options.number, options.electron_walkers, options.electron_samples
+        )
     for protons, energy, error in zip(np.asarray(walkers.protons, float), energies, errors, strict=True):
         print(f"wave function {energy / recipe.n:.5f} +- {error / recipe.n:.5f}", flush=True)
-        found = {}
+        energies_of_bases = {}
         for basis in options.bases:
-            field, doubles, triples = of_coupled_clusters(recipe, protons, basis, options.narrowest)
-            found[CARDINAL[basis]] = field, triples
+            hartree_fock, doubles, triples = coupled_cluster_energies(recipe, protons, basis, options.narrowest)
+            energies_of_bases[CARDINAL[basis]] = hartree_fock, triples
             shown = "  ".join(
                 f"{name} {value / recipe.n:.5f}"
-                for name, value in (("Hartree-Fock", field), ("CCSD", doubles), ("CCSD(T)", triples))
+                for name, value in (("Hartree-Fock", hartree_fock), ("CCSD", doubles), ("CCSD(T)", triples))
             )
             print(f"  {basis}  {shown}", flush=True)
-        if len(found) > 1:
-            (x, small), (y, large) = sorted(found.items())[-2:]
-            parts = [energy - field for field, energy in (small, large)]
-            limit = large[0] + (y**3 * parts[1] - x**3 * parts[0]) / (y**3 - x**3)
+        if len(energies_of_bases) > 1:
+            (x, small), (y, large) = sorted(energies_of_bases.items())[-2:]
+            correlation = [energy - hartree_fock for hartree_fock, energy in (small, large)]
+            limit = large[0] + (y**3 * correlation[1] - x**3 * correlation[0]) / (y**3 - x**3)
             print(f"  limit of {x}, {y}  CCSD(T) {limit / recipe.n:.5f}", flush=True)
 
 
-def of_wave_function(
-    recipe: FreeEnergySettings, state: State, number: int, n_electrons: int, n_looks: int
+def wave_function_energies(
+    recipe: FreeEnergySettings, state: State, number: int, n_walkers: int, n_samples: int
 ) -> tuple[Walkers, np.ndarray, np.ndarray]:
     """Configurations of protons, the mean local energy of each (hartree), and its error from independent electrons."""
     potential = CoulombPotential.of(recipe.space, 2 * recipe.n)
     twists = jnp.zeros((number, 3))
-    place, first, *later = jax.random.split(jax.random.key(5), 2 + n_looks)
-    walkers = drawn(state.flow, place, number, n_electrons)._replace(width=state.walkers.width)
-    moved = eqx.filter_jit(lambda w, key, n: sample_electrons(state.psi, w, twists, n, key, False))
-    look = eqx.filter_jit(lambda w: local_energies(state.psi, potential, w, twists).total)
-    walkers, found = moved(walkers, first, FIRST), []
-    for key in later:
-        walkers = moved(walkers, key, APART)
-        found.append(np.asarray(look(walkers), float))
-    chains = np.mean(found, axis=0)
-    return walkers, chains.mean(axis=1), chains.std(axis=1, ddof=1) / np.sqrt(n_electrons)
+    protons_key, warmup_key, *keys = jax.random.split(jax.random.key(5), 2 + n_samples)
+    walkers = drawn(state.flow, protons_key, number, n_walkers)._replace(width=state.walkers.width)
+    move = eqx.filter_jit(lambda w, key, n: sample_electrons(state.psi, w, twists, n, key, False))
+    measure = eqx.filter_jit(lambda w: local_energies(state.psi, potential, w, twists).total)
+    walkers, samples = move(walkers, warmup_key, WARMUP_SWEEPS), []
+    for key in keys:
+        walkers = move(walkers, key, SWEEPS_BETWEEN_SAMPLES)
+        samples.append(np.asarray(measure(walkers), float))
+    chains = np.mean(samples, axis=0)
+    return walkers, chains.mean(axis=1), chains.std(axis=1, ddof=1) / np.sqrt(n_walkers)
 
 
-def of_coupled_clusters(
+def coupled_cluster_energies(
     recipe: FreeEnergySettings, protons: np.ndarray, basis: str, narrowest: float
 ) -> tuple[float, float, float]:
     """Hartree-Fock, CCSD and CCSD(T) of the whole cell (hartree)."""
@@ -95,11 +98,11 @@ def of_coupled_clusters(
     cell.atom = "; ".join("H {} {} {}".format(*position) for position in protons)
     cell.exp_to_discard, cell.verbose = narrowest, 0
     cell.build()
-    field = scf.RHF(cell, exxdiv="ewald").density_fit()
-    field.max_cycle = 200
-    field.kernel()
-    clusters = cc.CCSD(field)
-    if field.converged:
+    hartree_fock = scf.RHF(cell, exxdiv="ewald").density_fit()
+    hartree_fock.max_cycle = 200
+    hartree_fock.kernel()
+    clusters = cc.CCSD(hartree_fock)
+    if hartree_fock.converged:
         clusters.kernel()
     if not clusters.converged:
         raise NotConverged(
@@ -107,7 +110,7 @@ def of_coupled_clusters(
             "amplitudes that settle",
             "leave wide functions out: raise --narrowest",
         )
-    return field.e_tot, clusters.e_tot, clusters.e_tot + clusters.ccsd_t()
+    return hartree_fock.e_tot, clusters.e_tot, clusters.e_tot + clusters.ccsd_t()
 
 
 if __name__ == "__main__":

@@ -21,17 +21,17 @@ def energies(structure: str, basis: str) -> tuple[float, float]:
     """Hartree-Fock and full CI in one basis."""
     protons = electron_system(structure).protons
     molecule = gto.M(atom=[("H", tuple(r)) for r in protons], unit="bohr", basis=basis, verbose=0)
-    field = scf.RHF(molecule).newton().run(conv_tol=1e-10)
-    solver = fci.FCI(field)
+    hartree_fock = scf.RHF(molecule).newton().run(conv_tol=1e-10)
+    solver = fci.FCI(hartree_fock)
     solver.conv_tol = 1e-9
     fci.addons.fix_spin_(solver, ss=0)  # the lowest state of a square is a triplet
-    return field.e_tot, solver.kernel()[0]
+    return hartree_fock.e_tot, solver.kernel()[0]
 
 
-def limit(small: int, large: int, found: dict[int, tuple[float, float]]) -> float:
+def limit(small: int, large: int, energies: dict[int, tuple[float, float]]) -> float:
     """Correlation energy extrapolated with X^-3, on top of Hartree-Fock in the larger basis."""
-    parts = {x: found[x][1] - found[x][0] for x in (small, large)}
-    return found[large][0] + (large**3 * parts[large] - small**3 * parts[small]) / (large**3 - small**3)
+    correlation = {x: energies[x][1] - energies[x][0] for x in (small, large)}
+    return energies[large][0] + (large**3 * correlation[large] - small**3 * correlation[small]) / (large**3 - small**3)
 
 
 def main() -> None:
@@ -46,8 +46,8 @@ def main() -> None:
     print("| " + " | ".join(titles) + " |")
     print("|---" * len(titles) + "|", flush=True)
     for structure in options.structures:
-        found = {x: energies(structure, basis) for x, basis in bases.items()}
-        row = [found[x][1] for x in bases] + [limit(a, b, found) for a, b in pairs]
+        values = {x: energies(structure, basis) for x, basis in bases.items()}
+        row = [values[x][1] for x in bases] + [limit(a, b, values) for a, b in pairs]
         print(f"| {structure} | " + " | ".join(f"{value:.6f}" for value in row) + " |", flush=True)
 
 

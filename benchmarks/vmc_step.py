@@ -55,60 +55,70 @@ def pairwise_potential(cell: Cell, x: jax.Array, r: jax.Array) -> jax.Array:
     waves = jnp.asarray(waves[np.argsort(np.sum(waves**2, axis=1))[: PUBLISHED_WAVES // 2]], jnp.float32)
     square = jnp.sum(waves**2, axis=1)
     weights = 8 * np.pi / cell.volume * jnp.exp(-square / (4 * splitting**2)) / square
-    both, charges = jnp.concatenate([r, x]), jnp.asarray([1.0] * len(r) + [-1.0] * len(x))
-    first, second = np.triu_indices(len(both), 1)
+    positions, charges = jnp.concatenate([r, x]), jnp.asarray([1.0] * len(r) + [-1.0] * len(x))
+    first, second = np.triu_indices(len(positions), 1)
 
     def pair(i: jax.Array, j: jax.Array) -> jax.Array:
-        between = both[i] - both[j]
-        distance = jnp.linalg.norm(between)
+        vector = positions[i] - positions[j]
+        distance = jnp.linalg.norm(vector)
         near = jax.scipy.special.erfc(splitting * distance) / distance
-        return charges[i] * charges[j] * (near + jnp.sum(weights * jnp.cos(waves @ between)))
+        return charges[i] * charges[j] * (near + jnp.sum(weights * jnp.cos(waves @ vector)))
 
     return jnp.sum(jax.lax.map(lambda pairs: pair(*pairs), (jnp.asarray(first), jnp.asarray(second))))
 
 
-def dense_direction(table: jax.Array, residuals: jax.Array, damping: float) -> jax.Array:
+def dense_direction(scores: jax.Array, residuals: jax.Array, damping: float) -> jax.Array:
     """The natural gradient by a matrix of all parameters."""
-    fisher = table.T @ table / len(table) + damping * jnp.eye(table.shape[1])
-    return jax.scipy.linalg.solve(fisher, table.T @ residuals / len(table), assume_a="pos")
+    fisher = scores.T @ scores / len(scores) + damping * jnp.eye(scores.shape[1])
+    return jax.scipy.linalg.solve(fisher, scores.T @ residuals / len(scores), assume_a="pos")
 
 
 def parts(n: int, walkers: int, published: bool) -> dict[str, float]:
     """Seconds of each part for n atoms."""
+<<<<<<< HEAD
     cell = Cell.cubic(n, RS)
     space = Box.periodic(cell, 2.01 * 2 * np.pi / cell.vectors[0, 0])
     psi = WaveFunction.of(space, n // 2, n // 2, key=jax.random.key(0))
+=======
+    cell = Cell(np.eye(3) * RS * (4 * np.pi * n / 3) ** (1 / 3))
+    box = Box.periodic(cell, 2.01 * 2 * np.pi / cell.vectors[0, 0])
+    psi = WaveFunction.of(box, n // 2, n // 2, allow_single_precision=True, key=jax.random.key(0))
+>>>>>>> electrons
     electrons, protons = (
         jax.random.uniform(jax.random.key(seed), (walkers, n, 3)) @ jnp.asarray(cell.vectors, jnp.float32)
         for seed in (1, 2)
     )
-    potential = CoulombPotential.of(space, 2 * n)
+    potential = CoulombPotential.of(box, 2 * n)
 
-    def over(function: Callable[..., Any]) -> Callable[..., Any]:
+    def map_walkers(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda psi, x, r: jax.lax.map(lambda pair: function(psi, *pair), (x, r), batch_size=8)
 
     def moves(psi: WaveFunction, x: jax.Array) -> Any:
         chains = Chains(x, jnp.zeros(walkers), jnp.float32(0.2), jax.random.key(0), jnp.float32(0))
+<<<<<<< HEAD
         return metropolis_sweeps(lambda x: over(lambda p, x, r: -2 * log_psi(p, x, r))(psi, x, protons), chains, 10)
+=======
+        return swept(lambda x: map_walkers(lambda p, x, r: -2 * log_psi(p, x, r))(psi, x, protons), chains, 10)
+>>>>>>> electrons
 
-    found = {"moves": seconds(moves, psi, electrons) * MOVES / 10}
-    found["Laplacian"] = seconds(
-        over(lambda p, x, r: kinetic_energy(lambda x: log_psi(p, x, r), x)), psi, electrons, protons
+    times = {"moves": seconds(moves, psi, electrons) * MOVES / 10}
+    times["Laplacian"] = seconds(
+        map_walkers(lambda p, x, r: kinetic_energy(lambda x: log_psi(p, x, r), x)), psi, electrons, protons
     )
-    found["potential"] = seconds(over(lambda p, x, r: potential(x, r).total), psi, electrons, protons)
-    table = scores(log_psi, psi, electrons, protons[0])
-    found["scores"] = seconds(lambda psi: scores(log_psi, psi, electrons, protons[0]), psi)
-    table, residuals = table - table.mean(axis=0), jax.random.normal(jax.random.key(3), (walkers,))
-    found["solve"] = seconds(lambda s, e: sample_space_direction(s, e, 1e-3, jnp.zeros(s.shape[1])), table, residuals)
+    times["potential"] = seconds(map_walkers(lambda p, x, r: potential(x, r).total), psi, electrons, protons)
+    rows = scores(log_psi, psi, electrons, protons[0])
+    times["scores"] = seconds(lambda psi: scores(log_psi, psi, electrons, protons[0]), psi)
+    rows, residuals = rows - rows.mean(axis=0), jax.random.normal(jax.random.key(3), (walkers,))
+    times["solve"] = seconds(lambda s, e: sample_space_direction(s, e, 1e-3, jnp.zeros(s.shape[1])), rows, residuals)
     if published:
-        few = min(walkers, 16)
-        scale = walkers / few
+        n_slow = min(walkers, 16)
+        sample, scale = (electrons[:n_slow], protons[:n_slow]), walkers / n_slow
         loop = lambda p, x, r: kinetic_energy(lambda x: log_psi(p, x, r), x, "loop")  # noqa: E731
-        found["loop Laplacian"] = scale * seconds(over(loop), psi, electrons[:few], protons[:few], repeat=1)
+        times["loop Laplacian"] = scale * seconds(map_walkers(loop), psi, *sample, repeat=1)
         pairwise = lambda p, x, r: pairwise_potential(cell, x, r)  # noqa: E731
-        found["pairwise potential"] = scale * seconds(over(pairwise), psi, electrons[:few], protons[:few], repeat=1)
-        found["dense solve"] = seconds(lambda s, e: dense_direction(s, e, 1e-3), table, residuals, repeat=1)
-    return found
+        times["pairwise potential"] = scale * seconds(map_walkers(pairwise), psi, *sample, repeat=1)
+        times["dense solve"] = seconds(lambda s, e: dense_direction(s, e, 1e-3), rows, residuals, repeat=1)
+    return times
 
 
 def main() -> None:
@@ -119,8 +129,8 @@ def main() -> None:
     parser.add_argument("--published", action="store_true")
     options = parser.parse_args()
     for n in options.numbers:
-        found = parts(n, options.walkers, options.published)
-        print(f"N = {n}: " + "  ".join(f"{name} {value:.3g} s" for name, value in found.items()), flush=True)
+        times = parts(n, options.walkers, options.published)
+        print(f"N = {n}: " + "  ".join(f"{name} {value:.3g} s" for name, value in times.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from wave_scenes import TRICLINIC, TWIST, Scene
 from jovium.base.box import Box
 from jovium.base.errors import InputError
 from jovium.electrons.geminals import DEPLETION
+from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.systems import electron_system
 from jovium.electrons.wave_function import WaveFunction, log_determinant_sum
 
@@ -195,3 +196,28 @@ def test_electrons_that_cannot_be(n_up, n_down, settings):
 def test_unpaired_electrons_among_protons_in_a_cell_are_refused():
     with pytest.raises(InputError, match="without a partner"):
         WaveFunction.of(Box.periodic(TRICLINIC, 3.0), 2, 1, key=jax.random.key(0))
+
+
+@pytest.mark.parametrize("name", ["electrons", "protons"])
+def test_more_than_four_electrons_in_a_cell_are_refused_in_single_precision(name):
+    """Local energies of 16 were wrong by a hartree, in silence."""
+    scene = Scene("cell")
+    positions = {"electrons": scene.electrons, "protons": scene.protons}
+    with pytest.raises(InputError, match="jax_enable_x64"):
+        scene.psi.log_psi(**{**positions, name: positions[name].astype(jnp.float32)})
+
+
+def test_single_precision_is_refused_where_jax_knows_no_other():
+    scene = Scene("cell")
+    electrons, protons = np.asarray(scene.electrons), np.asarray(scene.protons)
+    with jax.enable_x64(False), pytest.raises(InputError, match="jax_enable_x64"):
+        jax.eval_shape(scene.psi.log_psi, electrons, protons)
+    with jax.enable_x64(False), pytest.raises(InputError, match="jax_enable_x64"):
+        jax.eval_shape(scene.psi.mean_field, protons)
+
+
+def test_single_precision_that_was_asked_for():
+    settings = ElectronSettings("gas:6:5", precision="single", features=4)
+    with jax.enable_x64(False):
+        psi = settings.wave_function()
+        assert jax.eval_shape(psi.log_psi, jnp.ones((6, 3)), jnp.zeros((0, 3))).dtype == jnp.float32

@@ -16,13 +16,15 @@ from jovium.electrons.message_passing import MessagePassing, pair_features
 class WaveFunction(eqx.Module):
     """psi(r; R) = exp(J) sum_d c_d det [g_d(r_up, r_down), phi_d(r_up)] of n_up + n_down electrons among protons R.
 
-    The first determinant leads to begin with. Positions in bohr, electrons of spin up first.
+    The first determinant leads to begin with. Positions in bohr, electrons of spin up first, both in double precision
+    where psi needs it: others raise InputError unless `allow_single_precision`.
     """
 
     box: Box = eqx.field(static=True)
     n_up: int = eqx.field(static=True)
     n_down: int = eqx.field(static=True)
     twist: tuple[float, float, float] = eqx.field(static=True)
+    allow_single_precision: bool = eqx.field(static=True)
     coefficients: Float[Array, "d"]
     message_passing: MessagePassing
     geminal: Geminal
@@ -43,6 +45,7 @@ class WaveFunction(eqx.Module):
         n_directions: int = 4,
         n_features: int = 32,
         n_backflow: int = 6,
+        allow_single_precision: bool = False,
         key: PRNGKeyArray,
     ) -> "WaveFunction":
         """Pairs of atoms in open space, of plane waves in a cell.
@@ -76,6 +79,7 @@ class WaveFunction(eqx.Module):
             n_up,
             n_down,
             twist,
+            allow_single_precision,
             jnp.full(n_determinants, 0.1, float).at[0].set(1.0),
             MessagePassing.of(**sizes, n_directions=n_directions, n_backflow=n_backflow, key=messages_key),
             geminal,
@@ -94,6 +98,7 @@ class WaveFunction(eqx.Module):
 
     def mean_field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"] | None = None) -> Array:
         """What the protons and the twist alone decide: the density matrix of the pairs, to be handed to `log_psi`."""
+        self._check_precision(protons)
         return self.geminal.mean_field(protons, self._twist(protons, twist))
 
     def log_psi(
@@ -104,6 +109,7 @@ class WaveFunction(eqx.Module):
         mean_field: Array | None = None,
     ) -> Num[Array, ""]:
         """ln psi: complex with a twist, otherwise ln|psi|. The phase is known up to a multiple of 2 pi."""
+        self._check_precision(electrons, protons)
         pairs = pair_features(self.box, electrons, protons, self.n_up, self.message_passing.n_radial)
         features = self.message_passing(electrons, pairs)
         mean_field = self.mean_field(protons, twist) if mean_field is None else mean_field
@@ -114,6 +120,16 @@ class WaveFunction(eqx.Module):
 
     def _twist(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"] | None) -> Float[Array, "3"]:
         return jnp.asarray(self.twist, protons.dtype) if twist is None else twist
+
+    def _check_precision(self, *positions: Array) -> None:
+        # Without x64 JAX makes float32 of everything, of double parameters too.
+        single = any(jnp.result_type(x) != jnp.float64 for x in positions)
+        if single and not self.allow_single_precision and needs_double_precision(self.box, self.n_electrons):
+            raise InputError(
+                f"{self.n_electrons} electrons in a cell in single precision",
+                "positions in double precision, without which local energies are wrong by a hartree",
+                "jax.config.update('jax_enable_x64', True) first; allow_single_precision=True if that is what you want",
+            )
 
 
 def needs_double_precision(box: Box, n_electrons: int) -> bool:
