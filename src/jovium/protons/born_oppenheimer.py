@@ -103,12 +103,8 @@ def _call_engine(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> tup
     return jax.pure_callback(target.evaluate, shapes, positions, vmap_method="expand_dims")
 
 
-def _forward(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> tuple[Array, Array]:
-    return _call_engine(target, positions)
-
-
 def _backward(target: BornOppenheimer, gradient: Array, cotangent: Array) -> tuple[Any]:
     return (cotangent * gradient,)
 
 
-_from_engine.defvjp(_forward, _backward)
+_from_engine.defvjp(_call_engine, _backward)

@@ -14,7 +14,7 @@ from jovium.base.errors import InputError, JoviumError
 from jovium.optimise.step_rules import Adam, Natural
 from jovium.protons.data import assign_sites, flow_matching_loss
 from jovium.protons.flow import Flow, sample_batch
-from jovium.protons.losses import ROWS_AT_ONCE, Loss, MaximumLikelihood, VariationalFreeEnergy
+from jovium.protons.losses import ROWS_AT_ONCE, Loss, MaximumLikelihood, VariationalFreeEnergy, integration_error
 from jovium.protons.measurement import ProtonMeasurement, draw_samples, measure
 from jovium.protons.systems import fluid_flow, gaussian_flow
 from jovium.protons.targets import Target
@@ -72,7 +72,7 @@ def fit_flow(
     target, or `cell`), in open space with a Gaussian as wide as the data, and a velocity of `sizes` (n_knots, n_radial,
     n_channels) in ode_steps Runge-Kutta steps. The learning rate falls to zero along a cosine in each loss; optimiser:
     "adam" (4e-3), or "natural" (0.2; Adam for flow matching). Raises InputError where neither target nor data is given
-    or no flow follows from them, JoviumError for a loss that is not finite.
+    or no flow follows from them, JoviumError for a loss that is not finite or too few ode_steps.
 
     >>> fitted = fit_flow(OneComponentPlasma(2, 2.0), n_steps=100)
     >>> fitted.measure().free_energy.reweighted  # beta F - beta F_ideal of both charges
@@ -96,6 +96,9 @@ def fit_flow(
     if target is not None:
         energy = VariationalFreeEnergy(target.beta_energy, batch_size)
         flow, losses["variational_free_energy"] = _minimise(flow, energy, rule, n_steps, seed)
+        error = abs(float(eqx.filter_jit(integration_error)(flow, jax.random.key(seed), 64))) / target.n_particles
+        if not error < 0.01:  # a flow can lower the free energy by being integrated badly
+            raise JoviumError(f"an integration error of {error:.2g} kT per particle", "0.01", "take more ode_steps")
     return FittedFlow(flow, losses, target)
 
 

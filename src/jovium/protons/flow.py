@@ -107,8 +107,8 @@ def sample_batch(flow: Flow, key: PRNGKeyArray, n: int, chunk: int = 64) -> Samp
 
 
 def integrate(velocity: Velocity, start: Float[Array, "n d"], begin: float, end: float, n_steps: int) -> Endpoint:
-    """The path of a configuration from t = begin to t = end: Runge-Kutta steps of x and of the logarithm of the
-    volume, d ln(volume)/dt = div v."""
+    """Where a configuration goes from t = begin to t = end: Runge-Kutta steps of x and of the logarithm of the volume,
+    d ln(volume)/dt = div v."""
     dt, tableau = (end - begin) / n_steps, DORMAND_PRINCE
 
     # Without its memory of intermediate values a step backwards takes half the time: they do not fit the cache.
@@ -118,9 +118,9 @@ def integrate(velocity: Velocity, start: Float[Array, "n d"], begin: float, end:
 
         # k_s = v(x + dt sum_r a_sr k_r, t + c_s dt). Rates of later stages are still zero, as their coefficients are.
         def stage(rates: Motion, row: tuple[Array, Array, Array]) -> tuple[Motion, None]:
-            number, node, coefficients = row
+            index, node, coefficients = row
             rate = velocity(state.positions + dt * jnp.tensordot(coefficients, rates.velocity, 1), t + dt * node)
-            return jax.tree.map(lambda rates, rate: rates.at[number].set(rate), rates, rate), None
+            return jax.tree.map(lambda rates, rate: rates.at[index].set(rate), rates, rate), None
 
         n_stages, dtype = len(tableau.nodes), start.dtype
         rows = jnp.arange(n_stages), jnp.asarray(tableau.nodes, dtype), jnp.asarray(tableau.matrix, dtype)
