@@ -75,15 +75,9 @@ def dense_direction(scores: jax.Array, residuals: jax.Array, damping: float) -> 
 
 def parts(n: int, walkers: int, published: bool) -> dict[str, float]:
     """Seconds of each part for n atoms."""
-<<<<<<< HEAD
     cell = Cell.cubic(n, RS)
-    space = Box.periodic(cell, 2.01 * 2 * np.pi / cell.vectors[0, 0])
-    psi = WaveFunction.of(space, n // 2, n // 2, key=jax.random.key(0))
-=======
-    cell = Cell(np.eye(3) * RS * (4 * np.pi * n / 3) ** (1 / 3))
     box = Box.periodic(cell, 2.01 * 2 * np.pi / cell.vectors[0, 0])
     psi = WaveFunction.of(box, n // 2, n // 2, allow_single_precision=True, key=jax.random.key(0))
->>>>>>> electrons
     electrons, protons = (
         jax.random.uniform(jax.random.key(seed), (walkers, n, 3)) @ jnp.asarray(cell.vectors, jnp.float32)
         for seed in (1, 2)
@@ -95,11 +89,9 @@ def parts(n: int, walkers: int, published: bool) -> dict[str, float]:
 
     def moves(psi: WaveFunction, x: jax.Array) -> Any:
         chains = Chains(x, jnp.zeros(walkers), jnp.float32(0.2), jax.random.key(0), jnp.float32(0))
-<<<<<<< HEAD
-        return metropolis_sweeps(lambda x: over(lambda p, x, r: -2 * log_psi(p, x, r))(psi, x, protons), chains, 10)
-=======
-        return swept(lambda x: map_walkers(lambda p, x, r: -2 * log_psi(p, x, r))(psi, x, protons), chains, 10)
->>>>>>> electrons
+        return metropolis_sweeps(
+            lambda x: map_walkers(lambda p, x, r: -2 * log_psi(p, x, r))(psi, x, protons), chains, 10
+        )
 
     times = {"moves": seconds(moves, psi, electrons) * MOVES / 10}
     times["Laplacian"] = seconds(

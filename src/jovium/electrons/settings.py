@@ -14,7 +14,6 @@ class ElectronSettings(Settings):
 
     kind: ClassVar[str] = "electrons"
 
-<<<<<<< HEAD
     structure: str = setting(MISSING, "file of hydrogen atoms, or a name like h2:1.4", group=SYSTEM)
     unpaired: int | None = setting(
         None, "electrons of spin up without a partner; automatic: 0 or 1", check=at_least(0), group=SYSTEM
@@ -55,64 +54,3 @@ class ElectronSettings(Settings):
         "auto", "single, double, or auto: double in cells of more than four electrons",
         check=one_of("auto", "single", "double"), group=MODEL,
     )  # fmt: skip
-=======
-    def __post_init__(self):
-        sizes = (
-            self.walkers - 1,
-            self.sweeps,
-            self.blocks,
-            self.determinants,
-            self.radial - 1,
-            self.features,
-            self.flows,
-        )
-        rates = self.rate, self.slowing, self.damping
-        if min(sizes) < 1 or min(rates) <= 0 or self.steps < 0 or not 0 <= self.keep < 1:
-            raise InputError(
-                f"{self}", "positive sizes and rates, keep below 1, two walkers or more", "check the options"
-            )
-        if self.optimiser not in ("natural", "adam") or self.mover not in ("metropolis", "langevin"):
-            raise InputError(
-                f"optimiser {self.optimiser}, mover {self.mover}", "natural or adam; metropolis or langevin", "choose"
-            )
-        if self.precision not in ("auto", "single", "double"):
-            raise InputError(f"precision {self.precision}", "auto, single or double", "leave it out")
-
-    @property
-    def system(self) -> ElectronSystem:
-        """What the electrons are among."""
-        return electron_system(self.structure, self.unpaired)
-
-    @property
-    def in_double_precision(self) -> bool:
-        """Whether training and measuring are done in double precision."""
-        system = self.system
-        needed = needs_double_precision(system.box, system.n_up + system.n_down)
-        return self.precision == "double" or (self.precision == "auto" and needed)
-
-    def wave_function(self) -> WaveFunction:
-        """The wave function before training."""
-        system = self.system
-        if system.cell is None and any(self.twist):
-            raise InputError(f"twist {self.twist} in open space", "twists only in a periodic cell", "leave it out")
-        wave = np.zeros(3) if system.cell is None else np.array(self.twist) @ system.cell.reciprocal
-        return WaveFunction.of(
-            system.box,
-            system.n_up,
-            system.n_down,
-            with_protons=len(system.protons) > 0,
-            twist=(float(wave[0]), float(wave[1]), float(wave[2])),
-            n_determinants=self.determinants,
-            n_radial=self.radial,
-            n_directions=self.sides,
-            n_features=self.features,
-            n_backflow=self.flows,
-            allow_single_precision=self.precision == "single",
-            key=jax.random.key(self.seed),
-        )
-
-    @classmethod
-    def of_dict(cls, values: dict[str, Any]) -> "ElectronSettings":
-        """The recipe that `asdict` made a dictionary of."""
-        return cls(**{**values, "twist": tuple(values["twist"])})
->>>>>>> electrons

@@ -45,6 +45,7 @@ def initial_wave_function(settings: ElectronSettings, system: ElectronSystem) ->
         n_directions=settings.direction_channels,
         n_features=settings.features,
         n_backflow=settings.backflow_channels,
+        allow_single_precision=settings.precision == "single",
         key=jax.random.key(settings.seed),
     )
 

@@ -197,26 +197,24 @@ def _type_of(item: Field) -> Any:
 def _converted(value: Any, item: Field, source: str) -> Any:
     """A plain value as the type of its setting. YAML reads 1e-3 as text: text that is a number is one."""
     kind: Any = _type_of(item)
-    number: Any = value
-    if value is None:
-        if isinstance(item.type, UnionType):
-            return None
-        value = "nothing"
+    if value is None and isinstance(item.type, UnionType):
+        return None
     try:
-        if get_origin(item.type) is tuple:
-            numbers = tuple(kind(number) for number in value)
-            if isinstance(item.default, tuple) and len(numbers) != len(item.default):
-                raise ValueError(f"{len(numbers)} values")
-            return numbers
-        if kind is bool and not isinstance(value, bool):
-            raise ValueError("neither true nor false")
-        if kind in (int, float) and isinstance(value, bool):
-            raise ValueError("another type")
-        if kind is int and float(number) != int(float(number)):
-            raise ValueError("a fraction")
-        if kind is str and not isinstance(value, str | Path):
-            raise ValueError("no text")
-        return kind(float(value)) if kind is int else kind(value)
+        if get_origin(item.type) is not tuple:
+            return _plain(value, kind)
+        values = tuple(_plain(each, kind) for each in value)
+        if len(values) != len(item.default):
+            raise ValueError(f"{len(values)} values")
+        return values
     except (TypeError, ValueError, OverflowError) as error:
         names = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
         raise InputError(f"{source}: {item.name} {value!r}", names[kind], f"change {option_of(item)}") from error
+
+
+def _plain(value: Any, kind: Any) -> Any:
+    """A value as int, float, bool or str. Raises ValueError or TypeError when it is none."""
+    if (kind is bool) != isinstance(value, bool) or (kind is str and not isinstance(value, str | Path)):
+        raise TypeError("another type")
+    if kind is int and float(value) != int(float(value)):
+        raise ValueError("a fraction")
+    return int(float(value)) if kind is int else kind(value)
