@@ -196,14 +196,14 @@ def _type_of(item: Field) -> Any:
 
 def _converted(value: Any, item: Field, source: str) -> Any:
     """A plain value as the type of its setting. YAML reads 1e-3 as text: text that is a number is one."""
-    kind: Any = _type_of(item)
-    if value is None and isinstance(item.type, UnionType):
+    kind, declared, default = _type_of(item), item.type, item.default
+    if value is None and isinstance(declared, UnionType):
         return None
     try:
-        if get_origin(item.type) is not tuple:
-            return _plain(value, kind)
-        values = tuple(_plain(each, kind) for each in value)
-        if len(values) != len(item.default):
+        if not isinstance(default, tuple):
+            return _plain(kind, value)
+        values = tuple(_plain(kind, number) for number in value)
+        if len(values) != len(default):
             raise ValueError(f"{len(values)} values")
         return values
     except (TypeError, ValueError, OverflowError) as error:
@@ -211,10 +211,12 @@ def _converted(value: Any, item: Field, source: str) -> Any:
         raise InputError(f"{source}: {item.name} {value!r}", names[kind], f"change {option_of(item)}") from error
 
 
-def _plain(value: Any, kind: Any) -> Any:
+def _plain(kind: Any, value: Any) -> Any:
     """A value as int, float, bool or str. Raises ValueError or TypeError when it is none."""
-    if (kind is bool) != isinstance(value, bool) or (kind is str and not isinstance(value, str | Path)):
+    is_text = isinstance(value, str) or isinstance(value, Path)
+    if (kind is bool) != isinstance(value, bool) or (kind is str and not is_text):
         raise TypeError("another type")
-    if kind is int and float(value) != int(float(value)):
+    number: Any = value
+    if kind is int and float(number) != int(float(number)):
         raise ValueError("a fraction")
-    return int(float(value)) if kind is int else kind(value)
+    return int(float(number)) if kind is int else kind(number)
