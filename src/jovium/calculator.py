@@ -40,16 +40,16 @@ class ELF(Calculator):
         if self.atoms is None:
             raise InputError("no atoms", "the atoms asked about", 'say calc.get_property("phi", atoms)')
         structure = Structure.from_ase(self.atoms)
-        found = self.model.predict(structure, structure.cell.grid_shape(self.spacing / BOHR_ANGSTROM))
-        network = hydrogen_network(found.elf, structure.positions)
+        prediction = self.model.predict(structure, structure.cell.grid_shape(self.spacing / BOHR_ANGSTROM))
+        network = hydrogen_network(prediction.elf, structure.positions)
         assert network.phi_star is not None
         self.results = {
-            "elf": found.elf.values,
-            "band": found.band.values,
+            "elf": prediction.elf.values,
+            "band": prediction.band.values,
             "phi": network.phi_3d.value,
             "phi_1d": network.phi_1d.value,
             "phi_2d": network.phi_2d.value,
             "phi_star": network.phi_star.value,
-            "intervals": threshold_intervals(network, found.elf, found.band, structure.positions),
-            "warnings": found.warnings,
+            "intervals": threshold_intervals(network, prediction.elf, prediction.band, structure.positions),
+            "warnings": prediction.warnings,
         }

@@ -15,7 +15,7 @@ def _diagonalised(h: Num[Array, "k k"]) -> tuple[Float[Array, "k"], Num[Array, "
 
 
 @jax.custom_jvp
-def density_matrix(h: Num[Array, "k k"], n: Float[Array, ""]) -> Num[Array, "k k"]:
+def density_matrix(h: Num[Array, "k k"], n: Float[Array, ""] | float) -> Num[Array, "k k"]:
     """f(h - mu) with f(x) = 1 / (1 + e^x) and mu such that the trace is n: the levels of a Hermitian h (in units of the
     temperature) filled with n electrons. Smooth where levels cross, and its derivatives are finite there: they are
     divided differences of f (Daleckii and Krein), not those of eigenvectors."""
@@ -24,12 +24,12 @@ def density_matrix(h: Num[Array, "k k"], n: Float[Array, ""]) -> Num[Array, "k k
 
 
 def _levels(
-    h: Num[Array, "k k"], n: Float[Array, ""]
+    h: Num[Array, "k k"], n: Float[Array, ""] | float
 ) -> tuple[Float[Array, "k"], Num[Array, "k k"], Float[Array, "k"]]:
     """Levels less mu, eigenvectors in columns, and fillings."""
     levels, vectors = _diagonalised(h)
 
-    def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halved(_: Array, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         middle = 0.5 * (ends[0] + ends[1])
         enough = jnp.sum(jax.nn.sigmoid(middle - levels)) > n
         return jnp.where(enough, ends[0], middle), jnp.where(enough, middle, ends[1])
@@ -41,7 +41,7 @@ def _levels(
 
 
 @density_matrix.defjvp
-def _derivative(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+def _derivative(primals: tuple[Array, Array | float], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     levels, vectors, filled = _levels(*primals)
     change = vectors.conj().T @ tangents[0] @ vectors
     slopes = filled * jax.nn.sigmoid(levels)
