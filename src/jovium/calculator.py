@@ -18,7 +18,7 @@ from jovium.topology.network import THRESHOLDS, hydrogen_network
 
 
 class ELF(Calculator):
-    """Properties of the electron localization function of hydrogen, predicted.
+    """Properties of the electron localization function of hydrogen, prediction.
 
     elf: (nx, ny, nz), between 0 and 1; band: how far it may be off, of the same shape; phi_1d, phi_2d, phi_3d:
     isovalues at which the network spans 1, 2, 3 directions (the last is the networking value); phi_star: molecularity
@@ -39,12 +39,12 @@ class ELF(Calculator):
         if self.atoms is None:
             raise InputError("no atoms", "the atoms asked about", 'say calc.get_property("phi_3d", atoms)')
         structure = Structure.from_ase(self.atoms)
-        predicted = self.model.predict(structure, structure.cell.grid_shape(self.spacing / BOHR_ANGSTROM))
-        network = hydrogen_network(predicted.elf, structure.positions)
+        prediction = self.model.predict(structure, structure.cell.grid_shape(self.spacing / BOHR_ANGSTROM))
+        network = hydrogen_network(prediction.elf, structure.positions)
         self.results = {
-            "elf": predicted.elf.values,
-            "band": predicted.band.values,
+            "elf": prediction.elf.values,
+            "band": prediction.band.values,
             **{name: None if point is None else point.value for name, point in network.thresholds().items()},
-            "intervals": threshold_intervals(network, predicted.elf, predicted.band, structure.positions),
-            "warnings": predicted.warnings,
+            "intervals": threshold_intervals(network, prediction.elf, prediction.band, structure.positions),
+            "warnings": prediction.warnings,
         }

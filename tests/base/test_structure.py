@@ -106,7 +106,7 @@ def test_neighbours_of_many_atoms_are_those_of_all_pairs(odd_structure, monkeypa
     """The tree of neighbours, in a triclinic cell, beside the pairs."""
     many = odd_structure.supercell((2, 1, 2))
     expected = many.shortest_distance()
-    monkeypatch.setattr("jovium.base.structure.MANY_ATOMS", 1)
+    monkeypatch.setattr("jovium.base.structure.MAX_ATOMS_IN_PAIRS", 1)
     assert many.shortest_distance() == pytest.approx(expected)
 
 

@@ -75,7 +75,7 @@ def test_missing_package_says_how_to_install_it(monkeypatch):
 
 
 def test_unconverged_field_gives_an_error(tight_structure, monkeypatch):
-    monkeypatch.setattr(gaussian, "MAXIMUM_ITERATIONS", 1)
+    monkeypatch.setattr(gaussian, "MAX_ITERATIONS", 1)
     with pytest.raises(NotConverged, match="not converged after 1 iterations"):
         Gaussian("gth-szv").ground_state(tight_structure, replace(FEW_K, cutoff=20.0))
 

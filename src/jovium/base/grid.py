@@ -203,10 +203,10 @@ def _cubic_weights(t: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "3 n 3 4"]:
 def same_grid(*fields: GridField) -> None:
     """Raise InputError unless all fields share one grid and one cell."""
     first = fields[0]
-    for other in fields[1:]:
-        if other.shape != first.shape or not np.allclose(other.cell.vectors, first.cell.vectors, atol=1e-6):
+    for field in fields[1:]:
+        if field.shape != first.shape or not np.allclose(field.cell.vectors, first.cell.vectors, atol=1e-6):
             raise InputError(
-                f"fields on grids {first.shape} and {other.shape}",
+                f"fields on grids {first.shape} and {field.shape}",
                 "two fields on the same grid of the same cell",
                 "resample one of them, or compute both with the same settings",
             )

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from ase import Atoms
     from scipy.spatial import KDTree
 
-MANY_ATOMS = 200
-"""Above this many atoms distances come from a tree of neighbours instead of all pairs."""
+MAX_ATOMS_IN_PAIRS = 200
+"""Above this number of atoms distances come from a tree of neighbours instead of all pairs."""
 
 ISOTOPE_MASSES = {"D": 2.01410177811, "T": 3.01604927790}
 """Atomic masses of the heavy isotopes of hydrogen in unified mass units (Wang et al., Chin. Phys. C 41, 030003)."""
@@ -109,8 +109,8 @@ class Structure:
         own_image = float(np.linalg.norm(self.cell.reduced, axis=1).min())
         if self.n_atoms == 1:
             return own_image
-        if self.n_atoms > MANY_ATOMS:
-            nearest = self._with_images().query(self._wrapped(), k=2)[0][:, 1]
+        if self.n_atoms > MAX_ATOMS_IN_PAIRS:
+            nearest = self._with_images().query(self._wrap(), k=2)[0][:, 1]
             return float(min(own_image, nearest.min()))
         i, j = np.triu_indices(self.n_atoms, 1)
         pairs = self.cell.minimum_image(self.positions[i] - self.positions[j])
@@ -122,7 +122,7 @@ class Structure:
         grid = np.stack(np.meshgrid(*(np.arange(n) / n for n in shape), indexing="ij"), -1).reshape(-1, 3)
         return float(self._with_images().query(grid @ self.cell.reduced)[0].max())
 
-    def _wrapped(self) -> Float[np.ndarray, "n 3"]:
+    def _wrap(self) -> Float[np.ndarray, "n 3"]:
         """Positions inside the reduced cell."""
         fractional = self.positions @ np.linalg.inv(self.cell.reduced)
         return (fractional - np.floor(fractional)) @ self.cell.reduced
@@ -132,7 +132,7 @@ class Structure:
         from scipy.spatial import KDTree
 
         shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3) @ self.cell.reduced
-        return KDTree((self._wrapped() + shifts[:, None]).reshape(-1, 3))
+        return KDTree((self._wrap() + shifts[:, None]).reshape(-1, 3))
 
     def supercell(self, multiples: tuple[int, int, int]) -> "Structure":
         """The structure repeated along each lattice vector."""

@@ -22,7 +22,7 @@ from jovium.base.box import nearest_images
 from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
 
-BALANCE = 0.6
+ERFC_COST = 0.6
 """Cost of a distance in the first sum, an erfc, beside a phase in the second: where the splitting is cheapest."""
 
 
@@ -53,7 +53,7 @@ class Ewald:
         reach = np.sqrt(-np.log(accuracy))
         if splitting is None:
             # Real terms ~ n^2 4 pi (reach / a)^3 / 3 V, waves ~ n 4 pi (2 a reach)^3 / 3 / ((2 pi)^3 / V) / 2.
-            splitting = float((2 * BALANCE * n_charges * np.pi**3 / cell.volume**2) ** (1 / 6))
+            splitting = float((2 * ERFC_COST * n_charges * np.pi**3 / cell.volume**2) ** (1 / 6))
         if not (np.isfinite(splitting) and splitting > 0):
             raise InputError(f"a splitting of {splitting} / bohr", "a positive number", "leave it out")
         images = lattice_points(cell.vectors, reach / splitting + 0.5 * _diagonal(cell.vectors))
@@ -75,46 +75,48 @@ class Ewald:
     def energy(self, positions: Float[Array, "n 3"], charges: Float[Array, "n"]) -> Float[Array, ""]:
         """Energy (hartree) of charges at Cartesian positions (bohr), with the background where they are not neutral."""
         distances, phases = self._distances(positions), self._phases(positions)
-        pairs = self._close(distances, charges[:, None] * charges)
-        sums = jnp.sum(charges[:, None, None] * phases, axis=0)
-        far = jnp.sum(self._typed(self.weights, positions) * jnp.sum(sums**2, axis=-1))
+        # Smeared charges see each other as points less the potential of their clouds, erfc / r: short-ranged.
+        close = self._close(distances, charges[:, None] * charges)
+        # The clouds themselves, smooth, as waves: |S(G)|^2 from its cosine and sine parts.
+        structure_factor = jnp.sum(charges[:, None, None] * phases, axis=0)
+        far = jnp.sum(self._cast(self.weights, positions) * jnp.sum(structure_factor**2, axis=-1))
+        # Taken off: every charge in its own cloud, and what erfc / r has at G = 0, which the background cancels.
         own = self._self_energy * jnp.sum(charges**2) + self._background * jnp.sum(charges) ** 2
-        return 0.5 * (pairs + far + own)
+        return 0.5 * (close + far + own)
 
     def parts(
-        self, one: Float[Array, "n 3"], other: Float[Array, "m 3"]
+        self, left: Float[Array, "n 3"], right: Float[Array, "m 3"]
     ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
-        """Energies of unit charges `one` among themselves, `one` with `other`, `other` among themselves.
+        """Energies of unit charges `left` among themselves, `left` with `right`, `right` among themselves.
 
         For protons and electrons: V_pp, -V_ep, V_ee; each with its own background, which cancels in a neutral sum.
         """
-        n = len(one)
-        ones = jnp.ones(n, one.dtype)
-        together = jnp.concatenate([one, other])
-        whole = self.energy(together, jnp.ones(len(together), one.dtype))
-        first, second = self.energy(one, ones), self.energy(other, jnp.ones(len(other), one.dtype))
+        both = jnp.concatenate([left, right])
+        whole, first, second = (self.energy(r, jnp.ones(len(r), left.dtype)) for r in (both, left, right))
         return first, whole - first - second, second
 
     def _distances(self, positions: Float[Array, "n 3"]) -> Float[Array, "n n r"]:
         """Distances of all pairs in all images; those of a charge to itself are replaced by infinity."""
+        # Rounding leaves at most half a diagonal, by which `images` reach farther than the accuracy asks for.
         nearest = nearest_images(positions[:, None] - positions, self.cell.vectors)
-        square = jnp.sum((nearest[:, :, None] + self._typed(self.images, positions)) ** 2, axis=-1)
+        square = jnp.sum((nearest[:, :, None] + self._cast(self.images, positions)) ** 2, axis=-1)
         n = len(positions)
         itself = jnp.eye(n, dtype=bool)[:, :, None] & (np.abs(self.images).sum(axis=1) < 1e-9)
         return jnp.sqrt(jnp.where(itself, jnp.inf, square))
 
     def _close(self, distances: Float[Array, "n n r"], weights: Float[Array, "n n"]) -> Float[Array, ""]:
+        # Infinity has a value, zero, but no gradient: it is replaced before and after.
         safe = jnp.where(jnp.isinf(distances), 1.0, distances)
         terms = jnp.where(jnp.isinf(distances), 0.0, erfc(self.splitting * safe) / safe)
         return jnp.sum(weights * jnp.sum(terms, axis=-1))
 
     def _phases(self, positions: Float[Array, "n 3"]) -> Float[Array, "n g 2"]:
         """cos and sin of G.r."""
-        angle = positions @ self._typed(self.waves, positions).T
+        angle = positions @ self._cast(self.waves, positions).T
         return jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
 
     @staticmethod
-    def _typed(values: np.ndarray, like: Array) -> Array:
+    def _cast(values: np.ndarray, like: Array) -> Array:
         return jnp.asarray(values, like.dtype)
 
 

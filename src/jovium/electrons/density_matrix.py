@@ -15,7 +15,7 @@ def _diagonalise(h: Num[Array, "k k"]) -> tuple[Float[Array, "k"], Num[Array, "k
 
 
 @jax.custom_jvp
-def density_matrix(h: Num[Array, "k k"], n: Float[Array, ""]) -> Num[Array, "k k"]:
+def density_matrix(h: Num[Array, "k k"], n: Float[Array, ""] | float) -> Num[Array, "k k"]:
     """f(h - mu) with f(x) = 1 / (1 + e^x) and mu such that the trace is n: the levels of a Hermitian h (in units of the
     temperature) filled with n electrons. Smooth where levels cross, and its derivatives are finite there: they are
     divided differences of f (Daleckii and Krein), not those of eigenvectors."""
@@ -24,7 +24,7 @@ def density_matrix(h: Num[Array, "k k"], n: Float[Array, ""]) -> Num[Array, "k k
 
 
 def _fill_levels(
-    h: Num[Array, "k k"], n: Float[Array, ""]
+    h: Num[Array, "k k"], n: Float[Array, ""] | float
 ) -> tuple[Float[Array, "k"], Num[Array, "k k"], Float[Array, "k"]]:
     """Levels less mu, eigenvectors in columns, and occupations."""
     levels, vectors = _diagonalise(h)

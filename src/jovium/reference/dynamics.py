@@ -251,13 +251,13 @@ def _parse_frame(lines: list[str], state: FluidState, protocol: KohnShamSettings
     from ase.io.extxyz import key_val_str_to_dict
 
     facts = key_val_str_to_dict(lines[1].strip())
-    asked = {"n_atoms": state.n_atoms, **_identity(state, protocol)}
-    found = {name: lines[0].strip() if name == "n_atoms" else facts.get(name) for name in asked}
-    differing = [name for name in found if not _same(found[name], asked[name])]
+    expected = {"n_atoms": state.n_atoms, **_identity(state, protocol)}
+    written = {name: lines[0].strip() if name == "n_atoms" else facts.get(name) for name in expected}
+    differing = [name for name in written if not _same(written[name], expected[name])]
     if differing:
         raise InputError(
-            f"{path} holds " + ", ".join(f"{name} {found[name]}" for name in differing),
-            ", ".join(f"{name} {asked[name]}" for name in differing),
+            f"{path} holds " + ", ".join(f"{name} {written[name]}" for name in differing),
+            ", ".join(f"{name} {expected[name]}" for name in differing),
             "give another file name, or the settings the file was started with",
         )
     rows = np.array([line.split()[1:] for line in lines[2:]], dtype=float)
@@ -271,10 +271,10 @@ def _parse_frame(lines: list[str], state: FluidState, protocol: KohnShamSettings
     )
 
 
-def _same(found: object, asked: object) -> bool:
-    if isinstance(asked, str):
-        return found == asked
+def _same(written: object, expected: object) -> bool:
+    if isinstance(expected, str):
+        return written == expected
     try:
-        return bool(np.isclose(float(str(found)), float(str(asked)), rtol=1e-12))
+        return bool(np.isclose(float(str(written)), float(str(expected)), rtol=1e-12))
     except ValueError:
         return False

@@ -19,7 +19,7 @@ from jovium.reference.pseudopotential import hydrogen_potential
 from jovium.reference.state import GroundState
 
 _FUNCTIONAL = {"PBE": "pbe,pbe", "LDA": "lda,pw"}
-MAXIMUM_ITERATIONS = 100
+MAX_ITERATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Gaussian:
         started = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations inside the library
-            field = self._converged(structure, protocol)
+            field = self._self_consistent_field(structure, protocol)
             density, tau = _densities(field, structure) if fields else (None, None)
         return GroundState(
             structure=structure,
@@ -64,7 +64,7 @@ class Gaussian:
             seconds=time.perf_counter() - started,
         )
 
-    def _converged(self, structure: Structure, protocol: KohnShamSettings) -> Any:
+    def _self_consistent_field(self, structure: Structure, protocol: KohnShamSettings) -> Any:
         from pyscf.pbc import dft, gto
         from pyscf.pbc.scf.addons import smearing_
 
@@ -92,7 +92,7 @@ class Gaussian:
         field = dft.KRKS(cell, kpts=cell.get_abs_kpts(k_points))
         field.xc = _FUNCTIONAL[protocol.functional]
         field.conv_tol = protocol.scf_threshold * structure.n_atoms
-        field.max_cycle = MAXIMUM_ITERATIONS
+        field.max_cycle = MAX_ITERATIONS
         field = smearing_(field.multigrid_numint(), sigma=protocol.electronic_kT, method="fermi")
         field.kernel()
         if not field.converged:

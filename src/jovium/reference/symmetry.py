@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from jovium.base.grid import GridField, wave_numbers
 from jovium.base.structure import Structure
 
-TOLERANCE = 1e-4
+POSITION_TOLERANCE = 1e-4
 """Distance (bohr) within which two atoms count as mapped onto each other."""
 
 Operations = tuple[Int[np.ndarray, "g 3 3"], Float[np.ndarray, "g 3"]]
@@ -36,10 +36,10 @@ def space_group_operations(structure: Structure) -> Operations:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        found = get_symmetry(cell, symprec=TOLERANCE)
-    if found is None:
+        symmetry = get_symmetry(cell, symprec=POSITION_TOLERANCE)
+    if symmetry is None:
         return np.eye(3, dtype=int)[None], np.zeros((1, 3))
-    return np.asarray(found["rotations"], dtype=int), np.asarray(found["translations"], dtype=float)
+    return np.asarray(symmetry["rotations"], dtype=int), np.asarray(symmetry["translations"], dtype=float)
 
 
 def symmetrise(field: GridField, operations: Operations) -> GridField:

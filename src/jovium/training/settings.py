@@ -196,9 +196,11 @@ def _type_of(item: Field) -> Any:
 
 def _converted(value: Any, item: Field, source: str) -> Any:
     """A plain value as the type of its setting. YAML reads 1e-3 as text: text that is a number is one."""
-    kind, declared, default = _type_of(item), item.type, item.default
-    if value is None and isinstance(declared, UnionType):
-        return None
+    kind, default = _type_of(item), item.default
+    if value is None:
+        if isinstance(item.type, UnionType):
+            return None
+        value = ()
     try:
         if not isinstance(default, tuple):
             return _plain(kind, value)
