@@ -215,7 +215,7 @@ def _converted(value: Any, item: Field, source: str) -> Any:
 
 def _plain(kind: Any, value: Any) -> Any:
     """A value as int, float, bool or str. Raises ValueError or TypeError when it is none."""
-    is_text = isinstance(value, str) or isinstance(value, Path)
+    is_text = isinstance(value, str | Path)
     if (kind is bool) != isinstance(value, bool) or (kind is str and not is_text):
         raise TypeError("another type")
     number: Any = value
