@@ -77,10 +77,10 @@ def measure_run(
     watched: shows progress. Raises InputError for fewer than four steps."""
     if n_steps < 4:
         raise InputError(f"{n_steps} steps", "four or more", "take 50")
-    recipe, state = trained(folder)
-    with jax.enable_x64(recipe.in_double_precision):
-        measurement = measure(recipe, state, n_steps, seed, watched)
-    facts = {"structure": recipe.structure, "seed": seed, "steps": n_steps}
+    settings, state = trained(folder)
+    with jax.enable_x64(settings.in_double_precision):
+        measurement = measure(settings, state, n_steps, seed, watched)
+    facts = {"structure": settings.structure, "seed": seed, "steps": n_steps}
     write_json(folder / "measure.json", facts | measurement.record())
     if measurement.pairs:
         write_pair_correlations(folder / "g_of_r.csv", measurement.pairs)
@@ -88,19 +88,19 @@ def measure_run(
 
 
 def measure(
-    recipe: ElectronSettings,
+    settings: ElectronSettings,
     state: State,
     n_steps: int,
     seed: int,
     watched: Callable[[Iterable[Any]], Iterator[Any]] = iter,
 ) -> ElectronMeasurement:
     """Everything from samples of a state whose parameters, and whose width of moves, stay as they are."""
-    system = recipe.system
+    system = settings.system
     protons = jnp.asarray(system.protons, float)
     potential = CoulombPotential.of(system.box, len(protons) + state.psi.n_electrons)
     chains = init_chains(state.positions, state.width, jax.random.fold_in(jax.random.key(seed), 1))
-    chains = eqx.filter_jit(partial(equilibrate, recipe))(state.psi, protons, chains)
-    program = eqx.filter_jit(partial(_sample, recipe, potential))
+    chains = eqx.filter_jit(partial(equilibrate, settings))(state.psi, protons, chains)
+    program = eqx.filter_jit(partial(_sample, settings, potential))
     energies, acceptance, counts = [], [], []
     for _ in watched(range(n_steps)):
         chains, local = program(state.psi, protons, chains)
@@ -109,11 +109,11 @@ def measure(
         if system.cell is not None:
             counts.append(_pair_distances(state.psi, np.asarray(chains.positions), system.protons, system.cell))
     local = jax.tree.map(lambda *steps: np.stack(steps), *energies)
-    return _summary(local, counts, recipe, float(np.mean(acceptance)))
+    return _summary(local, counts, settings, float(np.mean(acceptance)))
 
 
-def _summary(local: Any, counts: list[Any], recipe: ElectronSettings, acceptance: float) -> ElectronMeasurement:
-    system, total = recipe.system, local.total
+def _summary(local: Any, counts: list[Any], settings: ElectronSettings, acceptance: float) -> ElectronMeasurement:
+    system, total = settings.system, local.total
     tau = float(np.mean([autocorrelation_time(chain) for chain in total.T[:64]]))
 
     def estimate(values: Float[np.ndarray, "s b"]) -> Estimate:
@@ -144,9 +144,9 @@ def _summary(local: Any, counts: list[Any], recipe: ElectronSettings, acceptance
 
 
 def _sample(
-    recipe: ElectronSettings, potential: CoulombPotential, psi: WaveFunction, protons: Array, chains: Chains
+    settings: ElectronSettings, potential: CoulombPotential, psi: WaveFunction, protons: Array, chains: Chains
 ) -> tuple[Chains, LocalEnergy]:
-    chains = move_walkers(recipe, psi, protons, chains, recipe.sweeps, False)
+    chains = move_walkers(settings, psi, protons, chains, settings.sweeps, False)
     return chains, local_energies(log_psi, psi, potential, chains.positions, protons)
 
 

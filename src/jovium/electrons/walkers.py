@@ -22,9 +22,9 @@ def init_chains(positions: Float[Array, "b n 3"], width: Float[Array, ""], key: 
 
 
 def move_walkers(
-    recipe: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains, n_sweeps: int, tune: bool
+    settings: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains, n_sweeps: int, tune: bool
 ) -> Chains:
-    """Walkers of |psi|^2 after so many sweeps of the recipe's kind."""
+    """Walkers of |psi|^2 after so many sweeps of the settings' kind."""
 
     mean_field = psi.mean_field(protons)
 
@@ -38,10 +38,10 @@ def move_walkers(
     box = psi.box
     max_width = MAX_MOVE_WIDTH if box.vectors is None else box.reach / 2
     chains = chains._replace(beta_energies=energies(chains.positions), width=jnp.minimum(chains.width, max_width))
-    if recipe.mover == "langevin":
+    if settings.mover == "langevin":
         chains = carried(energies, chains, n_sweeps, 1, tune, max_width)
     else:
-        chains = swept(energies, chains, n_sweeps, recipe.blocks, tune, max_width)
+        chains = swept(energies, chains, n_sweeps, settings.blocks, tune, max_width)
     if box.vectors is None:
         return chains
     # Electrons that wander off through the images would lose the digits of their positions.
@@ -50,6 +50,6 @@ def move_walkers(
     return chains._replace(positions=chains.positions - jnp.floor(fractional) @ vectors)
 
 
-def equilibrate(recipe: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains) -> Chains:
+def equilibrate(settings: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains) -> Chains:
     """Walkers that have forgotten where they began, with a width of moves that fits psi."""
-    return move_walkers(recipe, psi, protons, chains, WARMUP_SWEEPS, True)
+    return move_walkers(settings, psi, protons, chains, WARMUP_SWEEPS, True)
