@@ -69,7 +69,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Usage, the message, and what was perhaps meant; exit code 2."""
         wrong = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (\S+)", message)
-        if wrong and (close := get_close_matches((wrong[1] or wrong[2]).split("=")[0], self._names(), 1)):
+        given = (wrong[1] or wrong[2]).split("=")[0] if wrong else ""
+        close = get_close_matches(given, [name for name in self._names() if name != given], 1)
+        if close:
             message = f"{message.split(' (choose')[0]}; did you mean '{close[0]}'?"
         super().error(message)
 

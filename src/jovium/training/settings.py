@@ -10,9 +10,12 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
-from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
 from jovium.base.errors import InputError
+
+
+AnySettings = TypeVar("AnySettings", bound="Settings")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Settings:
                 )
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], source: str = "settings") -> Self:
+    def from_dict(cls: type[AnySettings], values: dict[str, Any], source: str = "settings") -> AnySettings:
         """Settings from plain values, as read from JSON, YAML or options. Raises InputError for an unknown or missing
         name, or a value of another type; source: where they come from, for the message."""
         known = {item.name: item for item in fields(cls)}
@@ -92,9 +95,6 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name."""
         return asdict(self)
-
-
-AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def option_of(item: Field) -> str:
