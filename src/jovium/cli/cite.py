@@ -15,10 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the list."""
-    from jovium.report.sources import sources
+    from jovium.report.sources import cite
 
-    for topic, entries in sources(options.run_folder).items():
-        print(f"{topic}:")
-        for entry in entries:
-            print(f"  {entry}")
+    print(cite(options.run_folder))
     return 0

@@ -1,5 +1,7 @@
 """How far a cell of N atoms may be from hydrogen: the leading terms of its size, as a warning and not a correction."""
 
+from typing import Any
+
 import numpy as np
 
 from jovium.free_energy.systems import FreeEnergySystem
@@ -31,3 +33,15 @@ def ideal_kinetic_energy(system: FreeEnergySystem) -> float:
     twists = np.asarray(system.twists(system.n_twists), float)
     energies = np.sort(0.5 * np.sum((waves[:, None] + twists) ** 2, axis=-1), axis=0)
     return float(energies[:n_pairs].sum(axis=0).mean() / n_pairs)
+
+
+def size_notes(record: dict[str, Any]) -> list[str]:
+    """What the size of the cell means for a measurement (its record), in sentences."""
+    energy, pressure, n = record["size_error_Ha_per_atom"], record["size_error_GPa"], record["n_atoms"]
+    note = (
+        f"note: these are numbers of a cell of {n} atoms; its size alone moves E and F by up to about "
+        f"{1000 * energy:.0f} mHa per atom and P by {pressure:.0f} GPa"
+    )
+    if pressure >= abs(record["P_GPa"]["value"]):
+        note += ", more than P itself: a test of the method, not a state of matter"
+    return [note]

@@ -23,7 +23,7 @@ from jovium.base.units import PRESSURE_GPA
 from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy.estimate import dilation_scores, local_energies, pulay_term
-from jovium.free_energy.finite_size import size_error
+from jovium.free_energy.finite_size import size_error, size_notes
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
 from jovium.free_energy.step import Models
 from jovium.free_energy.surface import Surface
@@ -111,7 +111,7 @@ class FreeEnergyMeasurement:
         }
 
     def __str__(self) -> str:
-        lines = [f"{name:28s} {shown_value(value)}" for name, value in self.record().items()]
+        lines = [f"{name:28s} {show_value(value)}" for name, value in self.record().items()]
         return "\n".join([*lines, *self.notes()])
 
     def notes(self) -> list[str]:
@@ -119,25 +119,11 @@ class FreeEnergyMeasurement:
         return size_notes(self.record())
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{name}</td><td>{shown_value(value)}</td></tr>" for name, value in self.record().items()
-        )
+        rows = "".join(f"<tr><td>{name}</td><td>{show_value(value)}</td></tr>" for name, value in self.record().items())
         return f"<table>{rows}</table>" + "".join(f"<p>{note}</p>" for note in self.notes())
 
 
-def size_notes(record: dict[str, Any]) -> list[str]:
-    """What the size of the cell means for a measurement (its record), in sentences."""
-    energy, pressure, n = record["size_error_Ha_per_atom"], record["size_error_GPa"], record["n_atoms"]
-    note = (
-        f"note: these are numbers of a cell of {n} atoms; its size alone moves E and F by up to about "
-        f"{1000 * energy:.0f} mHa per atom and P by {pressure:.0f} GPa"
-    )
-    if pressure >= abs(record["P_GPa"]["value"]):
-        note += ", more than P itself: a test of the method, not a state of matter"
-    return [note]
-
-
-def shown_value(value: Any) -> str:
+def show_value(value: Any) -> str:
     """A figure of a record: a value and its error rounded to two digits of the error."""
     if not isinstance(value, dict):
         return f"{value:.4g}" if isinstance(value, float) else str(value)

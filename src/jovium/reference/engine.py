@@ -1,11 +1,12 @@
 """One interface for all Born-Oppenheimer engines, and where to get one."""
 
+from contextlib import closing
 from typing import Protocol as Interface
 from typing import runtime_checkable
 
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
-from jovium.reference.kohn_sham import KohnShamSettings
+from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
 from jovium.reference.state import GroundState
 
 
@@ -42,3 +43,18 @@ def open_engine(name: str = "espresso") -> Engine:
 
         return Gaussian()
     raise InputError(f"engine {name!r}", " or ".join(ENGINES), "choose one of them")
+
+
+def ground_state(
+    structure: Structure, settings: KohnShamSettings | None = None, engine: str = "espresso", **parts: bool
+) -> GroundState:
+    """Density functional theory of one structure, by an engine that is opened and closed for it: energies, forces,
+    stress, density, and the ELF by `.localization(shape)`.
+
+        state = ground_state(crystal("cs-iv", rs=1.30))
+        state.localization((32, 32, 32)).elf
+
+    settings: None for the production settings. parts: `fields`, `stress`, as in `Engine.ground_state`. Raises what that
+    raises."""
+    with closing(open_engine(engine)) as opened:
+        return opened.ground_state(structure, settings or PRODUCTION, **parts)

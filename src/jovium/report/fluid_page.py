@@ -14,22 +14,24 @@ from jaxtyping import Float
 
 from jovium.base.files import write_lines
 from jovium.base.grid import GridField
+from jovium.base.statistics import round_to_error
 from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import PairCorrelation
 from jovium.report.free_energy_figures import training_figure
+from jovium.report.published import published_beside, show_figure
 
 QUANTITIES = {
-    "F_Ha_per_atom": ("free energy F, an upper bound", "Ha per atom", 5),
-    "F_reweighted_Ha_per_atom": ("F, reweighted", "Ha per atom", 5),
-    "E_Ha_per_atom": ("internal energy E", "Ha per atom", 5),
-    "S_kB_per_atom": ("entropy S", "k_B per atom", 3),
-    "P_GPa": ("pressure P", "GPa", 1),
-    "K_Ha_per_atom": ("kinetic energy of the electrons", "Ha per atom", 5),
-    "V_pp_Ha_per_atom": ("protons and protons", "Ha per atom", 5),
-    "V_ep_Ha_per_atom": ("electrons and protons", "Ha per atom", 5),
-    "V_ee_Ha_per_atom": ("electrons and electrons", "Ha per atom", 5),
+    "F_Ha_per_atom": ("free energy F, an upper bound", "Ha per atom"),
+    "F_reweighted_Ha_per_atom": ("F, reweighted", "Ha per atom"),
+    "E_Ha_per_atom": ("internal energy E", "Ha per atom"),
+    "S_kB_per_atom": ("entropy S", "k_B per atom"),
+    "P_GPa": ("pressure P", "GPa"),
+    "K_Ha_per_atom": ("kinetic energy of the electrons", "Ha per atom"),
+    "V_pp_Ha_per_atom": ("protons and protons", "Ha per atom"),
+    "V_ep_Ha_per_atom": ("electrons and protons", "Ha per atom"),
+    "V_ee_Ha_per_atom": ("electrons and electrons", "Ha per atom"),
 }
-"""Name in measure.json: what it is, its unit, digits."""
+"""Name in measure.json: what it is, and its unit."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,14 @@ class Bonding:
 
 @dataclass(frozen=True)
 class FluidReport:
-    """What measure.json and metrics.jsonl of a run hold, g(r) of its protons, and the thresholds of its ELF."""
+    """What measure.json and metrics.jsonl of a run hold, g(r) of its protons, the thresholds of its ELF, and what a
+    reader has to know before these numbers are taken for hydrogen."""
 
     measured: dict[str, Any]
     training: Sequence[dict[str, Any]]
     pairs: PairCorrelation
     bonding: Bonding
+    notes: Sequence[str] = ()
 
 
 def write_fluid_page(path: Path, report: FluidReport) -> None:
@@ -63,19 +67,16 @@ def fluid_page(report: FluidReport) -> str:
     measured, bonding = report.measured, report.bonding
     title = (
         f"Dense hydrogen, rs = {measured['rs_bohr']:g} bohr, T = {measured['T_K']:g} K, "
-        f"N = {measured['n_protons']} {'deuterons' if measured['isotope'] == 'D' else 'protons'}"
-    )
-    rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{_format_estimate(measured[key], digits, unit)}</td></tr>"
-        for key, (name, unit, digits) in QUANTITIES.items()
+        f"N = {measured['n_atoms']} {'deuterons' if measured['isotope'] == 'D' else 'protons'}"
     )
     warnings = "".join(f"<p>{escape(reason)}</p>" for reason in bonding.warnings)
     head = "<h2>Outside the training data of the ELF network</h2>"
     warning_box = f'<section class="warning">{head}{warnings}</section>' if warnings else ""
     means = [f"{values.mean():.3f} (spread {values.std():.3f})" for values in (bonding.phi_3d, bonding.phi_star)]
-    twists = "one twist" if measured["twists"] == 1 else f"{measured['twists']} twists"
-    fraction = measured.get("kept", 1.0)
-    rejection = f", accepted from {1 / fraction:.1f} times as many of the flow" if fraction < 1 else ""
+    twists = "one twist" if measured["n_twists"] == 1 else f"{measured['n_twists']} twists"
+    fraction = measured["accept_fraction"]
+    rejection = f", accepted by rejection from {1 / fraction:.1f} times as many of the flow" if fraction < 1 else ""
+    notes = "".join(f"<p>{escape(note)}</p>" for note in report.notes)
     training = training_figure(report.training)
     curve = _image(training, "F, E and S against time") if training else ""
     style = files("jovium.report").joinpath("web/fluid.css").read_text(encoding="utf-8")
@@ -86,7 +87,7 @@ def fluid_page(report: FluidReport) -> str:
 <p>{measured["samples"]} independent configurations of protons at {twists}{rejection};
 {measured["effective_samples"]:.0f} effective in the reweighted F.</p>
 <main>{warning_box}
-<section><h2>Free energy</h2><table>{rows}</table></section>
+<section class="wide"><h2>Free energy</h2>{_table(measured)}{notes}</section>
 <section><h2>Free energy during training</h2>{curve}</section>
 <section><h2>Electron localization</h2><p>phi {means[0]}, phi* {means[1]}, of {len(bonding.phi_3d)} configurations by
 the network</p>{_image(_thresholds(bonding), "distributions of phi and phi*")}</section>
@@ -96,10 +97,18 @@ the network</p>{_image(_thresholds(bonding), "distributions of phi and phi*")}</
 """
 
 
-def _format_estimate(value: dict[str, float | None], digits: int, unit: str) -> str:
-    if value["value"] is None:
-        return "unknown: too few effective samples"
-    return f"{value['value']:.{digits}f} &plusmn; {value['error']:.{digits}f} {escape(unit)}"
+def _table(measured: dict[str, Any]) -> str:
+    """Every quantity as measured, beside what is published of the same state."""
+    beside = published_beside(measured)
+    head = "".join(f"<th>{escape(entry.name)}</th>" for entry in beside)
+    rows = [f"<tr><th>quantity</th><th>unit</th><th>this run</th>{head}</tr>"] if beside else []
+    for key, (name, unit) in QUANTITIES.items():
+        value = measured[key]
+        known = value["value"] is not None
+        shown = round_to_error(value["value"], value["error"]) if known else "unknown: too few effective samples"
+        cells = [name, unit, shown, *(show_figure(entry.figures.get(key)) for entry in beside)]
+        rows.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
+    return f"<table>{''.join(rows)}</table>".replace("+-", "&plusmn;")
 
 
 def _image(figure: Any, text: str) -> str:

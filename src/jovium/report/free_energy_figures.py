@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jovium.report.data_figures import save
+from jovium.report.published import PUBLISHED
 
 
 def draw_training(path: Path, reports: Sequence[dict[str, Any]]) -> None:
@@ -53,14 +54,6 @@ def training_figure(reports: Sequence[dict[str, Any]]) -> Any:
     return figure
 
 
-PUBLISHED = (
-    ("published flow, N = 16", {"F_Ha_per_atom": -0.58478, "S_kB_per_atom": 6.132, "P_GPa": 489.5}),
-    ("coupled electron-ion MC", {"F_Ha_per_atom": -0.5737, "S_kB_per_atom": 6.25, "P_GPa": 553.0}),
-)
-"""At rs 1.25 and 6000 K, as compared by Xie, Li, Wang, Zhang and Wang, Phys. Rev. Lett. 131, 126501 (2023); the flow
-with 4^3 twists."""
-
-
 def draw_equation_of_state(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """F, S and P over rs with their errors, a line per temperature, beside published points."""
     from matplotlib.figure import Figure
@@ -74,10 +67,13 @@ def draw_equation_of_state(path: Path, rows: Sequence[dict[str, Any]]) -> None:
             rs, values, errors = ([row[key] for row in isotherm] for key in ("rs_bohr", name, f"{name}_error"))
             colour = f"C{i}"
             axes.errorbar(
-                rs, values, errors, fmt="o-", ms=4, color=colour, label=f"{kelvin:g} K, N = {isotherm[0]['n_protons']}"
+                rs, values, errors, fmt="o-", ms=4, color=colour, label=f"{kelvin:g} K, N = {isotherm[0]['n_atoms']}"
             )
-        for (source, point), marker in zip(PUBLISHED, "*D", strict=True):
-            axes.plot(1.25, point[name], marker, color="black", ms=7, label=f"6000 K, {source}")
+        for entry, marker, source in zip(
+            PUBLISHED[:2], "*D", ("published flow, N = 16", "electron-ion MC"), strict=True
+        ):
+            value = entry.figures[name][0]
+            axes.plot(entry.rs, value, marker, color="black", ms=7, label=f"{entry.kelvin:g} K, {source}")
         axes.set_ylabel(label)
     figure.axes[0].legend(frameon=False, fontsize=8)
     figure.axes[-1].set_xlabel("rs (bohr)")

@@ -34,14 +34,16 @@ def draw_training(path: Path, reports: Sequence[dict[str, Any]], label: str) -> 
     above.set_ylim(low - 0.15 * (high - low) - 0.01, high + 0.3 * (high - low) + 0.01)
     above.set_ylabel(label)
     above.legend(frameon=False)
-    below.plot(steps, [r["effective_share"] for r in reports], "-", color=MODEL, label="effective fraction of samples")
+    below.plot(
+        steps, [r["effective_fraction"] for r in reports], "-", color=MODEL, label="effective fraction of samples"
+    )
     below.plot(steps, [r["acceptance"] for r in reports], "--", color=DATA, label="acceptance")
     below.set_ylim(0, 1)
     below.set_xlabel("step")
     below.legend(frameon=False)
     for axes in (above, below):
         for i, report in enumerate(reports[1:]):
-            if report["lesson"] != reports[i]["lesson"]:
+            if report["stage"] != reports[i]["stage"]:
                 axes.axvline(0.5 * (report["step"] + steps[i]), color="0.8", lw=1)
             if report["note"]:
                 axes.axvline(report["step"], color=DATA, lw=1, ls=":")

@@ -56,18 +56,20 @@ def published_beside(measured: dict[str, Any]) -> list[Published]:
     """What is known of the state of a measurement (the record in measure.json): of the same cell, or, beside eight
     atoms and more, of an infinite system."""
     return [
-        one
-        for one in PUBLISHED
-        if (one.rs, one.kelvin, measured["isotope"]) == (measured["rs_bohr"], measured["T_K"], "H")
+        entry
+        for entry in PUBLISHED
+        if (entry.rs, entry.kelvin, measured["isotope"]) == (measured["rs_bohr"], measured["T_K"], "H")
         and (
-            (one.n_atoms, one.n_twists) == (measured["n_atoms"], measured["n_twists"])
-            or (one.n_atoms is None and measured["n_atoms"] >= 8)
+            (entry.n_atoms, entry.n_twists) == (measured["n_atoms"], measured["n_twists"])
+            or (entry.n_atoms is None and measured["n_atoms"] >= 8)
         )
     ]
 
 
-def shown_figure(figure: tuple[float, float | None]) -> str:
-    """A published value, with its error where it has one."""
+def show_figure(figure: tuple[float, float | None] | None) -> str:
+    """A published value, with its error where it has one; a dash where it is none."""
+    if figure is None:
+        return "-"
     value, error = figure
     return f"{value:g}" if error is None else round_to_error(value, error)
 
@@ -77,5 +79,5 @@ def published_lines(measured: dict[str, Any]) -> list[str]:
     lines = []
     for entry in published_beside(measured):
         lines.append(f"beside: {entry.name}")
-        lines += [f"  {name:26s} {shown_figure(figure)}" for name, figure in entry.figures.items()]
+        lines += [f"  {name:26s} {show_figure(figure)}" for name, figure in entry.figures.items()]
     return lines

@@ -125,3 +125,9 @@ def sources(run: Path | None = None) -> dict[str, list[str]]:
     except (OSError, ValueError, KeyError, TypeError):
         kind = None
     return BY_KIND.get(str(kind), sources())
+
+
+def cite(run: str | Path | None = None) -> str:
+    """What to cite, by topic, as text: for all methods, or for those that a run folder used."""
+    topics = sources(None if run is None else Path(run)).items()
+    return "\n".join(line for topic, entries in topics for line in (f"{topic}:", *(f"  {each}" for each in entries)))

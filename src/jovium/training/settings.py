@@ -14,7 +14,6 @@ from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
 from jovium.base.errors import InputError
 
-
 AnySettings = TypeVar("AnySettings", bound="Settings")
 
 

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, write_json
@@ -72,13 +73,26 @@ class ElfField:
 
 
 def analyse(
-    source: Source, settings: AnalysisSettings = DEFAULTS, progress: Callable[[str], None] = lambda stage: None
+    source: Source,
+    settings: AnalysisSettings = DEFAULTS,
+    progress: Callable[[str], None] = lambda stage: None,
+    **changes: Any,
 ) -> Analysis:
-    """ELF, thresholds, critical points and Tc estimates of a structure or an ELF field.
+    """ELF, thresholds (phi_1d, phi_2d, phi_3d, phi_star), critical points and Tc estimates of a structure or a field.
 
-    source: a structure file, an ELF field file, or a structure of Jovium or ASE. The name of the result is that of the
-    file, or the chemical formula. progress: called with what is done next.
+        analysis = analyse("POSCAR")                     # or a Structure, or ASE Atoms: the network, in seconds
+        analysis = analyse(atoms, engine="espresso")     # from first principles, in minutes
+
+    source: a structure file, an ELF field file (cube, ELFCAR, XSF), or a structure of Jovium or ASE. changes: settings
+    by their names, see `AnalysisSettings`. The name of the result is that of the file, or the chemical formula.
+    progress: called with what is done next. Raises InputError for settings that cannot be, StructureError for atoms
+    that overlap or that the network does not know, FormatError for a file that is none.
     """
+    try:
+        settings = replace(settings, **changes)
+    except TypeError as error:
+        known = ", ".join(field.name for field in fields(AnalysisSettings))
+        raise InputError(f"settings {', '.join(changes)}", f"some of: {known}", "check the names") from error
     check_settings(settings)
     path = Path(source) if isinstance(source, str | os.PathLike) else None
     if path and is_field_file(path):

@@ -9,6 +9,7 @@ import numpy as np
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder
 from jovium.elf.model import shipped_model
+from jovium.free_energy.finite_size import size_notes
 from jovium.free_energy.measurement import sample
 from jovium.free_energy.training import load_run
 from jovium.observe.pair_correlation import pair_correlation
@@ -49,6 +50,8 @@ def report_run(
     first = rows[0][2]
     warnings = tuple(sorted({reason for row in rows for reason in row[2].warnings}))
     bonding = Bonding(phi, phi_star, structures[0], first.elf, warnings)
-    report = FluidReport(measured, read_metrics(folder), pair_correlation(structures, 25), bonding)
+    report = FluidReport(
+        measured, read_metrics(folder), pair_correlation(structures, 25), bonding, size_notes(measured)
+    )
     write_fluid_page(existing_folder(out or folder) / PAGE, report)
     return report
