@@ -53,7 +53,9 @@ def refine(field: GridField, positions: Points, values: Float[np.ndarray, "n"], 
     return Refined(positions, values, found)
 
 
-def _refine_chunk(interpolant: Interpolant, starts: Points, events: Points, values: np.ndarray, index: np.ndarray):
+def _refine_chunk(
+    interpolant: Interpolant, starts: Float[np.ndarray, "k 3"], events: Points, values: np.ndarray, index: np.ndarray
+):
     points = events[None] + interpolant.cell.cartesian(starts / interpolant.shape)[:, None]
     index = np.broadcast_to(index, points.shape[:2]).reshape(-1)
     ends, converged = _newton(interpolant, points.reshape(-1, 3), index)
