@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Num
 
 from jovium.coulomb.hydrogen import CoulombPotential
@@ -28,7 +27,7 @@ class LocalEnergy(NamedTuple):
     ee: Float[Array, "*s"]
 
     @property
-    def total(self) -> Num[Array | np.ndarray, "*s"]:
+    def total(self) -> Num[Any, "*s"]:
         """The whole local energy."""
         return self.kinetic + self.pp + self.ep + self.ee
 

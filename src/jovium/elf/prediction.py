@@ -38,7 +38,7 @@ LITTLE_FINER = 1.5
 PLANES_POINTS = 2**16
 """Grid points whose inputs are held in memory together, some hundred bytes each."""
 
-Fields = Float[np.ndarray, "m *p"]
+Fields = Float[np.ndarray, "_ *p"]
 
 
 class OnInnerGrid(NamedTuple):

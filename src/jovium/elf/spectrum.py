@@ -70,7 +70,7 @@ def resized(coefficients: HalfSpectrum, shape: Shape, target: Shape) -> Complex[
 
 def on_planes(
     coefficients: HalfSpectrum, shape: Shape, fractional_x: Float[Array, "s"], target: tuple[int, int]
-) -> Float[Array, "*channels s ny nz"]:
+) -> Float[Array, "*channels s my mz"]:
     """Values on the planes x = const of a grid with `target` points along y and z, finer than `shape` or as fine.
 
     The sum along the first axis, then a two-dimensional transform: a large grid is made a few planes at a time.
