@@ -206,6 +206,7 @@ def test_the_nearest_grid_point_is_nearest_in_space_not_in_fractional_coordinate
         (np.empty((0, 3)), r"shape \(0, 3\)"),
     ],
 )
+@pytest.mark.usefixtures("unchecked_signatures")
 def test_hydrogens_that_are_no_positions_are_refused(odd_cell, hydrogens, complaint):
     field = GridField(np.zeros((4, 4, 4)), odd_cell)
     with pytest.raises(InputError, match=complaint):

@@ -27,7 +27,7 @@ class LocalEnergy(NamedTuple):
     ee: Float[Array, "*s"]
 
     @property
-    def total(self) -> Num[Array, "*s"]:
+    def total(self) -> Num[Any, "*s"]:
         """The whole local energy."""
         return self.kinetic + self.pp + self.ep + self.ee
 

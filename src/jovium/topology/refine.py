@@ -57,7 +57,9 @@ def refine(
     return Refinement(positions, values, success)
 
 
-def _refine_chunk(interpolant: Interpolant, starts: Points, events: Points, values: np.ndarray, index: np.ndarray):
+def _refine_chunk(
+    interpolant: Interpolant, starts: Float[np.ndarray, "k 3"], events: Points, values: np.ndarray, index: np.ndarray
+):
     # All starting points of all events in one batch: (starts, events, 3).
     points = events[None] + interpolant.cell.cartesian(starts / interpolant.shape)[:, None]
     index = np.broadcast_to(index, points.shape[:2]).reshape(-1)
