@@ -66,7 +66,7 @@ def test_record_of_an_estimate_has_no_number_that_is_not_finite():
 
 
 def test_estimate_prints_value_and_error():
-    assert str(Estimate(-0.584781, 0.00031, 900.0)) == "-0.584781 +- 0.00031"
+    assert str(Estimate(-0.584781, 0.00031, 900.0)) == "-0.58478 +- 0.00031"
 
 
 def test_equilibration_is_found_where_the_drift_ends():
@@ -94,3 +94,18 @@ def test_chains_in_two_wells_have_r_hat_of_their_distance():
 def test_a_chain_that_drifts_disagrees_with_itself():
     drifting = np.random.default_rng(0).normal(size=(1, 1000)) + np.linspace(0, 5, 1000)
     assert split_r_hat(drifting) > 1.5
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (-1411.3, 3.284, "-1411.3 +- 3.3"),
+        (1234.5, 56.7, "1234 +- 57"),
+        (1234.5, 567.0, "1230 +- 570"),
+        (0.123456, 0.000996, "0.1235 +- 0.0010"),
+        (5.0, 0.0, "5 +- 0"),
+        (float("inf"), float("inf"), "inf +- inf"),
+    ],
+)
+def test_numbers_are_rounded_to_two_digits_of_their_error(value, error, text):
+    assert round_to_error(value, error) == text
