@@ -26,28 +26,31 @@ class Case:
     source: str
 
 
-LARGE = "--walkers 1024 --rate 0.2 --slowing 150"
+LARGE = "--walkers 1024 --learning-rate 0.2 --decay-steps 150"
 CASES = {
     "h": Case("h --steps 20 --walkers 256", -0.5, 0, "exact"),
     "h2_1.401": Case(f"h2:1.401 --steps 340 {LARGE}", -1.17447593, 0, "published, explicitly correlated"),
     "h2_2.0": Case(f"h2:2.0 --steps 340 {LARGE}", -1.1381329571, 0, "published, explicitly correlated"),
     "h2_3.0": Case(f"h2:3.0 --steps 340 {LARGE}", -1.057326, 0, "published, explicitly correlated"),
-    "chain4_1.8": Case("chain:4:1.8 --steps 340 --slowing 150", float("nan"), 0, "benchmarks/full_ci.py"),
-    "square4_2.0": Case("square:2.0 --steps 600 --keep 0.9", float("nan"), 0, "benchmarks/full_ci.py"),
-    "chain10_1.8": Case("chain:10:1.8 --steps 240 --slowing 150", -5.66537, 0.00052, "Motta et al. 2017"),
-    "chain10_1.4": Case("chain:10:1.4 --steps 240 --slowing 150", -5.49174, 0.00116, "Motta et al. 2017"),
-    "chain10_2.4": Case("chain:10:2.4 --steps 240 --slowing 150", -5.51869, 0.00009, "Motta et al. 2017"),
+    "chain4_1.8": Case("chain:4:1.8 --steps 340 --decay-steps 150", float("nan"), 0, "benchmarks/full_ci.py"),
+    "square4_2.0": Case("square:2.0 --steps 600 --momentum 0.9", float("nan"), 0, "benchmarks/full_ci.py"),
+    "chain10_1.8": Case("chain:10:1.8 --steps 240 --decay-steps 150", -5.66537, 0.00052, "Motta et al. 2017"),
+    "chain10_1.4": Case("chain:10:1.4 --steps 240 --decay-steps 150", -5.49174, 0.00116, "Motta et al. 2017"),
+    "chain10_2.4": Case("chain:10:2.4 --steps 240 --decay-steps 150", -5.51869, 0.00009, "Motta et al. 2017"),
     "gas14": Case(
-        "gas:14:5 --steps 200 --slowing 150 --determinants 1 --precision single",
+        "gas:14:5 --steps 200 --decay-steps 150 --determinants 1 --precision single",
         -1.110199,
         0.000032,
         "diffusion Monte Carlo",
     ),
     "bcc2_1.31": Case(
-        "bcc:2:1.31 --steps 120 --slowing 150 --keep 0.9 --determinants 1", -2.54865, 0.00016, "benchmarks/diffusion.py"
+        "bcc:2:1.31 --steps 120 --decay-steps 150 --momentum 0.9 --determinants 1",
+        -2.54865,
+        0.00016,
+        "benchmarks/diffusion.py",
     ),
     "bcc16_1.31": Case(
-        "bcc:16:1.31 --steps 400 --walkers 512 --rate 0.03 --slowing 300 --largest 0.1",
+        "bcc:16:1.31 --steps 400 --walkers 512 --learning-rate 0.03 --decay-steps 300 --max-norm 0.1",
         -0.4894 * 16,
         0.00004 * 16,
         "published network, not exact",

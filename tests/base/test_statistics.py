@@ -9,6 +9,7 @@ from jovium.base.statistics import (
     autocorrelation_time,
     equilibration_start,
     mean_with_error,
+    round_to_error,
     split_r_hat,
 )
 

@@ -10,8 +10,19 @@ from ase.io import read
 from jovium.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--n", "2", "--coupling", "2", "--batch", "16", "--radial", "5", "--channels", "1", "--integration-steps", "4"]
-SMALL += ["--matching", "10", "--energy", "0", "--frames", "2", "--every", "5"]
+SMALL = ["--n-atoms", "2", "--coupling", "2", "--batch-size", "16", "--flow-radial", "5", "--flow-channels", "1"]
+SMALL += [
+    "--ode-steps",
+    "4",
+    "--flow-matching-steps",
+    "10",
+    "--energy-steps",
+    "0",
+    "--frames",
+    "2",
+    "--report-every",
+    "5",
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +48,9 @@ def test_reports_are_json_for_machines(tmp_path, capsys):
     assert main(["protons", "train", str(tmp_path / "run"), *SMALL, "--json"]) == 0
     reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [report["step"] for report in reports] == [5, 10]
-    assert {"free_energy", "free_energy_error", "effective_share", "acceptance", "gradient_norm"} <= reports[0].keys()
+    assert {"free_energy", "free_energy_error", "effective_fraction", "acceptance", "gradient_norm"} <= reports[
+        0
+    ].keys()
 
 
 def test_measuring_prints_both_free_energies(run, capsys):
@@ -47,7 +60,7 @@ def test_measuring_prints_both_free_energies(run, capsys):
     assert bound["value"] > exact["value"] - 3 * exact["error"]
     assert record["samples"] == 600
     assert {"measure.json", "g_of_r.csv", "g_of_r.png"} <= {path.name for path in run.iterdir()}
-    assert main(["protons", "measure", str(run), "--samples", "600", "--anneal", "2", "--annealed", "64"]) == 0
+    assert main(["protons", "measure", str(run), "--samples", "600", "--ais-stages", "2", "--ais-samples", "64"]) == 0
     assert "+-" in capsys.readouterr().out
 
 
@@ -61,7 +74,7 @@ def test_samples_are_a_trajectory(run, tmp_path, capsys):
 def test_a_dry_run_says_what_it_would_cost(tmp_path, capsys):
     assert main(["protons", "train", str(tmp_path / "run"), *SMALL, "--dry-run"]) == 0
     settings = json.loads(capsys.readouterr().out)
-    assert settings["system"]["n"] == 2
+    assert settings["n_atoms"] == 2
     assert settings["parameters"] > 0
     assert settings["seconds_per_energy_step"] > 0
     assert not (tmp_path / "run").exists()
@@ -71,11 +84,11 @@ def test_a_dry_run_says_what_it_would_cost(tmp_path, capsys):
     ("arguments", "said"),
     [
         (["train", "RUN", "--system", "gas"], "one of: ocp, hydrogen"),
-        (["train", "RUN", "--n", "0"], "one particle or more"),
-        (["train", "RUN", "--n", "17", "--crystal", "bcc"], "17 particles on a bcc lattice"),
-        (["train", "RUN", "--system", "hydrogen", "--n", "3"], "an even number"),
-        (["train", "RUN", "--system", "hydrogen", "--n", "2"], "jovium reference sample"),
-        (["train", "RUN", "--batch", "100"], "multiple of 32"),
+        (["train", "RUN", "--n-atoms", "0"], "1 or more"),
+        (["train", "RUN", "--n-atoms", "17", "--crystal", "bcc"], "17 particles on a bcc lattice"),
+        (["train", "RUN", "--system", "hydrogen", "--n-atoms", "3"], "an even number"),
+        (["train", "RUN", "--system", "hydrogen", "--n-atoms", "2"], "jovium reference sample"),
+        (["train", "RUN", "--batch-size", "100"], "multiple of 32"),
         (["measure", "RUN"], "holds no run"),
         (["sample", "RUN", "out.extxyz"], "holds no run"),
     ],

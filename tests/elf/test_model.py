@@ -8,15 +8,16 @@ from jovium.base.errors import FormatError, InputError, StructureError
 from jovium.base.structure import Structure
 from jovium.elf.model import WIDE_BAND, Domain, ElfModel
 from jovium.elf.samples import Sample
-from jovium.elf.training import ElfSettings, untrained
+from jovium.elf.settings import ElfSettings
+from jovium.elf.step import untrained_network
 
-RECIPE = ElfSettings(n_channels=2, n_hidden=4, n_layers=1)
+SETTINGS = ElfSettings(channels=2, hidden=4, layers=1)
 SHAPE = (12, 15, 16)
 
 
 @pytest.fixture(scope="module")
 def network():
-    return untrained(RECIPE).network
+    return untrained_network(SETTINGS)
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def model(network, odd_structure):
     domain = Domain(
         odd_structure.rs - 0.1, odd_structure.rs + 0.1, odd_structure.shortest_distance(), 2.0 * odd_structure.rs
     )
-    return ElfModel(network, RECIPE, domain, 2.5, {"trained_on": "nothing"})
+    return ElfModel(network, SETTINGS, domain, 2.5, {"trained_on": "nothing"})
 
 
 def scaled(structure, factor):

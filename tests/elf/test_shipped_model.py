@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jovium.elf.run import read_samples
 
 from jovium.elf.metrics import accuracy
 from jovium.elf.model import WEIGHTS, shipped_local_model, shipped_model
+from jovium.elf.samples import read_samples
 from jovium.elf.spectrum import Shape
 from jovium.workflows.elf_accuracy import LabelTopology, evaluate, network_predictor, summarise
 

@@ -115,14 +115,16 @@ def test_wide_crystal_has_no_free_energy_below_the_exact_one():
     from jovium.observe.reweighting import free_energy
     from jovium.protons.flow import Flow
     from jovium.protons.measurement import draw_samples
-    from jovium.protons.systems import ProtonSystemSettings, initial_flow
-    from jovium.protons.training import offset_of
+    from jovium.protons.settings import ProtonSettings
+    from jovium.protons.systems import initial_flow, target_of
+    from jovium.protons.training import excess_offset
 
-    choice = ProtonSystemSettings(n=2, coupling=2.0, crystal="bcc")
-    target = choice.target()
-    narrow = initial_flow(choice, target, 1, 0, n_knots=2, n_radial=4, n_channels=1)
+    sizes = {"ode_steps": 1, "flow_knots": 2, "flow_radial": 4, "flow_channels": 1}
+    settings = ProtonSettings(n_atoms=2, coupling=2.0, crystal="bcc", **sizes)
+    target = target_of(settings)
+    narrow = initial_flow(settings, target)
     for width in (0.1, 0.3, 0.6):
         flow = Flow(Lattice.of(target.cell, np.array(narrow.base.sites), width, narrow.base.radius), narrow.velocity, 1)
-        free = free_energy(draw_samples(flow, target, 8192, 0).work, offset_of(target, flow))
+        free = free_energy(draw_samples(flow, target, 8192, 0).work, excess_offset(target, flow))
         assert free.reweighted.value / 2 > -1.511 - 3 * free.reweighted.error
         assert free.variational.value / 2 > -1.511

@@ -5,7 +5,8 @@ import pytest
 
 from jovium.base.errors import InputError, JoviumError
 from jovium.protons.fit import fit_flow
-from jovium.protons.systems import ProtonSystemSettings, initial_flow
+from jovium.protons.settings import ProtonSettings
+from jovium.protons.systems import initial_flow
 from jovium.protons.targets import DoubleWell, OneComponentPlasma
 
 
@@ -13,7 +14,7 @@ def test_free_energy_of_one_well_is_that_of_quadrature():
     """-ln Z of the left side of the double well: the bound is close and above, reweighting gives it."""
     x = np.linspace(-7, 0, 140001)
     exact = -np.log(np.exp(-(x**4 / 4 - 3 * x**2 + x)).sum() * (x[1] - x[0]) * np.sqrt(2 * np.pi))
-    start = initial_flow(ProtonSystemSettings(name="double-well"), DoubleWell("left"), 4, 0)
+    start = initial_flow(ProtonSettings(system="double-well", ode_steps=4), DoubleWell("left"))
     fitted = fit_flow(DoubleWell("left"), flow=start, n_steps=60, batch_size=32, learning_rate=0.02)
     free = fitted.measure(2048).free_energy
     assert abs(free.reweighted.value - exact) < 4 * free.reweighted.error
@@ -72,6 +73,6 @@ def test_a_fit_to_nothing_is_refused():
 
 
 def test_a_loss_that_is_not_finite_stops_the_fit():
-    start = initial_flow(ProtonSystemSettings(name="double-well"), DoubleWell("left"), 1, 0)
+    start = initial_flow(ProtonSettings(system="double-well", ode_steps=1), DoubleWell("left"))
     with pytest.raises(JoviumError, match="lower learning rate"):
         fit_flow(DoubleWell("left"), flow=start, n_steps=20, batch_size=16, learning_rate=1e30)

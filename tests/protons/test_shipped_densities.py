@@ -9,7 +9,8 @@ import pytest
 from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import pair_histogram
 from jovium.protons.measurement import draw_samples, measure
-from jovium.protons.training import trained_flow
+from jovium.protons.systems import target_of
+from jovium.protons.training import load_run
 from jovium.sampling.metropolis import init_chains, sweep_chains
 
 DENSITIES = Path(__file__).parents[2] / "data" / "protons"
@@ -21,8 +22,8 @@ EXACT = {"ocp_n16_gamma10": (-7.2523, 0.0006, 0.03), "ocp_n16_gamma20": (-15.466
 @pytest.fixture(scope="module", params=[pytest.param("ocp_n16_gamma10", marks=pytest.mark.slow), "ocp_n16_gamma20"])
 def density(request):
     """A density, its target and some thousand samples."""
-    recipe, flow = trained_flow(DENSITIES / request.param)
-    target = recipe.system.target()
+    settings, flow = load_run(DENSITIES / request.param)
+    target = target_of(settings)
     samples = draw_samples(flow, target, 3072, 5)
     return request.param, target, measure(samples, target, flow, n_bins=24)
 

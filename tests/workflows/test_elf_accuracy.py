@@ -4,14 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from jovium.elf.run import read_samples
 from known_labels import KNOWN, ClosedForm, candidates
 
 from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.elf.metrics import accuracy
 from jovium.elf.model import Domain, ElfModel
-from jovium.elf.training import ElfSettings, untrained
+from jovium.elf.samples import read_samples
+from jovium.elf.settings import ElfSettings
+from jovium.elf.step import untrained_network
 from jovium.formats.fields import read_field
 from jovium.formats.structures import write_structure
 from jovium.labels.labelling import label
@@ -81,8 +82,8 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
 
 def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
     """The long waves of the label lower any error; figures and numbers are written."""
-    recipe = ElfSettings(n_channels=2, n_hidden=4, n_layers=0, n_widths=4)
-    ElfModel(untrained(recipe).network, recipe, Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(tmp_path / "m")
+    recipe = ElfSettings(channels=2, hidden=4, layers=0, widths=4)
+    ElfModel(untrained_network(recipe), recipe, Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(tmp_path / "m")
     command = ["elf", "evaluate", "--model", str(tmp_path / "m"), "--local", str(tmp_path / "m"), str(labelled)]
     assert main([*command, "--baselines", "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
@@ -99,8 +100,8 @@ def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
 
 
 def test_predicted_field_is_a_file_other_tools_read(labelled, tmp_path, capsys, odd_structure):
-    network = untrained(ElfSettings(n_channels=2, n_hidden=4, n_layers=1)).network
-    ElfModel(network, ElfSettings(n_channels=2, n_hidden=4, n_layers=1), Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(
+    network = untrained_network(ElfSettings(channels=2, hidden=4, layers=1))
+    ElfModel(network, ElfSettings(channels=2, hidden=4, layers=1), Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(
         tmp_path / "m"
     )
     write_structure(tmp_path / "odd.vasp", odd_structure)

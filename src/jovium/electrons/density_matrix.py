@@ -29,7 +29,7 @@ def _fill_levels(
     """Levels less mu, eigenvectors in columns, and occupations."""
     levels, vectors = _diagonalise(h)
 
-    def bisect(_: int, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
+    def bisect(_: Array, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
         middle = 0.5 * (bounds[0] + bounds[1])
         too_many = jnp.sum(jax.nn.sigmoid(middle - levels)) > n
         return jnp.where(too_many, bounds[0], middle), jnp.where(too_many, middle, bounds[1])
@@ -42,7 +42,7 @@ def _fill_levels(
 
 
 @density_matrix.defjvp
-def _derivative(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+def _derivative(primals: tuple[Array, Array | float], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     levels, vectors, occupations = _fill_levels(*primals)
     # dh between eigenvectors, where d f(h) is the divided difference (f_a - f_b) / (e_a - e_b) times dh_ab.
     perturbation = vectors.conj().T @ tangents[0] @ vectors

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from jovium.base.box import Box
 from jovium.base.cell import Cell
+from jovium.base.gaussians import gaussians
 from jovium.coulomb.ewald import Ewald
 from jovium.electrons.local_energy import clip_energies
 from jovium.protons.base_density import BaseDensity
@@ -75,7 +76,7 @@ class Surface(eqx.Module):
         self,
         protons: Float[Array, "b n 3"],
         electronic: Float[Array, "b"],
-        shells: Float[np.ndarray, "b k"],
+        shells: Float[np.ndarray | Array, "b k"],
         step: Float[Array, ""],
     ) -> "Surface":
         """With E - V_pp of more configurations, of step 0, 1, ..., by least squares. shells: 1 for the length of the
@@ -93,7 +94,7 @@ class Surface(eqx.Module):
         coefficients = jnp.linalg.solve(gram + jnp.diag(ridge), moment)
         return Surface(self.box, self.mean, self.scale, gram, moment, coefficients)
 
-    def _features(self, protons: Float[Array, "n 3"]) -> Float[Array, "q+1"]:
+    def _features(self, protons: Float[Array, "n 3"]) -> Float[Array, "p"]:
         return jnp.append(jnp.ones(1), (_descriptors(self.box, protons) - self.mean) / self.scale)
 
 
@@ -102,13 +103,12 @@ def _descriptors(box: Box, protons: Float[Array, "n 3"]) -> Float[Array, "q"]:
     others = 1 - jnp.eye(len(protons), dtype=protons.dtype)
     distances = jnp.sqrt(squares + 1 - others)
 
-    def gaussians(number: int) -> Float[Array, "n n k"]:
+    def radial(number: int) -> Float[Array, "n n k"]:
         centres = jnp.linspace(0, box.largest_distance, number, dtype=protons.dtype)
-        offsets = (distances[..., None] - centres) / (centres[1] - centres[0])
-        return jnp.exp(-0.5 * offsets**2) * others[..., None]
+        return gaussians(distances, centres, centres[1] - centres[0]) * others[..., None]
 
     # Sums over the neighbours of each proton: density, vector and tensor.
-    near = gaussians(N_NEIGHBOUR)
+    near = radial(N_NEIGHBOUR)
     rho = near.sum(axis=1)
     vectors = jnp.einsum("ija,ijx->iax", near, displacements)
     tensors = jnp.einsum("ija,ijx,ijy->iaxy", near, displacements, displacements)
@@ -121,7 +121,7 @@ def _descriptors(box: Box, protons: Float[Array, "n 3"]) -> Float[Array, "q"]:
     return jnp.concatenate(
         [
             shells,
-            gaussians(N_PAIR).sum(axis=(0, 1)),
+            radial(N_PAIR).sum(axis=(0, 1)),
             jnp.sum(rho[:, first] * rho[:, second], axis=0),
             jnp.sum(vectors[:, first] * vectors[:, second], axis=(0, 2)),
             jnp.sum(tensors[:, first] * tensors[:, second], axis=(0, 2, 3)),

@@ -70,7 +70,7 @@ class BornOppenheimer:
         """Electronic free energy / kT of one configuration (bohr), above N separate atoms."""
         return _from_engine(self, positions)
 
-    def evaluate(self, positions: Float[np.ndarray, "*b n 3"]) -> tuple[np.ndarray, np.ndarray]:
+    def evaluate(self, positions: Float[np.ndarray | Array, "*b n 3"]) -> tuple[np.ndarray, np.ndarray]:
         """Energies / kT (*b) and their gradients (*b, n, 3) per bohr, the batch divided among the workers."""
         positions = np.asarray(positions, float)
         flat = positions.reshape(-1, *positions.shape[-2:])

@@ -14,7 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from jovium.base.errors import InputError
 from jovium.optimise.natural_gradient import flatten, unflatten
@@ -81,13 +81,13 @@ class VariationalFreeEnergy:
             gradient = jax.tree.map(jnp.add, gradient, unflatten(gradient, weights @ scores))
         return Gradient(gradient, work.mean(), scores)
 
-    def _pathwise_gradient(self, flow: Flow, keys: PRNGKeyArray, smooth: BetaEnergy | None) -> tuple[Sample, Any]:
+    def _pathwise_gradient(self, flow: Flow, keys: Key[Array, "b"], smooth: BetaEnergy | None) -> tuple[Sample, Any]:
         """Samples, and the gradient of mean(ln p + smooth energy) along them; zero without a smooth energy."""
         if smooth is None:
             zero = jax.tree.map(jnp.zeros_like, eqx.filter(flow, eqx.is_inexact_array))
             return jax.lax.map(flow.sample, keys, batch_size=ROWS_AT_ONCE), zero
 
-        def work(flow: Flow, keys: PRNGKeyArray) -> tuple[Float[Array, ""], Sample]:
+        def work(flow: Flow, keys: Key[Array, "b"]) -> tuple[Float[Array, ""], Sample]:
             samples = jax.vmap(flow.sample)(keys)
             return jnp.sum(samples.log_density + soften_energies(jax.vmap(smooth)(samples.positions))), samples
 

@@ -160,10 +160,11 @@ class Training(ABC):
 
     def _judged(self, stage: Stage, good: TrainingState, metrics: Metrics) -> Report:
         """The report of a state that is sound, or of the return to the last good one; either is saved."""
-        figures = self.summarise(metrics)
-        now, before = self.objective(figures), self.good[1:] if self.good and self.good[0] == stage.name else None
-        note = "" if _finite(metrics[-1]) else "not a number"
-        note = note or verdict(now, before, self.jump, self.spread, self.unit) or self.diagnose(figures)
+        figures, note = {}, "not a number"
+        if _finite(metrics[-1]):  # a state that is no number is not asked anything
+            figures = self.summarise(metrics)
+            before = self.good[1:] if self.good and self.good[0] == stage.name else None
+            note = verdict(self.objective(figures), before, self.jump, self.spread, self.unit) or self.diagnose(figures)
         if note:
             if int(good.rollbacks) >= MAX_ROLLBACKS:
                 raise JoviumError(
@@ -175,7 +176,7 @@ class Training(ABC):
             self.state, change = self.recover(good, note)
             figures, note = self.summarise(metrics), f"{note}; back to step {int(good.step)} with {change}"
         else:
-            self.good = (stage.name, *now)
+            self.good = (stage.name, *self.objective(figures))
         report = Report(int(self.state.step), figures, time.monotonic() - self.started, note)
         if self.folder is not None and is_writer():
             checkpoint.save(self.folder / STATE, self.state, {"good": self.good, **self.facts()})
