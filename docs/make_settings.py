@@ -18,9 +18,10 @@ KINDS = {
 
 HEAD = """# Settings
 
-Made by `python docs/make_settings.py`. Every row is one field of a dataclass: the option of the command, the key of a YAML
-file (`--config run.yaml`, with underscores in place of hyphens), and a keyword in Python. Options win over files, later files over
-earlier ones; `--print-config` prints all of them. `docs/which_knob.md` goes from a symptom to the setting.
+Made by `python docs/make_settings.py`. Every row is one field of a dataclass: the option of the command, the key of a
+YAML file (`--config run.yaml`, with underscores in place of hyphens), and a keyword in Python. Options win over files,
+later files over earlier ones; `--print-config` prints all of them. `docs/which_knob.md` goes from a symptom to the
+setting.
 """
 
 
