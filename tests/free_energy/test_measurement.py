@@ -153,7 +153,9 @@ def test_one_page_answers_both_questions(run, tmp_path, capsys):
     assert all(0 < value < 1 for value in found["phi_3d"] + found["phi_star"])
     page = (folder / "page.html").read_text()
     measured = json.loads((folder / "measure.json").read_text())
-    assert f"{measured['F_Ha_per_atom']['value']:.5f}" in page
+    estimate = Estimate(**measured["F_Ha_per_atom"], n_independent=16)
+    assert str(estimate).replace("+-", "&plusmn;") in page
+    assert "more than P itself" in page
     assert page.count("data:image/png;base64,") == 4
     assert "://" not in page  # "http" alone may stand in the letters of a picture
 
@@ -179,5 +181,5 @@ def test_folders_without_a_run(tmp_path):
         MeasurementSettings(samples=0)
     with pytest.raises(InputError, match="electron_samples 1"):
         MeasurementSettings(electron_samples=1)
-    with pytest.raises(InputError, match="0 samples"):
-        sample(TINY, None, 0)
+    with pytest.raises(InputError, match="holds no run"):
+        write_samples(tmp_path, tmp_path / "out.extxyz", 0)

@@ -31,7 +31,7 @@ def shaken(cell):
     """A surface with coefficients of every feature."""
     surface = Surface.of(Box.periodic(cell, 0.0), base_of(cell), 1, jax.random.key(0))
     noise = jax.random.normal(jax.random.key(1), (64,))
-    return surface.fitted(some(cell, 64), noise, np.ones((64, 1)), jnp.float32(0))
+    return surface.fit(some(cell, 64), noise, np.ones((64, 1)), jnp.float32(0))
 
 
 def test_nothing_but_the_protons_is_known_at_first(cell):
@@ -55,15 +55,15 @@ def test_the_energy_does_not_depend_on_names_or_places(cell):
 def test_an_energy_of_pairs_is_learnt_from_noise_three_times_as_large(cell):
     """Of 12800 energies 7/16 count for 89 coefficients: an error of 3 (89 / 5600)^(1/2) = 0.4 of what is learnt, and
     less by the ridge."""
-    space = Box.periodic(cell, 0.0)
+    box = Box.periodic(cell, 0.0)
     random = np.random.default_rng(2)
 
     def truth(protons):
-        distances = jnp.sqrt(space.periodic_displacements(protons, protons)[1])
+        distances = jnp.sqrt(box.periodic_displacements(protons, protons)[1])
         return 0.1 * jnp.sum(jnp.exp(-(distances**2)))
 
-    surface = Surface.of(space, base_of(cell), 1, jax.random.key(0))
-    learn = jax.jit(lambda surface, *more: surface.fitted(*more))
+    surface = Surface.of(box, base_of(cell), 1, jax.random.key(0))
+    learn = jax.jit(lambda surface, *more: surface.fit(*more))
     energies, spread = jax.vmap(truth), 0.0
     for step in range(200):
         protons = some(cell, 64, seed=step)
@@ -79,7 +79,7 @@ def test_an_energy_of_pairs_is_learnt_from_noise_three_times_as_large(cell):
 def test_what_was_learnt_first_is_forgotten(cell):
     """Energies that have fallen by a hartree since: the fit follows."""
     surface = Surface.of(Box.periodic(cell, 0.0), base_of(cell), 1, jax.random.key(0))
-    learn = jax.jit(lambda surface, *more: surface.fitted(*more))
+    learn = jax.jit(lambda surface, *more: surface.fit(*more))
     for step in range(100):
         high = 1.0 if step < 20 else 0.0
         surface = learn(surface, some(cell, 32, seed=step), jnp.full(32, high), np.ones((32, 1)), jnp.float32(step))
@@ -89,11 +89,11 @@ def test_what_was_learnt_first_is_forgotten(cell):
 def test_what_a_twist_adds_is_not_of_the_protons(cell):
     """Energies of two twists that differ by two hartree: the fit has their mean."""
     surface = Surface.of(Box.periodic(cell, 0.0), base_of(cell), 2, jax.random.key(0))
-    learn = jax.jit(lambda surface, *more: surface.fitted(*more))
-    kinds = np.eye(2)[np.arange(64) % 2]
+    learn = jax.jit(lambda surface, *more: surface.fit(*more))
+    shells = np.eye(2)[np.arange(64) % 2]
     for step in range(10):
         surface = learn(
-            surface, some(cell, 64, seed=step), jnp.asarray(0.5 + 2 * kinds[:, 0]), kinds, jnp.float32(step)
+            surface, some(cell, 64, seed=step), jnp.asarray(0.5 + 2 * shells[:, 0]), shells, jnp.float32(step)
         )
     found = jax.vmap(surface.electronic)(some(cell, 64, seed=99))
     np.testing.assert_allclose(found, 1.5, atol=0.02)
@@ -101,15 +101,15 @@ def test_what_a_twist_adds_is_not_of_the_protons(cell):
 
 def test_energies_of_waves_are_learnt(cell):
     """A cell is not isotropic: an energy of cos(G.r) along one kind of axis is no function of a distance."""
-    space = Box.periodic(cell, 0.0)
-    surface = Surface.of(space, base_of(cell), 1, jax.random.key(0))
-    wave = surface.space.waves[:1]
+    box = Box.periodic(cell, 0.0)
+    surface = Surface.of(box, base_of(cell), 1, jax.random.key(0))
+    wave = surface.box.waves[:1]
     waves = wave if cell is CELLS["triclinic"] else np.eye(3) * np.linalg.norm(wave)
 
     def truth(protons):
         return jnp.sum(jnp.abs(jnp.exp(1j * protons @ waves.T).sum(axis=0)) ** 2)
 
-    learn, energies = jax.jit(lambda surface, *more: surface.fitted(*more)), jax.vmap(truth)
+    learn, energies = jax.jit(lambda surface, *more: surface.fit(*more)), jax.vmap(truth)
     for step in range(60):
         protons = some(cell, 64, seed=step)
         surface = learn(surface, protons, energies(protons), np.ones((64, 1)), jnp.float32(step))

@@ -6,6 +6,7 @@ import pytest
 
 from jovium.base.units import DEUTERON_MASS, PROTON_MASS, kelvin_to_hartree
 from jovium.free_energy.settings import FreeEnergySettings
+from jovium.free_energy.systems import FreeEnergySystem
 from jovium.free_energy.thermodynamics import ThermodynamicState
 
 KT = kelvin_to_hartree(6000.0)
@@ -14,9 +15,9 @@ KT = kelvin_to_hartree(6000.0)
 @pytest.mark.parametrize(("n", "entropy"), [(16, 7.0287), (32, 7.0902)])
 def test_protons_anywhere_have_the_entropy_of_sackur_and_tetrode(n, entropy):
     """Values of the literature at rs 1.25 and 6000 K; ln p = -n ln V of the flow before training."""
-    recipe = FreeEnergySettings(n=n)
-    found = recipe.flow().sample(jax.random.key(0))
-    assert recipe.state.entropy(np.full(2, float(found.log_density))).value == pytest.approx(entropy, abs=2e-4)
+    system = FreeEnergySystem(FreeEnergySettings(n_atoms=n))
+    sample = system.flow().sample(jax.random.key(0))
+    assert system.state.entropy(np.full(2, float(sample.log_density))).value == pytest.approx(entropy, abs=2e-4)
 
 
 def test_the_three_figures_of_one_sample_belong_together():
@@ -46,6 +47,20 @@ def test_the_pressure_is_minus_the_slope_of_the_energy():
         np.full(3, kinetic), np.full(3, kinetic + potential)
     )
     assert found.value == pytest.approx(-slope + 4 * KT / volume, rel=1e-8)
+
+
+def test_the_pressure_of_a_wave_function_that_is_no_eigenstate_has_the_pulay_term():
+    """A Gaussian exp(-a r^2 / 2) whose exponent does not follow the cell, E(L) = 3 a / 4 - c / L: d ln psi / d ln L at
+    fixed parameters is -a r^2, and P = -dE/dV holds only with 2 Cov(E_loc, D) taken off with this sign."""
+    a, c, L = 1.3, 2.0, 4.0
+    r2 = np.random.default_rng(0).gamma(1.5, 1 / a, size=400_000)  # |psi|^2 of three coordinates
+    local = 1.5 * a - 0.5 * a**2 * r2 - c / L  # T psi / psi and a potential that scales as 1 / L
+    kinetic, pulay = 1.5 * a - 0.5 * a**2 * r2, 2 * np.cov(local, -a * r2)[0, 1]
+    exact = -(c / L**2) / (3 * L**2)  # -dE/dV = -(dE/dL) / 3 L^2
+    state = ThermodynamicState(1, L**3, KT, PROTON_MASS)
+    pressure = state.pressure(kinetic, local, np.full(len(r2), pulay)).value - KT / L**3
+    assert pressure == pytest.approx(exact, abs=2e-4)
+    assert abs(state.pressure(kinetic, local).value - KT / L**3 - exact) > 5e-3
 
 
 def test_deuterium_has_more_entropy_by_its_mass():

@@ -4,22 +4,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.electrons.wave_function import WaveFunction
-from jovium.free_energy import walkers as of_hydrogen
+from jovium.free_energy import walkers
 from jovium.free_energy.estimate import electron_residuals
-from jovium.free_energy.walkers import grid_of_twists
 from jovium.protons.systems import fluid_flow
 
 TRICLINIC = Cell(np.array([[5.0, 0.0, 0.0], [1.5, 4.6, 0.0], [0.7, 0.9, 5.2]]))
-SPACE = Box.periodic(TRICLINIC, 0.0)
-VECTORS = SPACE.vectors
+BOX = Box.periodic(TRICLINIC, 0.0)
+VECTORS = BOX.vectors
 
-carried, drawn, move_protons = (
-    eqx.filter_jit(function) for function in (of_hydrogen.carried, of_hydrogen.drawn, of_hydrogen.move_protons)
+push_forward, init_walkers, move_protons = (
+    eqx.filter_jit(function) for function in (walkers.push_forward, walkers.init_walkers, walkers.move_protons)
 )
 
 
@@ -33,44 +31,29 @@ def models(n=4):
         ),
         flow,
     )
-    return flow, WaveFunction.of(SPACE, n // 2, n // 2, n_determinants=1, n_features=4, key=jax.random.key(0))
+    return flow, WaveFunction.of(BOX, n // 2, n // 2, n_determinants=1, n_features=4, key=jax.random.key(0))
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_twists_are_a_grid_that_is_its_own_opposite(n):
-    """n^3 of them; with t there is -t; three of them have no twist among them."""
-    grid = grid_of_twists(VECTORS, n) @ np.linalg.inv(TRICLINIC.reciprocal @ TRICLINIC.reciprocal.T / (2 * np.pi)).T
-    assert len(grid) == n**3
-    for twist in grid:
-        assert np.abs(grid + twist).max(axis=1).min() < 1e-9
-    assert (np.abs(grid).max(axis=1) < 1e-9).any() == (n % 2 == 1)
-
-
-def test_twists_of_two_lie_at_quarters():
-    fractional = grid_of_twists(VECTORS, 2) @ np.array(VECTORS).T / (2 * np.pi)
-    np.testing.assert_allclose(np.abs(fractional), 0.25, atol=1e-12)
-
-
-def test_a_walk_of_starts_leaves_protons_samples_of_the_flow():
-    """Its protons are those that the flow makes of its starts, ln p with them, after any number of steps."""
+def test_a_walk_of_latents_leaves_protons_samples_of_the_flow():
+    """Its protons are those that the flow makes of its latents, ln p with them, after any number of steps."""
     flow, psi = models()
-    walkers = drawn(flow, jax.random.key(1), 4, 2)
+    moving = init_walkers(flow, jax.random.key(1), 4, 2)
     for step in range(3):
-        walkers = move_protons(flow, psi, walkers, 2.0, jax.random.key(step))
-    protons, log_density = carried(flow, walkers.starts)
-    apart = TRICLINIC.minimum_image(np.asarray(walkers.protons - protons, float))
+        moving = move_protons(flow, psi, moving, 2.0, jax.random.key(step))
+    protons, log_density = push_forward(flow, moving.latents)
+    apart = TRICLINIC.minimum_image(np.asarray(moving.protons - protons, float))
     np.testing.assert_allclose(apart, 0, atol=2e-3)
-    np.testing.assert_allclose(walkers.log_density, log_density, atol=2e-3)
-    fractional = np.asarray(walkers.starts, float) @ np.linalg.inv(np.array(VECTORS))
+    np.testing.assert_allclose(moving.log_density, log_density, atol=2e-3)
+    fractional = np.asarray(moving.latents, float) @ np.linalg.inv(np.array(VECTORS))
     assert fractional.min() > -1e-5
     assert fractional.max() < 1 + 1e-5
 
 
 def test_electrons_ride_with_the_proton_they_are_at():
     flow, psi = models()
-    walkers = drawn(flow, jax.random.key(1), 3, 2)
-    at = walkers.protons[:, None] + jnp.full((3, 2, 4, 3), 0.01)
-    moved = move_protons(flow, psi, walkers._replace(electrons=at), 0.2, jax.random.key(5))
+    before = init_walkers(flow, jax.random.key(1), 3, 2)
+    at = before.protons[:, None] + jnp.full((3, 2, 4, 3), 0.01)
+    moved = move_protons(flow, psi, before._replace(electrons=at), 0.2, jax.random.key(5))
     apart = np.asarray(moved.electrons - moved.protons[:, None], float)
     np.testing.assert_allclose(TRICLINIC.minimum_image(apart), 0.01, atol=0.02)
 

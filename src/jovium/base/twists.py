@@ -12,3 +12,8 @@ def monkhorst_pack(mesh: tuple[int, int, int], offset: float | None = None) -> F
     """
     steps = np.indices(mesh).reshape(3, -1).T
     return (steps + ((1 - np.array(mesh)) / 2 if offset is None else offset)) / np.array(mesh)
+
+
+def twist_grid(vectors: Float[np.ndarray, "3 3"], n: int) -> Float[np.ndarray, "t 3"]:
+    """The n^3 twists (1/bohr) of Monkhorst and Pack of a cell with these lattice vectors (rows, bohr); n = 1: none."""
+    return monkhorst_pack((n, n, n)) @ (2 * np.pi * np.linalg.inv(vectors).T)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.twists import monkhorst_pack
+from jovium.base.twists import twist_grid
 from jovium.base.units import DEUTERON_MASS, PROTON_MASS, kelvin_to_hartree
 from jovium.electrons.wave_function import WaveFunction, needs_double_precision
 from jovium.free_energy.settings import FreeEnergySettings
@@ -67,9 +67,8 @@ class FreeEnergySystem:
         return (lengths[:, None] == np.unique(lengths)).astype(float)
 
     def _twists(self, n: int) -> Float[np.ndarray, "n 3"]:
-        n_along = self.settings.twists
-        reciprocal = 2 * np.pi * np.linalg.inv(np.array(self.box.vectors)).T
-        return np.tile(monkhorst_pack((n_along, n_along, n_along)) @ reciprocal, (n // self.n_twists, 1))
+        grid = twist_grid(np.array(self.box.vectors), self.settings.twists)
+        return np.tile(grid, (n // self.n_twists, 1))
 
     def flow(self) -> Flow:
         """Protons before training: anywhere in the cell."""
