@@ -20,7 +20,7 @@ def draw_energy(path: Path, reports: Sequence[dict[str, Any]]) -> None:
     if not good:
         return
     steps, energy, error, variance = (
-        np.array([report[name] for report in good]) for name in ("step", "energy", "error", "variance")
+        np.array([report[name] for report in good]) for name in ("step", "energy", "energy_error", "variance")
     )
     figure = Figure(figsize=(6.4, 5.0), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
