@@ -11,7 +11,7 @@ from jovium.elf.samples import Sample
 from jovium.elf.settings import ElfSettings
 from jovium.elf.step import untrained_network
 
-SETTINGS = ElfSettings(channels=2, hidden=4, layers=1)
+SETTINGS = ElfSettings(field_channels=2, hidden_width=4, convolutions=1)
 SHAPE = (12, 15, 16)
 
 

@@ -16,7 +16,7 @@ from jovium.elf.training import ElfTraining, load_network, standardisation, trai
 from jovium.training import checkpoint
 from jovium.training.run_folder import STATE, read_metrics
 
-SETTINGS = ElfSettings(steps=60, learning_rate=1e-2, channels=3, hidden=8, layers=1)
+SETTINGS = ElfSettings(steps=60, learning_rate=1e-2, field_channels=3, hidden_width=8, convolutions=1)
 
 
 def samples(count, seed=0):
@@ -50,7 +50,9 @@ def leaves(folder):
 def test_training_lowers_the_error(tmp_path):
     training = [sample for sample in labels(6, 2) if sample.split == "train"]
     validation = [sample for sample in labels(6, 2) if sample.split == "validation"]
-    before = validation_rmse(untrained_network(SETTINGS, *standardisation(training, SETTINGS.widths)), validation)
+    before = validation_rmse(
+        untrained_network(SETTINGS, *standardisation(training, SETTINGS.gaussian_widths)), validation
+    )
     reports = list(train(tmp_path / "run", labels(6, 2), SETTINGS, report_every=20))
     assert [report.step for report in reports] == [20, 40, 60]
     assert reports[-1]["validation_rmse"] < 0.5 * before
@@ -93,7 +95,7 @@ def test_other_settings_do_not_continue_a_run(tmp_path):
     with pytest.raises(InputError, match="steps 60 -> 61"):
         next(train(folder, labels(2, 1), replace(SETTINGS, steps=61)))
     with pytest.raises(FormatError, match="does not fit"):
-        checkpoint.load(folder / STATE, initial_state(replace(SETTINGS, channels=5)))
+        checkpoint.load(folder / STATE, initial_state(replace(SETTINGS, field_channels=5)))
 
 
 def test_a_run_begins_with_the_weights_of_another(tmp_path):
@@ -118,6 +120,6 @@ def test_nothing_to_learn_from_is_refused(tmp_path):
         next(train(tmp_path / "run", [], SETTINGS))
     with pytest.raises(InputError, match="is not there"):
         checkpoint.read_facts(tmp_path / "absent.safetensors")
-    for wrong in ({"steps": 0}, {"learning_rate": 1.5}, {"widths": 6}, {"weight_average": 1.0}):
+    for wrong in ({"steps": 0}, {"learning_rate": 1.5}, {"gaussian_widths": 6}, {"weight_average": 1.0}):
         with pytest.raises(InputError, match=next(iter(wrong))):
             ElfSettings(**wrong)

@@ -82,7 +82,7 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
 
 def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
     """The long waves of the label lower any error; figures and numbers are written."""
-    recipe = ElfSettings(channels=2, hidden=4, layers=0, widths=4)
+    recipe = ElfSettings(field_channels=2, hidden_width=4, convolutions=0, gaussian_widths=4)
     ElfModel(untrained_network(recipe), recipe, Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(tmp_path / "m")
     command = ["elf", "evaluate", "--model", str(tmp_path / "m"), "--local", str(tmp_path / "m"), str(labelled)]
     assert main([*command, "--baselines", "--out", str(tmp_path / "out")]) == 0
@@ -100,10 +100,10 @@ def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
 
 
 def test_predicted_field_is_a_file_other_tools_read(labelled, tmp_path, capsys, odd_structure):
-    network = untrained_network(ElfSettings(channels=2, hidden=4, layers=1))
-    ElfModel(network, ElfSettings(channels=2, hidden=4, layers=1), Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(
-        tmp_path / "m"
-    )
+    network = untrained_network(ElfSettings(field_channels=2, hidden_width=4, convolutions=1))
+    ElfModel(
+        network, ElfSettings(field_channels=2, hidden_width=4, convolutions=1), Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}
+    ).save(tmp_path / "m")
     write_structure(tmp_path / "odd.vasp", odd_structure)
     command = ["elf", "predict", str(tmp_path / "odd.vasp"), "--model", str(tmp_path / "m")]
     assert main([*command, "--out", str(tmp_path / "odd.cube"), "--grid", "10", "12", "14"]) == 0

@@ -41,7 +41,7 @@ def initial_wave_function(settings: ElectronSettings, system: ElectronSystem) ->
         with_protons=len(system.protons) > 0,
         twist=(float(wave[0]), float(wave[1]), float(wave[2])),
         n_determinants=settings.determinants,
-        n_radial=settings.radial,
+        n_radial=settings.radial_functions,
         n_directions=settings.direction_channels,
         n_features=settings.features,
         n_backflow=settings.backflow_channels,

@@ -19,7 +19,7 @@ from jovium.elf.settings import ElfSettings
 from jovium.elf.step import network_template
 from jovium.training import checkpoint
 
-WEIGHTS = Path(__file__).parent / "weights"
+MODELS = Path(__file__).parent / "weights"
 """Where the models that come with the package are."""
 
 WIDE_BAND = 0.3
@@ -119,9 +119,9 @@ class ElfModel:
 
 def shipped_model() -> ElfModel:
     """The model that comes with the package."""
-    return ElfModel.load(WEIGHTS / "field_network.safetensors")
+    return ElfModel.load(MODELS / "field_network.safetensors")
 
 
 def shipped_local_model() -> ElfModel:
     """The local model that comes with the package, to compare with."""
-    return ElfModel.load(WEIGHTS / "local_model.safetensors")
+    return ElfModel.load(MODELS / "local_model.safetensors")

@@ -28,14 +28,14 @@ def untrained_network(
     settings: ElfSettings, centre: Float[Array, "f"] | None = None, scale: Float[Array, "f"] | None = None
 ) -> FieldNetwork:
     """A network before training, by default without standardisation of its inputs."""
-    n_inputs = n_invariants(settings.widths)
+    n_inputs = n_invariants(settings.gaussian_widths)
     return FieldNetwork(
         jnp.zeros(n_inputs) if centre is None else centre,
         jnp.ones(n_inputs) if scale is None else scale,
-        n_channels=settings.channels,
-        n_hidden=settings.hidden,
-        n_layers=settings.layers,
-        n_widths=settings.widths,
+        n_channels=settings.field_channels,
+        n_hidden=settings.hidden_width,
+        n_layers=settings.convolutions,
+        n_widths=settings.gaussian_widths,
         key=jax.random.key(settings.seed),
     )
 

@@ -47,7 +47,7 @@ class ElfTraining(Training):
             raise InputError("no samples", "at least one to train and one to validate with", "check the splits")
         super().__init__(settings, folder)
         if self.state is None:
-            network = untrained_network(settings, *standardisation(self.training, settings.widths))
+            network = untrained_network(settings, *standardisation(self.training, settings.gaussian_widths))
             network = load_network(Path(settings.init_from))[1] if settings.init_from else network
             self.state = first_state(settings, network)
 

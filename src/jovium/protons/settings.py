@@ -8,11 +8,9 @@ from jovium.training.settings import POSITIVE, Check, Settings, at_least, one_of
 
 SYSTEMS = ("ocp", "hydrogen", "yukawa", "lj", "lj13", "dw4", "double-well", "harmonic")
 
-STAGES = ("flow-matching", "likelihood", "energy", "score")
+LOSSES = ("flow-matching", "likelihood", "energy", "score")
 """Losses in the order they are taken: two from data, two from the Hamiltonian (pathwise, and by scores of energies
 alone)."""
-
-SYSTEM, TRAINING, DATA, MODEL = "system", "training", "data", "flow"
 
 
 @dataclass(frozen=True)
@@ -21,49 +19,44 @@ class ProtonSettings(Settings):
 
     kind: ClassVar[str] = "protons"
 
-    system: str = setting("ocp", "what the particles are", check=one_of(*SYSTEMS), group=SYSTEM)
-    n_atoms: int = setting(16, "particles", check=at_least(1), group=SYSTEM)
-    coupling: float = setting(10.0, "e^2 / (a kT) of charges; stiffness of springs", check=POSITIVE, group=SYSTEM)
-    screening: float = setting(2.0, "inverse screening length of yukawa", "1/a", check=POSITIVE, group=SYSTEM)
-    density: float = setting(0.5, "N sigma^3 / V of lj", check=POSITIVE, group=SYSTEM)
-    temperature: float = setting(2.0, "kT / epsilon of lj", check=POSITIVE, group=SYSTEM)
-    rs: float = setting(1.4, "Wigner-Seitz radius of hydrogen", "bohr", check=POSITIVE, group=SYSTEM)
-    kelvin: float = setting(6000.0, "temperature of hydrogen", "K", check=POSITIVE, group=SYSTEM)
-    side: str = setting("left", "well of double-well", check=one_of("left", "right", "both"), group=SYSTEM)
-    crystal: str = setting(
-        "", "lattice that particles stay near; none: a fluid", check=one_of("", "sc", "bcc", "fcc"), group=SYSTEM
-    )
+    system: str = setting("ocp", "what the particles are", check=one_of(*SYSTEMS), group="system")
+    n_atoms: int = setting(16, "particles", check=at_least(1))
+    coupling: float = setting(10.0, "e^2 / (a kT) of charges; stiffness of springs", check=POSITIVE)
+    screening: float = setting(2.0, "inverse screening length of yukawa", "1/a", check=POSITIVE)
+    density: float = setting(0.5, "N sigma^3 / V of lj", check=POSITIVE)
+    temperature: float = setting(2.0, "kT / epsilon of lj", check=POSITIVE)
+    rs: float = setting(1.4, "Wigner-Seitz radius of hydrogen", "bohr", check=POSITIVE)
+    kelvin: float = setting(6000.0, "temperature of hydrogen", "K", check=POSITIVE)
+    side: str = setting("left", "well of double-well", check=one_of("left", "right", "both"))
+    crystal: str = setting("", "lattice that particles stay near; none: a fluid", check=one_of("", "sc", "bcc", "fcc"))
     flow_matching_steps: int = setting(
-        1000, "steps from data, velocities matched to straight paths", check=at_least(0), group=TRAINING
+        1000, "steps from data, velocities matched to straight paths", check=at_least(0), group="training"
     )
-    likelihood_steps: int = setting(0, "steps from data, maximum likelihood", check=at_least(0), group=TRAINING)
-    energy_steps: int = setting(300, "steps down F, pathwise along forces", check=at_least(0), group=TRAINING)
-    score_steps: int = setting(0, "steps down F from energies alone, by scores", check=at_least(0), group=TRAINING)
-    optimiser: str = setting("adam", "Adam or natural gradient", check=one_of("adam", "natural"), group=TRAINING)
+    likelihood_steps: int = setting(0, "steps from data, maximum likelihood", check=at_least(0))
+    energy_steps: int = setting(300, "steps down F, pathwise along forces", check=at_least(0))
+    score_steps: int = setting(0, "steps down F from energies alone, by scores", check=at_least(0))
+    optimiser: str = setting("adam", "Adam or natural gradient", check=one_of("adam", "natural"))
     learning_rate: float = setting(
-        4e-3, "learning rate of Adam, falling to zero along a cosine in each stage",
-        check=Check("a number between 0 and 1", lambda rate: 0 < rate < 1), group=TRAINING,
-    )  # fmt: skip
-    natural_learning_rate: float = setting(
-        0.2, "learning rate of the natural gradient, likewise", check=POSITIVE, group=TRAINING
+        4e-3,
+        "learning rate of Adam, falling to zero along a cosine in each stage",
+        check=Check("a number between 0 and 1", lambda rate: 0 < rate < 1),
     )
+    natural_learning_rate: float = setting(0.2, "learning rate of the natural gradient, likewise", check=POSITIVE)
     batch_size: int = setting(
-        128, "samples per step",
+        128,
+        "samples per step",
         check=Check("2 to 16, or a multiple of 32", lambda size: 2 <= size <= 16 or (size > 16 and size % 32 == 0)),
-        group=TRAINING,
-    )  # fmt: skip
-    seed: int = setting(0, "seed of the random numbers", group=TRAINING)
-    init_from: str = setting(
-        "", "run to begin with, of the same system and form, with no more channels", group=TRAINING
     )
-    data: str = setting("", "extxyz file of configurations; none: sampled by the run", group=DATA)
-    chains: int = setting(128, "Markov chains that configurations are sampled by", check=at_least(1), group=DATA)
-    frames: int = setting(60, "configurations of each chain", check=at_least(1), group=DATA)
-    flow_channels: int = setting(4, "channels of a particle's environment", check=at_least(1), group=MODEL)
-    flow_radial: int = setting(14, "Gaussians of radial functions", check=at_least(3), group=MODEL)
-    flow_knots: int = setting(4, "times at which the velocity has parameters", check=at_least(2), group=MODEL)
-    ode_steps: int = setting(6, "Runge-Kutta steps", check=at_least(1), group=MODEL)
-    torus: bool = setting(False, "distances without an edge at half the cell, for cells of few particles", group=MODEL)
+    seed: int = setting(0, "seed of the random numbers")
+    init_from: str = setting("", "run to begin with, of the same system and form, with no more channels")
+    data: str = setting("", "extxyz file of configurations; none: sampled by the run", group="data")
+    chains: int = setting(128, "Markov chains that configurations are sampled by", check=at_least(1))
+    frames: int = setting(60, "configurations of each chain", check=at_least(1))
+    flow_channels: int = setting(4, "channels of a particle's environment", check=at_least(1), group="flow")
+    flow_radial: int = setting(14, "Gaussians of radial functions", check=at_least(3))
+    flow_knots: int = setting(4, "times at which the velocity has parameters", check=at_least(2))
+    ode_steps: int = setting(6, "Runge-Kutta steps", check=at_least(1))
+    torus: bool = setting(False, "distances without an edge at half the cell, for cells of few particles")
 
     def __post_init__(self):
         super().__post_init__()
@@ -88,4 +81,4 @@ class ProtonSettings(Settings):
     def stage_steps(self) -> dict[str, int]:
         """Steps of each stage, in order."""
         counts = self.flow_matching_steps, self.likelihood_steps, self.energy_steps, self.score_steps
-        return dict(zip(STAGES, counts, strict=True))
+        return dict(zip(LOSSES, counts, strict=True))

@@ -43,8 +43,8 @@ EVEN = Check("an even number, 2 or more", lambda value: value >= 2 and value % 2
 def setting(
     default: Any, meaning: str, unit: str = "", *, check: Check | None = None, group: str = "", may_change: bool = False
 ) -> Any:
-    """A dataclass field that is a setting. group: heading in help and docs. may_change: whether a run that is continued
-    may be given another value. default MISSING: the setting has to be given."""
+    """A dataclass field that is a setting. group: heading in help and docs, of this setting and those that follow it.
+    may_change: whether a run that is continued may be given another value. default MISSING: it has to be given."""
     metadata = {"meaning": meaning, "unit": unit, "check": check, "group": group, "may_change": may_change}
     return field(default=default, metadata=metadata)
 
@@ -104,24 +104,20 @@ def option_of(item: Field) -> str:
 def add_options(parser: argparse.ArgumentParser, kind: type[Settings], leave_out: Sequence[str] = ()) -> None:
     """One option per setting, in groups, and --config, --print-config. An option that is not given leaves no trace in
     the namespace: `settings_from` has to know what was."""
-    groups: dict[str, Any] = {}
+    group: Any = parser.add_argument_group("settings")
     for item in fields(kind):
+        if item.metadata["group"]:
+            group = parser.add_argument_group(item.metadata["group"])
         if item.name in leave_out or item.default is MISSING:
             continue
-        title = item.metadata["group"]
-        groups[title] = groups.get(title) or parser.add_argument_group(title or "settings")
         type_, default = _type_of(item), item.default
-        help_text = f"{_meaning(item)} (default {_text(default)})".replace("%", "%%")
+        how: dict[str, Any] = {"type": type_, "metavar": {float: "X", int: "N"}.get(type_, "NAME")}
+        if isinstance(default, tuple):
+            how["nargs"] = len(default)
         if type_ is bool:
-            groups[title].add_argument(
-                option_of(item), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help_text
-            )
-            continue
-        several = {"nargs": len(default)} if isinstance(default, tuple) else {}
-        metavar = {float: "X", int: "N"}.get(type_, "NAME")
-        groups[title].add_argument(
-            option_of(item), type=type_, default=argparse.SUPPRESS, metavar=metavar, help=help_text, **several
-        )
+            how = {"action": argparse.BooleanOptionalAction}
+        help_text = f"{_meaning(item)} (default {_text(default)})".replace("%", "%%")
+        group.add_argument(option_of(item), default=argparse.SUPPRESS, help=help_text, **how)
     files = parser.add_argument_group("configuration files")
     files.add_argument(
         "--config", type=Path, action="append", default=[], metavar="FILE.yaml",

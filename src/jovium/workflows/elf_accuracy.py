@@ -207,7 +207,9 @@ def baselines(local: ElfModel | None, training: Sequence[Sample]) -> dict[str, P
         predict = network_predictor(local)
         predictors["local model"] = predict
         predictors["local + long waves of the label"] = _add_true_long_waves(predict)
-        predictors["local + predicted long waves"] = _add_predicted_long_waves(predict, local.settings.widths, chosen)
+        predictors["local + predicted long waves"] = _add_predicted_long_waves(
+            predict, local.settings.gaussian_widths, chosen
+        )
     predictors["linear model"] = fit_linear_model(chosen)
     predictors["superposed atoms"] = fit_superposed_atoms(chosen)
     return predictors
