@@ -71,7 +71,7 @@ def test_imports_point_in_the_allowed_direction(path: Path):
 
 def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
     light = {"argparse", "sys", "json", "os", "platform", "shutil", "tempfile", "pathlib", "collections.abc", "typing"}
-    light |= {"contextlib", "signal", "threading", "hashlib"}
+    light |= {"contextlib", "signal", "threading", "hashlib", "difflib", "re"}
     for path in sorted((SOURCE / "cli").glob("*.py")):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
@@ -81,6 +81,12 @@ def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
                         "jovium.base.errors",
                         "jovium.cli",
                         "jovium.cli.compiled",
+                        "jovium.cli.training",
+                        "jovium.training.settings",
+                        "jovium.protons.settings",
+                        "jovium.electrons.settings",
+                        "jovium.elf.settings",
+                        "jovium.free_energy.settings",
                         "importlib.metadata",
                     }, name
 
@@ -134,7 +140,7 @@ def test_files_and_functions_stay_readable():
     assert lengths[0][0] <= 80, lengths[0]
 
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PATH_IN_DOCS = re.compile(r"`((?:src|docs|tests|benchmarks|examples|\.ci)/[\w./-]+)`")
 
 
@@ -148,7 +154,7 @@ def test_every_command_named_in_the_docs_exists():
     from jovium.cli.main import COMMANDS
 
     for path in DOCUMENTS:
-        for name in re.findall(r"(?:^|`|\s)jovium ([a-z][a-z-]*)", path.read_text()):
+        for name in re.findall(r"(?:^|`|\s)(?<!import )jovium ([a-z][a-z-]*)", path.read_text()):
             assert name in COMMANDS, f"{path.name} names jovium {name}"
 
 

@@ -31,9 +31,7 @@ class FreeEnergySettings(Settings):
         "damping of the natural gradient of the flow, a fraction of the mean diagonal of its Fisher matrix",
         check=POSITIVE,
     )
-    momentum: float = setting(
-        0.9, "fraction of the last direction of the wave function that is retained", check=FRACTION
-    )
+    momentum: float = setting(0.9, "fraction of the wave function's last direction that is retained", check=FRACTION)
     proton_walkers: int = setting(
         128,
         "configurations of protons per step, a multiple of the number of twists",
@@ -86,8 +84,8 @@ class MeasurementSettings(Settings):
     electron_samples: int = setting(32, "samples of the electrons of every configuration of protons", check=at_least(2))
     accept_fraction: float = setting(
         1.0,
-        "fraction of the flow's samples to accept, those that the fitted surface likes best, by rejection; below 1"
-        " F is mostly a lower upper bound",
+        "fraction of the flow's samples to accept by rejection, those of lowest kT ln p + fitted surface; below 1 the"
+        " bound F is mostly lower",
         check=Check("a number from 0.01 to 1", lambda value: 0.01 <= value <= 1),
     )
     seed: int = setting(1, "seed of the random numbers")

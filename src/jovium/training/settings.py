@@ -55,6 +55,10 @@ class Settings:
 
     kind: ClassVar[str] = "run"
 
+    def __init_subclass__(cls):
+        items = [(name, item) for name, item in vars(cls).items() if isinstance(item, Field)]
+        cls.__doc__ = f"{cls.__doc__}\n\n" + "\n".join(f"    {name}: {_meaning(item)}" for name, item in items)
+
     def __post_init__(self):
         for item in fields(self):
             value, check = getattr(self, item.name), item.metadata.get("check")
