@@ -1,6 +1,9 @@
 """Fixtures shared by all tests: the odd cell, and random structures in it."""
 
+import os
+import shutil
 import sys
+import tempfile
 
 import jaxtyping
 import numpy as np
@@ -13,6 +16,14 @@ from jovium.base.cell import Cell  # noqa: E402 (imported as it is to be checked
 from jovium.base.structure import Structure  # noqa: E402
 
 pytest_plugins = ["engines"]
+
+
+def pytest_configure(config):
+    """A program that several tests need is compiled once, by whichever process comes first."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="jovium-programs-")
+        os.environ |= {"JAX_COMPILATION_CACHE_DIR": folder, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5"}
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture
@@ -29,22 +40,6 @@ def compiled_programs_are_dropped():
     yield
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
-
-
-@pytest.fixture(scope="module")
-def kept_programs(tmp_path_factory):
-    """A program that many tests of a module need is compiled once, as the command line does for its commands."""
-    import jax
-
-    if jax.config.jax_compilation_cache_dir:
-        yield
-        return
-    before = jax.config.jax_compilation_cache_dir, jax.config.jax_persistent_cache_min_compile_time_secs
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("programs")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-    yield
-    jax.config.update("jax_compilation_cache_dir", before[0])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", before[1])
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def test_python_examples_of_the_readme_run(kept_programs, capsys, monkeypatch):
+def test_python_examples_of_the_readme_run(capsys, monkeypatch):
     """One after the other, as written but for what takes minutes: a cheap cutoff, two steps of a smaller training."""
     monkeypatch.chdir(ROOT)
     text = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S))

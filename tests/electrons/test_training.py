@@ -25,11 +25,8 @@ def finished(folder, every=4, **settings):
     return list(train(folder, ElectronSettings(**{"structure": CELL, "steps": 8, **SMALL, **settings}), every))
 
 
-pytestmark = pytest.mark.usefixtures("kept_programs")
-
-
 @pytest.fixture(scope="module")
-def run(kept_programs, tmp_path_factory):
+def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("electrons") / "run"
     finished(folder)
     return folder

@@ -7,7 +7,7 @@ from jovium.free_energy.training import train
 
 
 @pytest.fixture(scope="module")
-def run(kept_programs, tmp_path_factory):
+def run(tmp_path_factory):
     """Two atoms, stopped after four of its eight steps and repeated."""
     folder = tmp_path_factory.mktemp("runs") / "pair"
     reports = train(folder, TINY, 4)

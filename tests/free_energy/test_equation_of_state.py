@@ -93,7 +93,7 @@ def test_a_scan_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_scan_that_is_repeated_does_nothing_twice(tmp_path, kept_programs):
+def test_a_scan_that_is_repeated_does_nothing_twice(tmp_path):
     plan = Scan(TINY, (1.25, 1.35), (6000.0,), 2, QUICK)
     found = list(scan(tmp_path, plan, 2))
     assert [name for name, _ in found] == ["rs1.25_T6000"] * 2 + ["rs1.35_T6000"] * 2

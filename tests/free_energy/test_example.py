@@ -6,7 +6,7 @@ from pathlib import Path
 EXAMPLE = Path(__file__).parents[2] / "examples" / "two_atoms.py"
 
 
-def test_the_example_is_short_and_lowers_the_free_energy(kept_programs, capsys):
+def test_the_example_is_short_and_lowers_the_free_energy(capsys):
     assert EXAMPLE.read_text().count("\n") <= 80
     example = runpy.run_path(str(EXAMPLE))
     free_energy = example["main"](41)

@@ -24,8 +24,6 @@ from jovium.protons.rejection import RejectionSamples
 from jovium.workflows import fluid_report
 from jovium.workflows.fluid_report import report_run
 
-pytestmark = pytest.mark.usefixtures("kept_programs")
-
 QUICK = MeasurementSettings(samples=32, electron_samples=4)
 OPTIONS = ["--samples", "32", "--electron-samples", "4"]
 

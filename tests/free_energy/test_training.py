@@ -35,11 +35,9 @@ FIGURES = (
     "free_energy", "energy", "entropy", "virial_pressure", "variance", "equilibration_bias", "acceptance",
 )  # fmt: skip
 
-pytestmark = pytest.mark.usefixtures("kept_programs")
-
 
 @pytest.fixture(scope="module")
-def whole(kept_programs, tmp_path_factory):
+def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "whole"
     list(train(folder, TINY, 4))
     return folder
@@ -192,7 +190,7 @@ def test_the_commands_do_the_same(run, tmp_path, capsys):
     assert (folder / "training.png").stat().st_size > 1000
 
 
-def test_a_dry_run_tells_what_training_takes_and_trains_nothing(kept_programs, tmp_path, capsys):
+def test_a_dry_run_tells_what_training_takes_and_trains_nothing(tmp_path, capsys):
     assert main(["free-energy", "train", str(tmp_path / "dry"), "--dry-run", *options_of(TINY)]) == 0
     cost = json.loads(capsys.readouterr().out)
     assert cost["rs"] == TINY.rs

@@ -33,19 +33,6 @@ PAIR = ProtonSettings(
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", autouse=True)
-def compiled_once(tmp_path_factory):
-    """Programs compiled by one run serve the next: most of the time would go there."""
-    before = jax.config.jax_compilation_cache_dir
-    if before:
-        yield
-        return
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    yield
-    jax.config.update("jax_compilation_cache_dir", before)
-
-
 def arrays_of(folder):
     from safetensors.numpy import load_file
 
