@@ -11,11 +11,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from jovium.elf.run import read_samples
 
 from jovium.base.grid import GridField
 from jovium.elf.long_waves import low_pass
-from jovium.elf.samples import Sample
+from jovium.elf.samples import Sample, read_samples
 from jovium.workflows.elf_accuracy import (
     CANDIDATE_PERSISTENCE,
     PERSISTENCE,
@@ -37,7 +36,7 @@ def disturb(sample: Sample, rmse: float, rng: np.random.Generator) -> np.ndarray
 
 
 def main() -> None:
-    """Print the table."""
+    """Print a row per RMSE."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", type=Path)
     parser.add_argument("--rmse", type=float, nargs="+", default=[0.0003, 0.001, 0.002])

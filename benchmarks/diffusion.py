@@ -24,7 +24,9 @@ from jaxtyping import Array, Float
 from jovium.base.statistics import Estimate, autocorrelation_time
 from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.local_energy import local_energies
-from jovium.electrons.training import log_psi, trained
+from jovium.electrons.step import log_psi
+from jovium.electrons.systems import electron_system
+from jovium.electrons.training import load_run
 
 WARMUP_TIME = 5.0
 """Imaginary time (1/hartree) before energies count."""
@@ -32,8 +34,8 @@ WARMUP_TIME = 5.0
 
 def project(folder: Path, n_walkers: int, time: float, step: float) -> tuple[Estimate, float]:
     """Ground-state energy (hartree) at one step of time, and the acceptance rate."""
-    recipe, state = trained(folder)
-    system, psi = recipe.system, state.psi
+    settings, state = load_run(folder)
+    system, psi = electron_system(settings.structure, settings.unpaired), state.model
     protons = jnp.asarray(system.protons, float)
     potential = CoulombPotential.of(system.box, len(protons) + psi.n_electrons)
     velocity = jax.vmap(jax.grad(lambda x: psi.log_psi(x, protons)))
@@ -60,10 +62,13 @@ def project(folder: Path, n_walkers: int, time: float, step: float) -> tuple[Est
         weights = jnp.exp(-step * accept.mean() * (0.5 * (energy + before) - trial))
         mean = jnp.sum(weights * energy) / weights.sum()
         quantiles = (jnp.arange(len(x)) + jax.random.uniform(resample_key)) / len(x)
-        chosen = jnp.searchsorted(jnp.cumsum(weights) / weights.sum(), quantiles).clip(0, len(x) - 1)
-        return (x[chosen], v[chosen], log[chosen], energy[chosen], 0.99 * trial + 0.01 * mean), (mean, accept.mean())
+        indices = jnp.searchsorted(jnp.cumsum(weights) / weights.sum(), quantiles).clip(0, len(x) - 1)
+        return (x[indices], v[indices], log[indices], energy[indices], 0.99 * trial + 0.01 * mean), (
+            mean,
+            accept.mean(),
+        )
 
-    x = state.positions[:n_walkers]
+    x = state.walkers.positions[:n_walkers]
     energy = local_energies(log_psi, psi, potential, x, protons).total.real
     walkers = x, limit_drift(x), log_values(x), energy, energy.mean()
     program = eqx.filter_jit(lambda walkers, keys: jax.lax.scan(step_walkers, walkers, keys))
@@ -75,7 +80,8 @@ def project(folder: Path, n_walkers: int, time: float, step: float) -> tuple[Est
         acceptance.append(float(rates.mean()))
     series = np.concatenate(energies)[round(WARMUP_TIME / step) :]
     tau = autocorrelation_time(series)
-    return Estimate(series.mean(), series.std() * np.sqrt(tau / len(series)), len(series) / tau), np.mean(acceptance)
+    energy = Estimate(series.mean(), series.std() * np.sqrt(tau / len(series)), len(series) / tau)
+    return energy, float(np.mean(acceptance))
 
 
 def main() -> None:

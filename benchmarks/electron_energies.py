@@ -59,7 +59,7 @@ CASES = {
 
 
 def row(name: str, case: Case, measurement: ElectronMeasurement) -> str:
-    """A line of the table."""
+    """A line of what is printed."""
     energy = measurement.energy
     return (
         f"| {name} | {energy.value:.5f} +- {energy.error:.5f} | {case.exact:.6g} +- {case.error:.2g} | "

@@ -13,12 +13,13 @@ import numpy as np
 from electron_energies import CASES
 from jaxtyping import Float
 
-from jovium.electrons.training import read_recipe
+from jovium.electrons.settings import ElectronSettings
+from jovium.electrons.systems import electron_system
 from jovium.report.data_figures import save
-from jovium.training.run_folder import read_metrics
+from jovium.training.run_folder import read_metrics, read_settings
 
 DEFAULT = [f"data/electrons/{name}" for name in ("chain10_1.4", "chain10_1.8", "chain10_2.4", "bcc16_1.31")]
-METRICS = "seconds", "energy", "error"
+METRICS = "seconds", "energy", "energy_error"
 
 
 def cumulative(seconds: Float[np.ndarray, "s"]) -> Float[np.ndarray, "s"]:
@@ -43,7 +44,8 @@ def main() -> None:
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     for run in options.runs:
-        reports, n = read_metrics(run), len(read_recipe(run).system.protons)
+        settings, reports = read_settings(run, ElectronSettings), read_metrics(run)
+        n = len(electron_system(settings.structure, settings.unpaired).protons)
         seconds, energy, error = (np.array([report[name] for report in reports]) for name in METRICS)
         seconds = cumulative(seconds)
         above = 1000 * (energy - CASES[run.name].exact) / n

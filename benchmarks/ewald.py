@@ -37,12 +37,12 @@ def plain_energy(positions: jax.Array, vectors: np.ndarray, waves: np.ndarray, s
 def seconds(function, batch: jax.Array) -> float:
     """Median wall seconds for a batch of three runs after the first, which compiles."""
     jax.block_until_ready(function(batch))
-    found = []
+    times = []
     for _ in range(3):
         started = time.perf_counter()
         jax.block_until_ready(function(batch))
-        found.append(time.perf_counter() - started)
-    return float(np.median(found))
+        times.append(time.perf_counter() - started)
+    return float(np.median(times))
 
 
 def main() -> None:

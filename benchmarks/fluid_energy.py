@@ -21,14 +21,14 @@ import numpy as np
 from jovium.base.errors import InputError, NotConverged
 from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.free_energy.estimate import local_energies
-from jovium.free_energy.settings import FreeEnergySettings
-from jovium.free_energy.step import State
-from jovium.free_energy.training import trained
-from jovium.free_energy.walkers import Walkers, drawn, sample_electrons
+from jovium.free_energy.systems import FreeEnergySystem
+from jovium.free_energy.training import load_run
+from jovium.free_energy.walkers import Walkers, init_walkers, sample_electrons
+from jovium.training.loop import TrainingState
 
 CARDINAL = {"cc-pvdz": 2, "cc-pvtz": 3, "cc-pvqz": 4}
 
-WARMUP_SWEEPS, SWEEPS_BETWEEN_SAMPLES = 400, 10
+EQUILIBRATION_MOVES, MOVES_BETWEEN_SAMPLES = 400, 10
 """Moves of the electrons before the first sample, and between two samples."""
 
 
@@ -42,23 +42,24 @@ def main() -> None:
     parser.add_argument("--electron-walkers", type=int, default=32, help="among each of them")
     parser.add_argument("--electron-samples", type=int, default=40, help="of every walker")
     options = parser.parse_args()
-    recipe, state = trained(options.run)
-    if recipe.twists > 1:
+    settings, state = load_run(options.run)
+    system = FreeEnergySystem(settings)
+    if settings.twists > 1:
         raise InputError(
-            f"{options.run} has {recipe.twists}^3 twists", "a run without", "take data/free_energy/n16_gamma"
+            f"{options.run} has {settings.twists}^3 twists", "a run without", "take data/free_energy/n16_gamma"
         )
-    with jax.enable_x64(recipe.in_double_precision):
+    with jax.enable_x64(system.in_double_precision):
         walkers, energies, errors = wave_function_energies(
-            recipe, state, options.number, options.electron_walkers, options.electron_samples
+            system, state, options.number, options.electron_walkers, options.electron_samples
         )
     for protons, energy, error in zip(np.asarray(walkers.protons, float), energies, errors, strict=True):
-        print(f"wave function {energy / recipe.n:.5f} +- {error / recipe.n:.5f}", flush=True)
+        print(f"wave function {energy / settings.n_atoms:.5f} +- {error / settings.n_atoms:.5f}", flush=True)
         energies_of_bases = {}
         for basis in options.bases:
-            hartree_fock, doubles, triples = coupled_cluster_energies(recipe, protons, basis, options.narrowest)
+            hartree_fock, doubles, triples = coupled_cluster_energies(system, protons, basis, options.narrowest)
             energies_of_bases[CARDINAL[basis]] = hartree_fock, triples
             shown = "  ".join(
-                f"{name} {value / recipe.n:.5f}"
+                f"{name} {value / settings.n_atoms:.5f}"
                 for name, value in (("Hartree-Fock", hartree_fock), ("CCSD", doubles), ("CCSD(T)", triples))
             )
             print(f"  {basis}  {shown}", flush=True)
@@ -66,36 +67,36 @@ def main() -> None:
             (x, small), (y, large) = sorted(energies_of_bases.items())[-2:]
             correlation = [energy - hartree_fock for hartree_fock, energy in (small, large)]
             limit = large[0] + (y**3 * correlation[1] - x**3 * correlation[0]) / (y**3 - x**3)
-            print(f"  limit of {x}, {y}  CCSD(T) {limit / recipe.n:.5f}", flush=True)
+            print(f"  limit of {x}, {y}  CCSD(T) {limit / settings.n_atoms:.5f}", flush=True)
 
 
 def wave_function_energies(
-    recipe: FreeEnergySettings, state: State, number: int, n_walkers: int, n_samples: int
+    system: FreeEnergySystem, state: TrainingState, number: int, n_walkers: int, n_samples: int
 ) -> tuple[Walkers, np.ndarray, np.ndarray]:
     """Configurations of protons, the mean local energy of each (hartree), and its error from independent electrons."""
-    potential = CoulombPotential.of(recipe.space, 2 * recipe.n)
+    models, potential = state.model, CoulombPotential.of(system.box, 2 * system.settings.n_atoms)
     twists = jnp.zeros((number, 3))
     protons_key, warmup_key, *keys = jax.random.split(jax.random.key(5), 2 + n_samples)
-    walkers = drawn(state.flow, protons_key, number, n_walkers)._replace(width=state.walkers.width)
-    move = eqx.filter_jit(lambda w, key, n: sample_electrons(state.psi, w, twists, n, key, False))
-    measure = eqx.filter_jit(lambda w: local_energies(state.psi, potential, w, twists).total)
-    walkers, samples = move(walkers, warmup_key, WARMUP_SWEEPS), []
+    walkers = init_walkers(models.flow, protons_key, number, n_walkers)._replace(width=state.walkers.width)
+    move = eqx.filter_jit(lambda w, key, n: sample_electrons(models.psi, w, twists, n, key, False))
+    measure = eqx.filter_jit(lambda w: local_energies(models.psi, potential, w, twists).total)
+    walkers, samples = move(walkers, warmup_key, EQUILIBRATION_MOVES), []
     for key in keys:
-        walkers = move(walkers, key, SWEEPS_BETWEEN_SAMPLES)
+        walkers = move(walkers, key, MOVES_BETWEEN_SAMPLES)
         samples.append(np.asarray(measure(walkers), float))
     chains = np.mean(samples, axis=0)
     return walkers, chains.mean(axis=1), chains.std(axis=1, ddof=1) / np.sqrt(n_walkers)
 
 
 def coupled_cluster_energies(
-    recipe: FreeEnergySettings, protons: np.ndarray, basis: str, narrowest: float
+    system: FreeEnergySystem, protons: np.ndarray, basis: str, narrowest: float
 ) -> tuple[float, float, float]:
     """Hartree-Fock, CCSD and CCSD(T) of the whole cell (hartree)."""
     from pyscf.pbc import cc, gto, scf
 
     cell = gto.Cell()
-    cell.unit, cell.a, cell.basis = "B", recipe.cell.vectors, basis
-    cell.atom = "; ".join("H {} {} {}".format(*position) for position in protons)
+    cell.unit, cell.a, cell.basis = "B", system.cell.vectors, basis
+    cell.atom = [["H", tuple(position)] for position in protons]
     cell.exp_to_discard, cell.verbose = narrowest, 0
     cell.build()
     hartree_fock = scf.RHF(cell, exxdiv="ewald").density_fit()

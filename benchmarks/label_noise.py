@@ -1,4 +1,4 @@
-"""What no model can beat: how far two honest labels of one structure differ, and where in wavelength.
+"""The error of labels, below which no model can be: how far two labels of one structure differ, and in which waves.
 
     python benchmarks/label_noise.py frames data/trajectories noise.json
     python benchmarks/label_noise.py sizes data/labels
@@ -56,12 +56,12 @@ def meshes(structure: Structure) -> dict[str, KohnShamSettings]:
 
 def protocols(structure: Structure) -> dict[str, KohnShamSettings]:
     """Protocols that differ from production in one respect, production itself last."""
-    several = {"30 hartree": replace(PRODUCTION, cutoff=30.0)}
+    settings = {"30 hartree": replace(PRODUCTION, cutoff=30.0)}
     if structure.n_atoms <= 32:
-        several["80 hartree"] = replace(PRODUCTION, cutoff=80.0)
-    several["LDA"] = replace(PRODUCTION, functional="LDA")
-    several["electrons at 6000 K"] = replace(PRODUCTION, electronic_kT=kelvin_to_hartree(6000.0))
-    return several | {"production": PRODUCTION}
+        settings["80 hartree"] = replace(PRODUCTION, cutoff=80.0)
+    settings["LDA"] = replace(PRODUCTION, functional="LDA")
+    settings["electrons at 6000 K"] = replace(PRODUCTION, electronic_kT=kelvin_to_hartree(6000.0))
+    return settings | {"production": PRODUCTION}
 
 
 def elf(structure: Structure, protocol: KohnShamSettings) -> GridField:
@@ -90,12 +90,12 @@ def comparison(field: GridField, reference: GridField, structure: Structure) -> 
     }
 
 
-def series(structure: Structure, several: dict[str, KohnShamSettings]) -> list[dict[str, object]]:
+def series(structure: Structure, settings: dict[str, KohnShamSettings]) -> list[dict[str, object]]:
     """Every protocol compared to the last one."""
-    *names, last = several
-    best = elf(structure, several[last])
+    *names, last = settings
+    best = elf(structure, settings[last])
     return [
-        {"protocol": name, "against": last, **comparison(elf(structure, several[name]), best, structure)}
+        {"protocol": name, "against": last, **comparison(elf(structure, settings[name]), best, structure)}
         for name in names
     ]
 
@@ -106,13 +106,13 @@ def run_frames(options: argparse.Namespace) -> None:
     print("| trajectory | protocol | against | RMSE | largest | > 4 bohr | 2 to 4 | < 2 | phi | phi* |")
     print("|" + "---|" * 10)
     for name in TRAJECTORIES:
-        for kind, choose in (("meshes", meshes), ("protocols", protocols)):
+        for kind, settings in (("meshes", meshes), ("protocols", protocols)):
             key = f"{name} {kind}"
             if key not in store:
                 path = next(p for p in options.folder.glob(name + ".extxyz*") if not p.name.endswith(".csv"))
                 fluid = read_fluid(path)
                 structure = fluid.structures[fluid.decorrelate()[-1]]
-                store[key] = series(structure, choose(structure))
+                store[key] = series(structure, settings(structure))
                 write_json(options.store, store)
             for r in store[key]:
                 numbers = " | ".join(f"{r[k]:.4f}" for k in ("rmse", "largest", "long", "middle", "short"))

@@ -17,8 +17,10 @@ import numpy as np
 
 from jovium.base.units import kelvin_to_hartree
 from jovium.protons.measurement import ProtonMeasurement, measure_run
-from jovium.protons.systems import ProtonSystemSettings, initial_flow
-from jovium.protons.training import offset_of
+from jovium.protons.settings import ProtonSettings
+from jovium.protons.systems import initial_flow, target_of
+from jovium.protons.targets import HarmonicCrystal
+from jovium.protons.training import excess_offset
 
 RS = 1.25
 
@@ -48,10 +50,10 @@ class Case:
 
 def harmonic_exact() -> float:
     """beta F_ex / N of the crystal of springs from its normal modes."""
-    system = ProtonSystemSettings(name="harmonic", n=16, coupling=20.0, crystal="bcc")
-    target = system.target()
-    flow = initial_flow(system, target, 6, 0)
-    return (offset_of(target, flow) - target.exact_log_integral) / 16
+    settings = ProtonSettings(system="harmonic", n_atoms=16, coupling=20.0, crystal="bcc")
+    target = target_of(settings)
+    assert isinstance(target, HarmonicCrystal)
+    return (excess_offset(target, initial_flow(settings, target)) - target.exact_log_integral) / 16
 
 
 def well_exact(side: int) -> float:
@@ -67,39 +69,43 @@ PAIRS = (6000, -1.359353, -1.403657), (20000, -1.300149, -1.351439), (100000, -1
 
 def pair_case(kelvin: float, free_energy: float, energy: float) -> Case:
     """Two protons; energies in Ry per atom."""
-    options = f"--n 2 --coupling {coupling(kelvin):.7f} --matching 400 --energy 200 --frames 20"
+    options = f"--n-atoms 2 --coupling {coupling(kelvin):.7f} --flow-matching-steps 400 --energy-steps 200 --frames 20"
     return Case(options, 200_000, rydberg(free_energy, kelvin), 0, "quadrature", rydberg(energy, kelvin))
 
 
 MONTE_CARLO = "Monte Carlo, thermodynamic integration"
-LARGE = "--channels 6 --radial 16 --matching 1500 --energy 500 --rate 0.003"
-LARGER = LARGE.replace("500 --rate", "160 --rate")
-WELL = "--system double-well --matching 300 --energy 300 --frames 20"
+SIZES = "--flow-channels 6 --flow-radial 16 --flow-matching-steps 1500"
+RATES = "--learning-rate 0.003 --natural-learning-rate 0.15"
+LARGE, LARGER = (f"{SIZES} --energy-steps {steps} {RATES}" for steps in (500, 160))
+WELL = "--system double-well --flow-matching-steps 300 --energy-steps 300 --frames 20"
 CASES = {
-    "ocp_n16_gamma10": Case(f"--n 16 --coupling 10 {LARGE}", 16384, -7.2523, 0.0006, MONTE_CARLO),
-    "ocp_n16_gamma20": Case(f"--n 16 --coupling 20 {LARGE}", 16384, -15.4662, 0.0009, MONTE_CARLO),
-    "ocp_n32_gamma20": Case(f"--n 32 --coupling 20 {LARGER}", 3072, -15.3938, 0.0012, MONTE_CARLO, -16.6897),
+    "ocp_n16_gamma10": Case(f"--n-atoms 16 --coupling 10 {LARGE}", 16384, -7.2523, 0.0006, MONTE_CARLO),
+    "ocp_n16_gamma20": Case(f"--n-atoms 16 --coupling 20 {LARGE}", 16384, -15.4662, 0.0009, MONTE_CARLO),
+    "ocp_n32_gamma20": Case(f"--n-atoms 32 --coupling 20 {LARGER}", 3072, -15.3938, 0.0012, MONTE_CARLO, -16.6897),
     "ocp_n16_gamma100_bcc": Case(
-        "--n 16 --coupling 100 --crystal bcc --matching 600 --energy 200",
+        "--n-atoms 16 --coupling 100 --crystal bcc --flow-matching-steps 600 --energy-steps 200",
         16384, -84.5331, 0.0044, "Monte Carlo, of the stable phase",
     ),
     **{f"n2_{kelvin}K": pair_case(kelvin, f, u) for kelvin, f, u in PAIRS},
     "double_well_left": Case(f"--side left {WELL}", 65536, well_exact(-1), 0, "quadrature"),
     "double_well_right": Case(f"--side right {WELL}", 65536, well_exact(1), 0, "quadrature"),
     "harmonic": Case(
-        "--system harmonic --n 16 --coupling 20 --crystal bcc --matching 0 --energy 200",
+        "--system harmonic --n-atoms 16 --coupling 20 --crystal bcc --flow-matching-steps 0 --energy-steps 200",
         16384, harmonic_exact(), 0, "normal modes", 1.5 * 15 / 16,
     ),
-    "dw4": Case("--system dw4 --matching 1000 --energy 400", 400_000, -29.6676, 0.0014, "literature", -22.544),
+    "dw4": Case(
+        "--system dw4 --flow-matching-steps 1000 --energy-steps 400",
+        400_000, -29.6676, 0.0014, "literature", -22.544,
+    ),
     "lj13": Case(
-        "--system lj13 --channels 6 --radial 16 --matching 1500 --energy 300",
+        f"--system lj13 {SIZES} --energy-steps 300",
         32768, float("nan"), 0, "literature", -43.127,
     ),
 }  # fmt: skip
 
 
 def row(name: str, case: Case, measurement: ProtonMeasurement) -> str:
-    """A line of the table."""
+    """A line of what is printed."""
     scale = measurement.n_particles if measurement.pairs else 1
     bound, exact = measurement.free_energy.variational, measurement.free_energy.reweighted
     fraction = measurement.free_energy.effective_samples / measurement.free_energy.n_samples

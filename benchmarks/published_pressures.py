@@ -2,7 +2,7 @@
 
     python benchmarks/published_pressures.py data/trajectories published.json [--frames 4]
 
-The trajectories are those of the cheap force protocol. On a few decorrelate frames the production protocol is computed
+The trajectories are those of the cheap force protocol. On a few uncorrelated frames the production protocol is computed
 with the electrons at the temperature of the protons, and with a higher cutoff on the first of them; the differences
 are added to the mean of the whole trajectory. The last columns say how far the functional alone moves the pressure of
 the first frame: two functionals with non-local correlation, minus PBE. Repeating the command continues the file.
@@ -53,7 +53,7 @@ os._exit(0)
 """
 
 
-def computed(structure: Structure, protocol: KohnShamSettings, store: dict, key: str, path: Path) -> dict:
+def compute(structure: Structure, protocol: KohnShamSettings, store: dict, key: str, path: Path) -> dict:
     """Static pressure (hartree/bohr^3) and energy per atom, from the file when they are there."""
     if key not in store:
         with Espresso() as engine:
@@ -70,8 +70,10 @@ def functional_pressure(structure: Structure, functional: str, store: dict, key:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "pw.in").write_text(text)
             (Path(folder) / PSEUDOPOTENTIAL_FILE).write_text(upf("PBE"))
-            ran = subprocess.run([sys.executable, "-c", PLAIN], cwd=folder, check=True, capture_output=True, text=True)
-        store[key] = float(ran.stdout.split()[-1]) * RYDBERG_HARTREE
+            process = subprocess.run(
+                [sys.executable, "-c", PLAIN], cwd=folder, check=True, capture_output=True, text=True
+            )
+        store[key] = float(process.stdout.split()[-1]) * RYDBERG_HARTREE
         write_json(path, store)
     return store[key]
 
@@ -79,25 +81,25 @@ def functional_pressure(structure: Structure, functional: str, store: dict, key:
 def row(fluid: Trajectory, n_frames: int, store: dict, path: Path) -> str:
     """One line of the table."""
     state, published, published_error, published_energy = PUBLISHED[fluid.name]
-    kept = fluid.decorrelate()
-    chosen = [kept[i] for i in np.linspace(0, len(kept) - 1, n_frames).round().astype(int)]
+    uncorrelated = fluid.decorrelate()
+    frames = [uncorrelated[i] for i in np.linspace(0, len(uncorrelated) - 1, n_frames).round().astype(int)]
     hot = replace(PRODUCTION, electronic_kT=fluid.kT)
     ideal = fluid.structures[0].n_atoms * fluid.kT / fluid.structures[0].cell.volume
     shifts, energies = [], []
-    for index in chosen:
-        label = computed(fluid.structures[index], hot, store, f"{fluid.name} {fluid.steps[index]} production", path)
+    for index in frames:
+        label = compute(fluid.structures[index], hot, store, f"{fluid.name} {fluid.steps[index]} production", path)
         shifts.append(label["pressure"] + ideal - fluid.pressure[index])
         energies.append(label["energy"] - fluid.energy[index])
-    first = chosen[0]
+    first = frames[0]
     high = replace(hot, cutoff=HIGH_CUTOFF)
-    limit = computed(fluid.structures[first], high, store, f"{fluid.name} {fluid.steps[first]} high", path)
-    low = computed(fluid.structures[first], hot, store, f"{fluid.name} {fluid.steps[first]} production", path)
+    limit = compute(fluid.structures[first], high, store, f"{fluid.name} {fluid.steps[first]} high", path)
+    low = compute(fluid.structures[first], hot, store, f"{fluid.name} {fluid.steps[first]} production", path)
     basis, energy_basis = limit["pressure"] - low["pressure"], limit["energy"] - low["energy"]
     force, shift = fluid.mean(fluid.pressure), mean_with_error(np.array(shifts))
     pressure = Estimate(force.value + shift.value + basis, float(np.hypot(force.error, shift.error)), 0)
     potential = fluid.mean(fluid.energy)
     energy = potential.value + float(np.mean(energies)) + energy_basis
-    moved = [
+    pressures = [
         functional_pressure(fluid.structures[first], name, store, f"{fluid.name} {fluid.steps[first]} {name}", path)
         for name in ("pbe", *FUNCTIONALS)
     ]
@@ -108,7 +110,7 @@ def row(fluid: Trajectory, n_frames: int, store: dict, path: Path) -> str:
         f"{pressure.value * unit:.1f} +- {pressure.error * unit:.1f} | {published} +- {published_error} | "
         f"{100 * (pressure.value * unit / published - 1):+.1f} % | "
         f"{energy:.5f} +- {potential.error:.5f} | {published_energy} | "
-        + " | ".join(f"{(other - moved[0]) * unit:+.1f}" for other in moved[1:])
+        + " | ".join(f"{(value - pressures[0]) * unit:+.1f}" for value in pressures[1:])
         + " |"
     )
 
@@ -127,9 +129,9 @@ def main() -> None:
     )
     print("|" + "---|" * 12)
     for name in PUBLISHED:
-        found = [path for path in options.folder.glob(name + ".extxyz*") if not path.name.endswith(".csv")]
-        if found:
-            print(row(read_fluid(found[0]), options.frames, store, options.store), flush=True)
+        paths = [path for path in options.folder.glob(name + ".extxyz*") if not path.name.endswith(".csv")]
+        if paths:
+            print(row(read_fluid(paths[0]), options.frames, store, options.store), flush=True)
 
 
 if __name__ == "__main__":

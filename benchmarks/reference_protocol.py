@@ -70,7 +70,7 @@ def compute(options: argparse.Namespace) -> None:
 
 
 def field_path(results: Path, name: str, setting: str) -> Path:
-    """Where the ELF of one row is kept."""
+    """Where the ELF of a row is saved."""
     return results.with_name(f"{results.stem}-{name.split()[0]}-{setting.replace('@', '_')}.npy")
 
 
@@ -93,23 +93,23 @@ def calculate(
         "pressure_gpa": state.pressure * PRESSURE_GPA,
         "phi": network.phi_3d.value,
         "phi_star": network.phi_star.value,
-        "negative_share": localization.n_negative / localization.elf.values.size,
+        "negative_fraction": localization.n_negative / localization.elf.values.size,
         "seconds": time.perf_counter() - started,
     }
 
 
-def table(options: argparse.Namespace) -> None:
+def print_series(options: argparse.Namespace) -> None:
     """Print the series as Markdown tables; differences are to the last row of the series."""
     rows = json.loads(options.results.read_text())
     for name in dict.fromkeys(row["series"] for row in rows):
-        chosen = [row for row in rows if row["series"] == name]
-        finest = np.load(field_path(options.results, name, chosen[-1]["setting"])).astype(float)
+        series_rows = [row for row in rows if row["series"] == name]
+        finest = np.load(field_path(options.results, name, series_rows[-1]["setting"])).astype(float)
         print(f"\n| {name} | E (mHa/atom) | P (GPa) | ELF RMSE | ELF max | phi | phi* | seconds |")
         print("|---|---|---|---|---|---|---|---|")
-        for row in chosen:
+        for row in series_rows:
             elf = np.load(field_path(options.results, name, row["setting"])).astype(float)
             difference = elf - finest
-            energy = 1e3 * (row["energy_hartree_per_atom"] - chosen[-1]["energy_hartree_per_atom"])
+            energy = 1e3 * (row["energy_hartree_per_atom"] - series_rows[-1]["energy_hartree_per_atom"])
             print(
                 f"| {row['setting']} | {energy:+.2f} | {row['pressure_gpa']:.1f} | "
                 f"{np.sqrt(np.mean(difference**2)):.4f} | {np.abs(difference).max():.3f} | "
@@ -133,7 +133,7 @@ def main() -> None:
     run.set_defaults(run=compute)
     show = commands.add_parser("table")
     show.add_argument("results", type=Path)
-    show.set_defaults(run=table)
+    show.set_defaults(run=print_series)
     options = parser.parse_args()
     options.run(options)
 

@@ -18,9 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jovium.base.statistics import Estimate
-from jovium.free_energy.settings import FreeEnergySettings
-from jovium.free_energy.step import State
-from jovium.free_energy.training import trained
+from jovium.free_energy.step import Models
+from jovium.free_energy.systems import FreeEnergySystem
+from jovium.free_energy.thermodynamics import ThermodynamicState
+from jovium.free_energy.training import load_run
 from jovium.observe.reweighting import FreeEnergy, free_energy
 from jovium.protons.flow import sample_batch
 from jovium.protons.rejection import rejection_sample
@@ -34,55 +35,57 @@ TUNING = 200
 
 
 def main() -> None:
-    """Print the four."""
+    """Print F by the four ways."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--accept-fraction", type=float, default=0.2)
     parser.add_argument("--chains", type=int, default=64)
     parser.add_argument("--stages", type=int, default=1000)
     options = parser.parse_args()
-    recipe, state = trained(options.run)
-    with jax.enable_x64(recipe.in_double_precision):
-        flow = flow_free_energy(recipe, state)
-        report(recipe, "flow", flow.variational)
-        accepted = accepted_free_energy(recipe, state, options.accept_fraction)
-        report(recipe, f"a fraction of {options.accept_fraction} of the flow", accepted)
-        report(recipe, f"flow, reweighted ({flow.effective_samples:.0f} effective)", flow.reweighted)
-        free, acceptance = annealed_free_energy(recipe, state, options.chains, options.stages)
-        report(recipe, f"annealed from free protons (acceptance {acceptance:.2f})", free.variational)
-        report(recipe, f"annealed, reweighted ({free.effective_samples:.0f} effective)", free.reweighted)
+    settings, training_state = load_run(options.run)
+    system, models = FreeEnergySystem(settings), training_state.model
+    state = system.state
+    with jax.enable_x64(system.in_double_precision):
+        flow = flow_free_energy(state, models)
+        report(state, "flow", flow.variational)
+        accepted = accepted_free_energy(state, models, options.accept_fraction)
+        report(state, f"a fraction of {options.accept_fraction} of the flow", accepted)
+        report(state, f"flow, reweighted ({flow.effective_samples:.0f} effective)", flow.reweighted)
+        free, acceptance = annealed_free_energy(state, models, options.chains, options.stages)
+        report(state, f"annealed from free protons (acceptance {acceptance:.2f})", free.variational)
+        report(state, f"annealed, reweighted ({free.effective_samples:.0f} effective)", free.reweighted)
 
 
-def flow_free_energy(recipe: FreeEnergySettings, state: State) -> FreeEnergy:
+def flow_free_energy(state: ThermodynamicState, models: Models) -> FreeEnergy:
     """By samples of the flow, which is integrated in twice its steps as in `jovium measure`."""
-    kT, flow = recipe.state.temperature, state.flow.with_steps(2 * state.flow.n_steps)
+    kT, flow = state.temperature, models.flow.with_steps(2 * models.flow.n_steps)
 
     @eqx.filter_jit
     def work(key: jax.Array) -> jax.Array:
         batch = sample_batch(flow, key, SAMPLES)
-        return batch.log_density + jax.lax.map(state.surface, batch.positions, batch_size=64) / kT
+        return batch.log_density + jax.lax.map(models.surface, batch.positions, batch_size=64) / kT
 
-    return free_energy(np.asarray(work(jax.random.key(1)), float), recipe.state.momentum_and_labels)
+    return free_energy(np.asarray(work(jax.random.key(1)), float), state.momentum_and_labels)
 
 
-def accepted_free_energy(recipe: FreeEnergySettings, state: State, fraction: float) -> Estimate:
+def accepted_free_energy(state: ThermodynamicState, models: Models, fraction: float) -> Estimate:
     """Of the configurations that rejection by the surface accepts."""
-    kT, flow = recipe.state.temperature, state.flow.with_steps(2 * state.flow.n_steps)
-    samples = rejection_sample(flow, lambda x: state.surface(x) / kT, jax.random.key(4), SAMPLES, fraction)
-    free = free_energy(samples.log_density + samples.beta_energy, recipe.state.momentum_and_labels)
+    kT, flow = state.temperature, models.flow.with_steps(2 * models.flow.n_steps)
+    samples = rejection_sample(flow, lambda x: models.surface(x) / kT, jax.random.key(4), SAMPLES, fraction)
+    free = free_energy(samples.log_density + samples.beta_energy, state.momentum_and_labels)
     # Where more is accepted than should be, Z and the work of the accepted err together.
     error = free.variational.error + samples.log_accept_fraction.error
     return replace(free.variational, error=error)
 
 
 def annealed_free_energy(
-    recipe: FreeEnergySettings, state: State, chains: int, stages: int
+    state: ThermodynamicState, models: Models, chains: int, stages: int
 ) -> tuple[FreeEnergy, float]:
     """From protons anywhere; and the acceptance rate of trajectories."""
-    kT, base = recipe.state.temperature, state.flow.base
+    kT, base = state.temperature, models.flow.base
 
     def beta_energy(positions: jax.Array) -> jax.Array:
-        return state.surface(positions) / kT
+        return models.surface(positions) / kT
 
     @eqx.filter_jit
     def anneal_batch(key: jax.Array, width: jax.Array, n_stages: int, tune: bool) -> tuple:
@@ -93,12 +96,12 @@ def annealed_free_energy(
 
     _, _, width = anneal_batch(jax.random.key(2), jnp.asarray(0.02, float), TUNING, True)
     work, acceptance, _ = anneal_batch(jax.random.key(3), width, stages, False)
-    return free_energy(np.asarray(work, float), recipe.state.momentum_and_labels), float(acceptance)
+    return free_energy(np.asarray(work, float), state.momentum_and_labels), float(acceptance)
 
 
-def report(recipe: FreeEnergySettings, name: str, beta_free_energy: Estimate) -> None:
+def report(state: ThermodynamicState, name: str, beta_free_energy: Estimate) -> None:
     """In hartree per atom."""
-    unit = recipe.state.temperature / recipe.n
+    unit = state.temperature / state.n
     print(
         f"F {beta_free_energy.value * unit:.5f} +- {beta_free_energy.error * unit:.5f} Ha per atom: {name}", flush=True
     )

@@ -28,13 +28,13 @@ from jovium.base.units import KELVIN_HARTREE, PRESSURE_GPA
 from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy.estimate import dilation_scores, local_energies, pulay_term
-from jovium.free_energy.measurement import STRAIN, strained
-from jovium.free_energy.settings import FreeEnergySettings
-from jovium.free_energy.training import trained, with_parameters_of
-from jovium.free_energy.walkers import Walkers, grid_of_twists, sample_electrons
+from jovium.free_energy.measurement import STRAIN, strain
+from jovium.free_energy.systems import FreeEnergySystem
+from jovium.free_energy.training import load_run, with_parameters_of
+from jovium.free_energy.walkers import Walkers, sample_electrons
 
-VECTORS_AT_ONCE, ELECTRON_WALKERS, WARMUP_STEPS, STEPS_BETWEEN_SAMPLES = 8, 8, 300, 10
-"""Vectors measured together; electron walkers of each; their steps before the first sample and between two."""
+VECTORS_AT_ONCE, ELECTRON_WALKERS, EQUILIBRATION_MOVES, MOVES_BETWEEN_SAMPLES = 8, 8, 300, 10
+"""Vectors measured together; electron walkers of each; their moves before the first sample and between two."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Surface:
     """E, K and the force of a strained wave function (`pulay_term`, hartree) of two atoms at vectors of a grid,
     errors of E, and how many vectors each stands for."""
 
-    recipe: FreeEnergySettings
+    system: FreeEnergySystem
     energies: Float[np.ndarray, "g"]
     kinetic: Float[np.ndarray, "g"]
     forces: Float[np.ndarray, "g"]
@@ -51,7 +51,7 @@ class Surface:
 
     def figures(self, kelvin: float) -> tuple[dict[str, float], dict[str, float]]:
         """F, E, S, P at a temperature, and their errors."""
-        state = replace(self.recipe, kelvin=kelvin).state
+        state = FreeEnergySystem(replace(self.system.settings, kelvin=kelvin)).state
         kT = state.temperature
         weights = self.weights * np.exp(-(self.energies - self.energies.min()) / kT)
         mean, weights = weights.sum() / self.weights.sum(), weights / weights.sum()
@@ -75,27 +75,26 @@ class Surface:
         return values, {**errors, "P": pressure_error, "virial": pressure_error}
 
 
-def surface(recipe: FreeEnergySettings, psi: WaveFunction, n_grid: int, n_samples: int) -> Surface:
+def surface(system: FreeEnergySystem, psi: WaveFunction, n_grid: int, n_samples: int) -> Surface:
     """Measure E(r) on a grid that lies between the points where the protons would meet."""
     indices = np.array(list(combinations_with_replacement(range(n_grid // 2), 3)))
     weights = np.array([8 * len(set(permutations(index))) for index in indices], float)
-    vectors = (indices + 0.5) / n_grid * recipe.cell.vectors[0, 0]
-    psi = with_parameters_of(recipe.wave_function(), psi, "the run")
-    potential = CoulombPotential.of(recipe.space, 4)
-    program = eqx.filter_jit(lambda vectors, key: electron_averages(recipe, psi, potential, vectors, n_samples, key))
+    vectors = (indices + 0.5) / n_grid * system.cell.vectors[0, 0]
+    psi = with_parameters_of(system.wave_function(), psi, "the run")
+    potential = CoulombPotential.of(system.box, 4)
+    program = eqx.filter_jit(lambda vectors, key: electron_averages(system, psi, potential, vectors, n_samples, key))
     padded = np.concatenate([vectors, np.repeat(vectors[:1], -len(vectors) % VECTORS_AT_ONCE, axis=0)])
     keys = jax.random.split(jax.random.key(5), len(padded) // VECTORS_AT_ONCE)
     groups = zip(padded.reshape(-1, VECTORS_AT_ONCE, 3), keys, strict=True)
     energies, kinetic, forces, errors = (
-        np.concatenate(column)[: len(vectors)]
+        np.concatenate(column)[: len(vectors)].astype(float)
         for column in zip(*(map(np.asarray, program(jnp.asarray(group), key)) for group, key in groups), strict=True)
     )
-    columns = (column.astype(float) for column in (energies, kinetic, forces, errors))
-    return Surface(recipe, *columns, weights)
+    return Surface(system, energies, kinetic, forces, errors, weights)
 
 
 def electron_averages(
-    recipe: FreeEnergySettings,
+    system: FreeEnergySystem,
     psi: WaveFunction,
     potential: CoulombPotential,
     vectors: Array,
@@ -103,27 +102,26 @@ def electron_averages(
     key: Array,
 ) -> tuple[Array, Array, Array, Array]:
     """E, K, the force and the error of E of every vector, averaged over twists, walkers and samples."""
-    grid = jnp.asarray(grid_of_twists(recipe.space.vectors or (), recipe.twists), vectors.dtype)
-    n = len(vectors) * len(grid)
-    protons = jnp.repeat(jnp.stack([0 * vectors, vectors], axis=1), len(grid), axis=0)
-    twists = jnp.tile(grid, (len(vectors), 1))
+    n = len(vectors) * system.n_twists
+    protons = jnp.repeat(jnp.stack([0 * vectors, vectors], axis=1), system.n_twists, axis=0)
+    twists = system.twists(n)
     start_key, warmup_key, sample_key = jax.random.split(key, 3)
     electrons = protons[:, None] + 0.7 * jax.random.normal(start_key, (n, ELECTRON_WALKERS, 2, 3))
     walkers = Walkers(protons, protons, jnp.zeros(n), electrons, jnp.asarray(0.5), jnp.asarray(0.0))
-    walkers = sample_electrons(psi, walkers, twists, WARMUP_STEPS, warmup_key, True)
-    cells = strained(recipe, psi, STRAIN)
+    walkers = sample_electrons(psi, walkers, twists, EQUILIBRATION_MOVES, warmup_key, True)
+    smaller, larger = strain(system, psi, STRAIN)
 
     def sample(walkers: Walkers, key: Array) -> tuple[Walkers, tuple[Array, Array, Array]]:
-        walkers = sample_electrons(psi, walkers, twists, STEPS_BETWEEN_SAMPLES, key, False)
+        walkers = sample_electrons(psi, walkers, twists, MOVES_BETWEEN_SAMPLES, key, False)
         local = local_energies(psi, potential, walkers, twists)
-        force = pulay_term(local.total, dilation_scores(*cells, STRAIN, walkers, twists))
+        force = pulay_term(local.total, dilation_scores(smaller, larger, STRAIN, walkers, twists))
         return walkers, (local.total.real, local.kinetic.real, force)
 
     _, (energies, kinetic, forces) = jax.lax.scan(sample, walkers, jax.random.split(sample_key, n_samples))
     chains = jnp.swapaxes(energies.mean(axis=0).reshape(len(vectors), -1), 0, 1)
     error = chains.std(axis=0, ddof=1) / np.sqrt(len(chains))
-    means = [rows.mean(axis=0).reshape(len(vectors), -1).mean(axis=1) for rows in (kinetic, forces)]
-    return chains.mean(axis=0), *means, error
+    kinetic, forces = (rows.mean(axis=0).reshape(len(vectors), -1).mean(axis=1) for rows in (kinetic, forces))
+    return chains.mean(axis=0), kinetic, forces, error
 
 
 def main() -> None:
@@ -136,11 +134,12 @@ def main() -> None:
     )
     parser.add_argument("--strain", type=float, default=0.04, help="of the cells whose F gives P (default 0.04)")
     options = parser.parse_args()
-    recipe, state = trained(options.run_folder)
-    if recipe.n != 2:
-        raise SystemExit(f"{options.run_folder} has {recipe.n} atoms; this is quadrature for two")
-    measured = surface(recipe, state.psi, options.grid, options.electron_samples)
-    values, errors = measured.figures(recipe.kelvin)
+    settings, state = load_run(options.run_folder)
+    if settings.n_atoms != 2:
+        raise SystemExit(f"{options.run_folder} has {settings.n_atoms} atoms; this is quadrature for two")
+    psi = state.model.psi
+    measured = surface(FreeEnergySystem(settings), psi, options.grid, options.electron_samples)
+    values, errors = measured.figures(settings.kelvin)
     for name, unit in (
         ("F", "Ha per atom"),
         ("E", "Ha per atom"),
@@ -149,17 +148,14 @@ def main() -> None:
         ("virial", "GPa"),
     ):
         print(f"{name} {values[name]:.5f} +- {errors[name]:.5f} {unit}", flush=True)
-    step = 0.02 * recipe.kelvin
-    slope = (measured.figures(recipe.kelvin + step)[0]["F"] - measured.figures(recipe.kelvin - step)[0]["F"]) / (
+    step = 0.02 * settings.kelvin
+    slope = (measured.figures(settings.kelvin + step)[0]["F"] - measured.figures(settings.kelvin - step)[0]["F"]) / (
         2 * step
     )
     print(f"S {-slope / KELVIN_HARTREE:.5f} k_B per atom, -dF/dT", flush=True)
-    strained_cells = [replace(recipe, rs=recipe.rs * (1 + sign * options.strain)) for sign in (-1, 1)]
-    ends = [
-        surface(cell, state.psi, options.grid, options.electron_samples).figures(recipe.kelvin)
-        for cell in strained_cells
-    ]
-    change = strained_cells[1].cell.volume - strained_cells[0].cell.volume
+    systems = [FreeEnergySystem(replace(settings, rs=settings.rs * (1 + sign * options.strain))) for sign in (-1, 1)]
+    ends = [surface(system, psi, options.grid, options.electron_samples).figures(settings.kelvin) for system in systems]
+    change = systems[1].cell.volume - systems[0].cell.volume
     pressure = -2 * (ends[1][0]["F"] - ends[0][0]["F"]) / change
     error = 2 * np.hypot(ends[0][1]["F"], ends[1][1]["F"]) / change
     print(f"P {pressure * PRESSURE_GPA:.1f} +- {error * PRESSURE_GPA:.1f} GPa, -dF/dV")
