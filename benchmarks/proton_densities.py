@@ -75,7 +75,7 @@ def pair_case(kelvin: float, free_energy: float, energy: float) -> Case:
 
 MONTE_CARLO = "Monte Carlo, thermodynamic integration"
 SIZES = "--flow-channels 6 --flow-radial 16 --flow-matching-steps 1500"
-RATES = "--learning-rate 0.003 --natural-learning-rate 0.15"
+RATES = "--learning-rate 0.003"
 LARGE, LARGER = (f"{SIZES} --energy-steps {steps} {RATES}" for steps in (500, 160))
 WELL = "--system double-well --flow-matching-steps 300 --energy-steps 300 --frames 20"
 CASES = {
