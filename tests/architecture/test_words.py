@@ -14,20 +14,21 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "jovium"
 
 OPTIONS = """
-    n configurations electrons sweeps stride lessons rate proton-rate proton-damping slowing keep largest kept looks batches
-    later every start protons psi times channels radial integration-steps flows sides mover matching likelihood energy scores
-    anneal annealed waiting system.n_protons batch"""
+    n configurations electrons sweeps stride lessons rate proton-rate proton-damping slowing keep largest kept looks
+    batches later every start protons psi times channels radial integration-steps flows sides mover matching likelihood
+    energy scores anneal annealed waiting system.n_protons batch"""
 
 WORDS = re.compile(
     r"\b(lessons?|looks|kept|waiting|lag|stride|slowing|told|heard|tilt|mended|objection|weighs?|sweeps)\b", re.I
 )
 
 NAMES = """
-    HydrogenRecipe HydrogenState MeasuredHydrogen Recipe Question SystemChoice Lesson Learnt FromHamiltonian ByLikelihood
-    ByMatching PlaneWavePairs AtomPairs PairFunction COLDNESS MISSING TILT ATOM_TILT hops Surroundings Seen heard told mine
-    places starts protons_moved electrons_moved drawn carried Kept kept level_of log_shares works share strength table lag
-    objection mended forgetful minimised advanced dilation_force STAGES COUPLINGS WEIGHTS Space between smooth_between FEW
-    CHUNK MANY FEWEST APART ASKED Judgement Truth Protocol lesson looks found"""
+    HydrogenRecipe HydrogenState MeasuredHydrogen Recipe Question SystemChoice Lesson Learnt FromHamiltonian
+    ByLikelihood ByMatching PlaneWavePairs AtomPairs PairFunction COLDNESS MISSING TILT ATOM_TILT hops
+    Surroundings Seen heard told mine places starts protons_moved electrons_moved drawn carried Kept kept
+    level_of log_shares works share strength table lag objection mended forgetful minimised advanced
+    dilation_force STAGES COUPLINGS WEIGHTS Space between smooth_between FEW CHUNK MANY FEWEST APART ASKED
+    Judgement Truth Protocol lesson looks found"""
 
 KEYS = "n_protons kept kept_asked lag lag_error looks batches lesson effective_share moved_protons moved_electrons"
 
