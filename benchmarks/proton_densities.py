@@ -18,7 +18,7 @@ import numpy as np
 from jovium.base.units import kelvin_to_hartree
 from jovium.protons.measurement import ProtonMeasurement, measure_run
 from jovium.protons.systems import ProtonSystemSettings, initial_flow
-from jovium.protons.training import offset_of
+from jovium.protons.training import excess_offset
 
 RS = 1.25
 
@@ -51,7 +51,7 @@ def harmonic_exact() -> float:
     system = ProtonSystemSettings(name="harmonic", n=16, coupling=20.0, crystal="bcc")
     target = system.target()
     flow = initial_flow(system, target, 6, 0)
-    return (offset_of(target, flow) - target.exact_log_integral) / 16
+    return (excess_offset(target, flow) - target.exact_log_integral) / 16
 
 
 def well_exact(side: int) -> float:

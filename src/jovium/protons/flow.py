@@ -62,6 +62,19 @@ class Sample(NamedTuple):
     log_density: Float[Array, ""]
 
 
+class FlowSamples(NamedTuple):
+    """Independent samples: positions (bohr), ln p, and U / kT of each."""
+
+    positions: Float[np.ndarray, "m n d"]
+    log_density: Float[np.ndarray, "m"]
+    beta_energy: Float[np.ndarray, "m"]
+
+    @property
+    def work(self) -> Float[np.ndarray, "m"]:
+        """ln p + beta U."""
+        return self.log_density + self.beta_energy
+
+
 class Flow(eqx.Module):
     """A density of labelled particles: a base density and the field that transports it."""
 
