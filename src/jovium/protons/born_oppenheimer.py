@@ -43,11 +43,8 @@ class BornOppenheimer:
         if n_particles < 1 or n_particles % 2 or not (np.isfinite([rs, kelvin]).all() and rs > 0 and kelvin > 0):
             got = f"{n_particles} atoms, rs {rs} bohr, {kelvin} K"
             raise InputError(got, "an even number >= 2, rs > 0, T > 0", "check them")
-        self.n_particles, self.cell, self.temperature = (
-            n_particles,
-            Cell.cubic(n_particles, rs),
-            kelvin_to_hartree(kelvin),
-        )
+        self.n_particles, self.cell = n_particles, Cell.cubic(n_particles, rs)
+        self.temperature = kelvin_to_hartree(kelvin)
         self.protocol = replace(protocol, electronic_kT=self.temperature)
         engine().close()  # a missing engine says so here, not inside a compiled program
         self._open, self._thread = engine, threading.local()
