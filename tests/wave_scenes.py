@@ -67,6 +67,6 @@ def _log_psi(psi, electrons, protons):
 def _value(psi, electrons, protons):
     pairs = pair_features(psi.box, electrons, protons, psi.n_up, psi.message_passing.n_radial)
     features = psi.message_passing(electrons, pairs)
-    orbitals = psi.geminal(protons, pairs, features, psi.n_up, jnp.asarray(psi.twist), psi.mean_field(protons))
+    orbitals = psi.geminal(protons, pairs, features, jnp.asarray(psi.twist), psi.mean_field(protons))
     determinants = jnp.linalg.det(jnp.concatenate(orbitals, axis=-1))
     return jnp.sum(psi.coefficients * determinants) * jnp.exp(psi.jastrow(pairs, features))

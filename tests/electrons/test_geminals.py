@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jovium.electrons.geminals import AtomicGeminal
+from jovium.electrons.message_passing import Sizes
 
 CHAIN = np.array([[0.0, 0.0, 1.4 * i] for i in range(6)])
 TRIANGLES = np.array([[0, 0, 0], [1.6, 0.1, 0], [0.4, 1.5, 0.3], [2.2, 1.9, 0.5]], float)
@@ -13,7 +14,7 @@ TRIANGLES = np.array([[0, 0, 0], [1.6, 0.1, 0], [0.4, 1.5, 0.3], [2.2, 1.9, 0.5]
 
 def density(protons, n_pairs, n=2):
     """D of a geminal, and the overlap of 1s orbitals by their definition."""
-    geminal = AtomicGeminal.of(n_pairs, 0, n_determinants=n, n_features=4, key=jax.random.key(0))
+    geminal = AtomicGeminal.of(n_pairs, 0, Sizes(n_determinants=n, n_features=4), key=jax.random.key(0))
     r = np.linalg.norm(protons[:, None] - protons, axis=-1)
     return np.asarray(geminal.mean_field(jnp.asarray(protons), jnp.zeros(3))), np.exp(-r) * (1 + r + r**2 / 3)
 

@@ -10,7 +10,6 @@ enter by species, so every energy comes in parts: proton-proton, electron-proton
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 
 import jax.numpy as jnp
@@ -29,10 +28,8 @@ ERFC_COST = 0.6
 @dataclass(frozen=True)
 class Ewald:
     """The two sums for one cell. splitting: a (1/bohr). images: lattice vectors R whose distances count. waves: half of
-    all G, weights: 4 pi / V exp(-G^2 / 4 a^2) / G^2 with both halves counted.
-
-    Energies are in hartree for charges in units of e and positions in bohr, in the precision of the positions.
-    """
+    all G, weights: 4 pi / V exp(-G^2 / 4 a^2) / G^2 with both halves counted. Energies are in hartree for charges in
+    units of e and positions in bohr, in the precision of the positions."""
 
     cell: Cell
     splitting: float
@@ -45,32 +42,20 @@ class Ewald:
         """Sums whose terms left out are smaller than `accuracy` times e^2 / bohr each, at the least cost for so many
         charges unless the splitting (1/bohr) is given. Raises InputError for numbers that make no sum."""
         if not (0 < accuracy < 1e-2 and n_charges >= 1):
-            raise InputError(
-                f"accuracy {accuracy}, {n_charges} charges",
-                "an accuracy between 0 and 0.01, one charge or more",
-                "1e-10 is the default",
-            )
+            expected = "an accuracy between 0 and 0.01, one charge or more"
+            raise InputError(f"accuracy {accuracy}, {n_charges} charges", expected, "1e-10 is the default")
         reach = np.sqrt(-np.log(accuracy))
         if splitting is None:
             # Real terms ~ n^2 4 pi (reach / a)^3 / 3 V, waves ~ n 4 pi (2 a reach)^3 / 3 / ((2 pi)^3 / V) / 2.
             splitting = float((2 * ERFC_COST * n_charges * np.pi**3 / cell.volume**2) ** (1 / 6))
         if not (np.isfinite(splitting) and splitting > 0):
             raise InputError(f"a splitting of {splitting} / bohr", "a positive number", "leave it out")
-        images = lattice_points(cell.vectors, reach / splitting + 0.5 * _diagonal(cell.vectors))
+        diagonal = np.linalg.norm(np.array(list(product([-1, 1], repeat=3))) @ cell.vectors, axis=1).max()
+        images = lattice_points(cell.vectors, reach / splitting + 0.5 * float(diagonal))
         waves = cell.waves(2 * splitting * reach)
         square = np.sum(waves**2, axis=1)
         weights = 8 * np.pi / cell.volume * np.exp(-square / (4 * splitting**2)) / square
         return cls(cell, splitting, images, waves, weights)
-
-    @cached_property
-    def _self_energy(self) -> float:
-        """Twice the energy of a unit charge with its own smeared charge."""
-        return float(-2 * self.splitting / np.sqrt(np.pi))
-
-    @cached_property
-    def _background(self) -> float:
-        """Twice the energy of a unit charge and the background beyond G = 0."""
-        return float(-np.pi / (self.cell.volume * self.splitting**2))
 
     def energy(self, positions: Float[Array, "n 3"], charges: Float[Array, "n"]) -> Float[Array, ""]:
         """Energy (hartree) of charges at Cartesian positions (bohr), with the background where they are not neutral."""
@@ -81,16 +66,13 @@ class Ewald:
         structure_factor = jnp.sum(charges[:, None, None] * phases, axis=0)
         far = jnp.sum(self._cast(self.weights, positions) * jnp.sum(structure_factor**2, axis=-1))
         # Taken off: every charge in its own cloud, and what erfc / r has at G = 0, which the background cancels.
-        own = self._self_energy * jnp.sum(charges**2) + self._background * jnp.sum(charges) ** 2
+        cloud, background = -2 * self.splitting / np.sqrt(np.pi), -np.pi / (self.cell.volume * self.splitting**2)
+        own = float(cloud) * jnp.sum(charges**2) + float(background) * jnp.sum(charges) ** 2
         return 0.5 * (close + far + own)
 
-    def parts(
-        self, left: Float[Array, "n 3"], right: Float[Array, "m 3"]
-    ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
-        """Energies of unit charges `left` among themselves, `left` with `right`, `right` among themselves.
-
-        For protons and electrons: V_pp, -V_ep, V_ee; each with its own background, which cancels in a neutral sum.
-        """
+    def parts(self, left: Float[Array, "n 3"], right: Float[Array, "m 3"]) -> tuple[Array, Array, Array]:
+        """Energies of unit charges `left` among themselves, `left` with `right`, `right` among themselves: V_pp, -V_ep,
+        V_ee of protons and electrons, each with its own background, which cancels in a neutral sum."""
         both = jnp.concatenate([left, right])
         whole, first, second = (self.energy(r, jnp.ones(len(r), left.dtype)) for r in (both, left, right))
         return first, whole - first - second, second
@@ -118,9 +100,3 @@ class Ewald:
     @staticmethod
     def _cast(values: np.ndarray, like: Array) -> Array:
         return jnp.asarray(values, like.dtype)
-
-
-def _diagonal(vectors: Float[np.ndarray, "3 3"]) -> float:
-    """The longest diagonal of the cell."""
-    signs = np.array(list(product([-1, 1], repeat=3)))
-    return float(np.linalg.norm(signs @ vectors, axis=1).max())

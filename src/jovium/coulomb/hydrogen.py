@@ -35,9 +35,7 @@ class CoulombPotential:
     @classmethod
     def of(cls, box: Box, n_charges: int, accuracy: float = 1e-7) -> "CoulombPotential":
         """For a box and a number of charges of both kinds."""
-        if box.vectors is None:
-            return cls(None)
-        return cls(Ewald.of(Cell(np.array(box.vectors)), n_charges, accuracy))
+        return cls(None if box.vectors is None else Ewald.of(Cell(np.array(box.vectors)), n_charges, accuracy))
 
     def __call__(self, electrons: Float[Array, "n 3"], protons: Float[Array, "m 3"]) -> Coulomb:
         """Energies (hartree) at positions in bohr."""

@@ -19,50 +19,45 @@ from jovium.base.box import Box
 from jovium.base.cell import Cell, lattice_points
 from jovium.base.errors import InputError
 from jovium.electrons.density_matrix import density_matrix
-from jovium.electrons.message_passing import Features, PairFeatures
+from jovium.electrons.message_passing import Features, PairFeatures, Sizes
 from jovium.electrons.radial import radial_basis, soften
+
+Vector = Float[Array, "3"]
+Positions = Float[Array, "m 3"]
 
 INVERSE_TEMPERATURE = 10.0
 """Fermi energies, or hopping energies, per temperature before training."""
 
 WAVES_PER_ELECTRON = 12
 """Plane waves for each electron of spin up: enough to couple the filled ones to those a reciprocal vector of a
-body-centred crystal away. A third of them in a uniform gas, where nothing couples them."""
+body-centred crystal away; a third of them in a uniform gas."""
 
 WAVE_BASIS_RANGE = 2.5
 """Length up to which centres of the basis of a wave are spread, in Fermi wave vectors; of a difference of two waves,
 twice that."""
 
 ANISOTROPY = 2.0
-"""How differently waves along different directions are filled before training, in units of the temperature. Alike, the
-levels of a shell in a crystal would share a pair with equal signs, which is the state with the highest repulsion and
-not the lowest; training, that keeps symmetries, would stay there."""
+"""How differently waves along different directions are filled before training, in units of the temperature. Alike,
+levels of a shell would share a pair with equal signs, the state of highest repulsion, and training keeps symmetries."""
 
 HOPPING_ANISOTROPY = 0.2
 """How differently electrons hop along different directions before training, for the same reason."""
 
 DEPLETION = 0.9
 """Pairs that the levels are short of. With all of them a shell of 12 levels that holds one pair would be filled by 1/12
-each, and g would lift a pair from a full level into it with a twelfth of the weight: psi is no normalised average but a
-product of such weights. Short of most of the last pair the weight is a hundredth, and the rest of g is as it was."""
+each, and g would lift a pair from a full level into it with that weight; short of most of the last, a hundredth."""
 
 
 @runtime_checkable
 class Geminal(Protocol):
     """d functions of two electrons; electrons without a partner have orbitals of their own."""
 
-    def mean_field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "*s"]:
+    def mean_field(self, protons: Positions, twist: Vector) -> Num[Array, "*s"]:
         """What depends on the protons and the twist alone: computed once for all electrons among them."""
         ...
 
     def __call__(
-        self,
-        protons: Float[Array, "m 3"],
-        pairs: PairFeatures,
-        features: Features,
-        n_up: int,
-        twist: Float[Array, "3"],
-        mean_field: Array,
+        self, protons: Positions, pairs: PairFeatures, features: Features, twist: Vector, mean_field: Array
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g of every up with every down electron, and the orbitals of up electrons that have no partner."""
         ...
@@ -97,38 +92,23 @@ class PlaneWaveGeminal(eqx.Module):
 
     @classmethod
     def of(
-        cls,
-        box: Box,
-        n_up: int,
-        n_down: int,
-        *,
-        twisted: bool,
-        with_protons: bool = True,
-        n_determinants: int,
-        n_features: int = 32,
-        n_radial: int = 8,
-        key: PRNGKeyArray,
+        cls, box: Box, n_up: int, n_down: int, sizes: Sizes, *, twisted: bool, with_protons: bool, key: PRNGKeyArray
     ) -> "PlaneWaveGeminal":
         """Independent electrons in the screened potential of Thomas and Fermi, n_down pairs of them. twisted: whether g
         is complex, for any twist. Raises InputError in open space."""
         if box.vectors is None:
             raise InputError("plane waves in open space", "a periodic cell", "take AtomicGeminal")
         waves_key, anisotropy_key = jax.random.split(key)
-        dispersion, potential = 0.1 * jax.random.normal(waves_key, (2, n_determinants, n_radial)).at[:, 0].set(0.0)
-        anisotropy = ANISOTROPY * jax.random.normal(anisotropy_key, (n_determinants, 6))
-        modulation = jnp.zeros((*dispersion.shape, n_features))
+        shape = sizes.n_determinants, sizes.n_radial
+        dispersion, potential = 0.1 * jax.random.normal(waves_key, (2, *shape)).at[:, 0].set(0.0)
+        anisotropy = ANISOTROPY * jax.random.normal(anisotropy_key, (sizes.n_determinants, 6))
+        modulation = jnp.zeros((*shape, sizes.n_features))
         n_waves = max(15, (WAVES_PER_ELECTRON if with_protons else WAVES_PER_ELECTRON // 3) * n_up)
         parameters = dispersion, anisotropy, potential, modulation
         return cls(box.vectors, twisted, n_up, max(n_down, 1), n_waves, *parameters)
 
     def __call__(
-        self,
-        protons: Float[Array, "m 3"],
-        pairs: PairFeatures,
-        features: Features,
-        n_up: int,
-        twist: Float[Array, "3"],
-        mean_field: Array,
+        self, protons: Positions, pairs: PairFeatures, features: Features, twist: Vector, mean_field: Array
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g, and the next plane waves for electrons without a partner."""
         dtype = features.backflow.dtype
@@ -145,9 +125,9 @@ class PlaneWaveGeminal(eqx.Module):
         # What all waves of an electron share is a matter of J, and would let determinants grow without bound.
         basis = basis - basis.mean(axis=1, keepdims=True)
         orbitals = orbitals * (1 + jnp.einsum("nf,dqf,qk->dnk", features.electrons, self.modulation, basis))
-        up, down = orbitals[:, :n_up], orbitals[:, n_up:]
+        up, down = orbitals[:, : self.n_up], orbitals[:, self.n_up :]
         # Electrons without a partner take the shortest waves (in k) after those that the pairs fill.
-        unpaired = up[:, :, jnp.argsort(squares, stable=True)[down.shape[1] : n_up]]
+        unpaired = up[:, :, jnp.argsort(squares, stable=True)[down.shape[1] : self.n_up]]
         if not down.shape[1]:
             return jnp.zeros((*up.shape[:2], 0), up.dtype), unpaired
         return jnp.einsum("duk,dwk->duw", up @ mean_field, jnp.conj(down)), unpaired
@@ -167,7 +147,7 @@ class PlaneWaveGeminal(eqx.Module):
         """Square of the Fermi wave vector (1/bohr^2) of the electrons of spin up in a uniform gas."""
         return float((6 * np.pi**2 * self.n_up / self.volume) ** (2 / 3))
 
-    def mean_field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "d k k"]:
+    def mean_field(self, protons: Positions, twist: Vector) -> Num[Array, "d k k"]:
         """D of each determinant, between waves or, without a twist, between their cosines and sines."""
         dtype, square, n_radial = protons.dtype, self.fermi_square, self.dispersion.shape[1]
         waves = jnp.asarray(self.waves, dtype)
@@ -176,11 +156,8 @@ class PlaneWaveGeminal(eqx.Module):
         ratios = jnp.sum(waves**2, axis=1) / square
         # The small number gives k = 0 a direction of zero.
         directions = _products(waves) / (jnp.sum(waves**2, axis=1, keepdims=True) + 1e-6)
-        levels = (
-            INVERSE_TEMPERATURE * ratios
-            + self.dispersion @ _wave_basis(ratios, n_radial, WAVE_BASIS_RANGE)
-            + self.anisotropy @ directions.T
-        )
+        levels = INVERSE_TEMPERATURE * ratios + self.dispersion @ _wave_basis(ratios, n_radial, WAVE_BASIS_RANGE)
+        levels += self.anisotropy @ directions.T
         h = jnp.eye(len(waves), dtype=dtype) * levels[:, None]
         if len(protons):
             # |k - k'|^2, the same with and without a twist.
@@ -188,11 +165,9 @@ class PlaneWaveGeminal(eqx.Module):
             # Thomas and Fermi's screening; half of it, since the cusps of J already draw electrons to protons.
             screened = 2 * np.pi / (transfers + 4 * np.sqrt(square) / np.pi) / self.volume
             basis = _wave_basis(jnp.asarray(transfers.ravel() / square, dtype), n_radial, 2 * WAVE_BASIS_RANGE)
-            corrections = self.potential @ basis
             # 2 / square: from hartree to units of the Fermi energy.
-            v = jnp.asarray(2 * INVERSE_TEMPERATURE / square * screened, dtype) * (
-                1 + corrections.reshape(-1, *transfers.shape)
-            )
+            v = jnp.asarray(2 * INVERSE_TEMPERATURE / square * screened, dtype)
+            v = v * (1 + (self.potential @ basis).reshape(-1, *transfers.shape))
             # The structure factor of k - k' is a product of phases of k and of k'.
             phases = jnp.exp(1j * (protons @ waves.T))
             h = h - v * (phases.conj().T @ phases)
@@ -232,17 +207,10 @@ class AtomicGeminal(eqx.Module):
 
     @classmethod
     def of(
-        cls,
-        n_pairs: int,
-        n_unpaired: int,
-        *,
-        n_determinants: int,
-        n_radial: int = 8,
-        n_features: int = 32,
-        n_channels: int = 6,
-        key: PRNGKeyArray,
+        cls, n_pairs: int, n_unpaired: int, sizes: Sizes, *, n_channels: int = 6, key: PRNGKeyArray
     ) -> "AtomicGeminal":
         """Molecular orbitals of the orbitals of atoms, and some resonance between neighbours."""
+        n_determinants, n_radial, _, n_features, _ = sizes
         channels_key, features_key, unpaired_key, directions_key, anisotropy_key = jax.random.split(key, 5)
         zetas = jnp.log(jnp.asarray([1.0, 0.7]))
         n = len(zetas)
@@ -260,7 +228,7 @@ class AtomicGeminal(eqx.Module):
             jax.random.normal(unpaired_key, (n_unpaired, n_features, n)).at[:, :, 1:].multiply(0.0),
         )
 
-    def mean_field(self, protons: Float[Array, "m 3"], twist: Float[Array, "3"]) -> Num[Array, "d m m"]:
+    def mean_field(self, protons: Positions, twist: Vector) -> Num[Array, "d m m"]:
         """D of each determinant."""
         m, dtype = len(protons), protons.dtype
         displacements, identity = protons[:, None] - protons, jnp.eye(m, dtype=dtype)
@@ -281,13 +249,7 @@ class AtomicGeminal(eqx.Module):
         return inverse_root @ density @ inverse_root
 
     def __call__(
-        self,
-        protons: Float[Array, "m 3"],
-        pairs: PairFeatures,
-        features: Features,
-        n_up: int,
-        twist: Float[Array, "3"],
-        mean_field: Array,
+        self, protons: Positions, pairs: PairFeatures, features: Features, twist: Vector, mean_field: Array
     ) -> tuple[Num[Array, "d u w"], Num[Array, "d u p"]]:
         """g, and orbitals of electrons without a partner, spread over all atoms."""
         # chi_a of every electron about every proton; q without a slope at r = 0 leaves the cusp to J.
@@ -305,7 +267,7 @@ class AtomicGeminal(eqx.Module):
         bonds = 0.5 * (bonds + jnp.swapaxes(jnp.swapaxes(bonds, 1, 2), 3, 4))
         bonds = bonds.at[..., 0, 0].add(mean_field)
         # One matrix between all orbitals (I, a) and (J, b).
-        n = orbitals.shape[1] * orbitals.shape[2]
+        n, n_up = orbitals.shape[1] * orbitals.shape[2], self.n_pairs + len(self.unpaired)
         matrix = jnp.swapaxes(bonds, 2, 3).reshape(len(bonds), n, n)
         flat = orbitals.reshape(len(orbitals), n)
         shape = len(bonds), n_up, 0

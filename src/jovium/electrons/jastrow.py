@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jovium.electrons.message_passing import Features, PairFeatures
+from jovium.electrons.message_passing import Features, PairFeatures, Sizes
 from jovium.electrons.radial import SOFTENING
 
 OPPOSITE_SPINS, EQUAL_SPINS = 0.5, 0.25
@@ -32,11 +32,11 @@ class Jastrow(eqx.Module):
     output_weights: Float[Array, "f"]
 
     @classmethod
-    def of(cls, *, n_radial: int = 8, n_features: int = 32, spacing: float = 1.5, key: PRNGKeyArray) -> "Jastrow":
+    def of(cls, sizes: Sizes, *, spacing: float, key: PRNGKeyArray) -> "Jastrow":
         """Cusps alone to begin with, those of electrons with a range like their spacing (bohr)."""
-        hidden_weights = jax.random.normal(key, (n_features, n_features)) / np.sqrt(n_features)
-        pair_weights = jnp.zeros((3, n_radial))
-        return cls(jnp.full(2, np.log(spacing)), pair_weights, hidden_weights, jnp.zeros(n_features))
+        n = sizes.n_features
+        hidden_weights = jax.random.normal(key, (n, n)) / np.sqrt(n)
+        return cls(jnp.full(2, np.log(spacing)), jnp.zeros((3, sizes.n_radial)), hidden_weights, jnp.zeros(n))
 
     def __call__(self, pairs: PairFeatures, features: Features) -> Float[Array, ""]:
         """ln of the factor."""

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Num
 
 from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.kinetic import kinetic_energy
+from jovium.optimise.natural_gradient import flatten
 
 LogPsi = Callable[[Any, Float[Array, "n 3"], Float[Array, "m 3"]], Num[Array, ""]]
 """ln psi of a model at electrons and protons (bohr)."""
@@ -33,11 +34,7 @@ class LocalEnergy(NamedTuple):
 
 
 def local_energies(
-    log_psi: LogPsi,
-    model: Any,
-    potential: CoulombPotential,
-    electrons: Float[Array, "b n 3"],
-    protons: Float[Array, "m 3"],
+    log_psi: LogPsi, model: Any, potential: CoulombPotential, electrons: Float[Array, "b n 3"], protons: Array
 ) -> LocalEnergy:
     """E_loc of every sample of electrons among the same protons; what depends on these alone is found once a chunk."""
 
@@ -51,16 +48,15 @@ def scores(
     log_psi: LogPsi, model: Any, electrons: Float[Array, "b n 3"], protons: Float[Array, "m 3"]
 ) -> Num[Array, "b p"]:
     """d ln psi / d theta of every sample, all parameters in one row."""
-
     arrays, rest = eqx.partition(model, eqx.is_inexact_array)
 
     def score(x: Array) -> Num[Array, "p"]:
         value, pull_back = jax.vjp(lambda arrays: log_psi(eqx.combine(arrays, rest), x, protons), arrays)
-        row = _parameter_row(pull_back(jnp.ones_like(value)))
+        row = flatten(pull_back(jnp.ones_like(value)))
         if not jnp.iscomplexobj(value):
             return row
         # The real part of -i ln psi is the imaginary part of ln psi.
-        return row + 1j * _parameter_row(pull_back(jnp.full_like(value, -1j)))
+        return row + 1j * flatten(pull_back(jnp.full_like(value, -1j)))
 
     return _map_samples(score, electrons)
 
@@ -83,7 +79,3 @@ def stack_real_imag(values: Num[Array, "b *s"]) -> Float[Array, "c *s"]:
 def _map_samples(function: Callable[[Array], Any], electrons: Array) -> Any:
     """The function of every sample, SAMPLES_PER_CHUNK samples at a time."""
     return jax.lax.map(function, electrons, batch_size=min(SAMPLES_PER_CHUNK, len(electrons)))
-
-
-def _parameter_row(tree: Any) -> Float[Array, "p"]:
-    return jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)])

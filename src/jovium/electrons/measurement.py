@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.files import write_json, write_lines
+from jovium.base.files import write_json
 from jovium.base.statistics import Estimate, autocorrelation_time, split_r_hat
 from jovium.base.units import PRESSURE_GPA
 from jovium.coulomb.hydrogen import CoulombPotential
@@ -25,11 +25,13 @@ from jovium.electrons.systems import ElectronSystem, electron_system
 from jovium.electrons.training import load_run, precision
 from jovium.electrons.walkers import equilibrate, move_walkers, walker_chains
 from jovium.electrons.wave_function import WaveFunction
-from jovium.observe.pair_correlation import PairCorrelation, radial_distribution
+from jovium.observe.pair_correlation import PairCorrelation, radial_distribution, write_pair_correlations
 from jovium.observe.virial import virial_pressure
 from jovium.sampling.metropolis import Chains
 from jovium.training.loop import TrainingState
 from jovium.training.run_folder import MEASURED
+
+ProgressBar = Callable[[Iterable[Any]], Iterator[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,6 @@ class ElectronMeasurement:
 
     def record(self) -> dict[str, Any]:
         """Plain values for files and machines, units in the names."""
-
         n = self.n_protons or self.n_electrons
         per = "atom" if self.n_protons else "electron"
         values: dict[str, Any] = {"E_Ha": self.energy.record(), f"E_Ha_per_{per}": self.energy.record(1 / n)}
@@ -70,12 +71,9 @@ class ElectronMeasurement:
         }
 
 
-def measure_run(
-    folder: Path, n_steps: int, seed: int, progress: Callable[[Iterable[Any]], Iterator[Any]] = iter
-) -> ElectronMeasurement:
+def measure_run(folder: Path, n_steps: int, seed: int, progress: ProgressBar = iter) -> ElectronMeasurement:
     """Measure a run directory over so many steps of its walkers; writes measure.json and, in a cell, g_of_r.csv.
-
-    progress: shows it. Raises InputError for fewer than four steps."""
+    Raises InputError for fewer than four steps."""
     if n_steps < 4:
         raise InputError(f"{n_steps} steps", "four or more", "take 50")
     settings, state = load_run(folder)
@@ -84,16 +82,13 @@ def measure_run(
     facts = {"structure": settings.structure, "seed": seed, "steps": n_steps}
     write_json(folder / MEASURED, facts | measurement.record())
     if measurement.pairs:
-        write_pair_correlations(folder / "g_of_r.csv", measurement.pairs)
+        columns = {f"g_{name}": pair for name, pair in measurement.pairs.items()}
+        write_pair_correlations(folder / "g_of_r.csv", columns)
     return measurement
 
 
 def measure(
-    settings: ElectronSettings,
-    state: TrainingState,
-    n_steps: int,
-    seed: int,
-    progress: Callable[[Iterable[Any]], Iterator[Any]] = iter,
+    settings: ElectronSettings, state: TrainingState, n_steps: int, seed: int, progress: ProgressBar = iter
 ) -> ElectronMeasurement:
     """Everything from samples of a state whose parameters, and whose width of moves, stay as they are."""
     system, psi = electron_system(settings.structure, settings.unpaired), state.model
@@ -122,14 +117,11 @@ def _summary(local: Any, counts: list[Any], system: ElectronSystem, acceptance: 
         return Estimate(float(values.mean()), float(walkers.std(ddof=1) / np.sqrt(len(walkers))), values.size / tau)
 
     names = {"K": local.kinetic, "V_pp": local.pp, "V_ep": local.ep, "V_ee": local.ee}
-    pressure, pairs = None, {}
-    if system.cell is not None:
-        virial = estimate(total + local.kinetic)
-        pressure = virial_pressure(virial, system.cell.volume)
-        pairs = {
-            name: radial_distribution(np.stack([step[name] for step in counts], axis=1), system.cell)
-            for name in counts[0]
-        }
+    pressure, pairs, cell = None, {}, system.cell
+    if cell is not None:
+        pressure = virial_pressure(estimate(total + local.kinetic), cell.volume)
+        steps = {name: np.stack([step[name] for step in counts], axis=1) for name in counts[0]}
+        pairs = {name: radial_distribution(distances, cell) for name, distances in steps.items()}
     return ElectronMeasurement(
         estimate(total),
         {name: estimate(values) for name, values in names.items()},
@@ -170,13 +162,3 @@ def _pair_distances(
     if len(protons):
         pairs["electron_proton"] = distances(positions, np.broadcast_to(protons, (len(positions), *protons.shape)))
     return pairs
-
-
-def write_pair_correlations(path: Path, pairs: dict[str, PairCorrelation]) -> None:
-    """A table of all g(r)."""
-    columns = [next(iter(pairs.values())).r]
-    for correlation in pairs.values():
-        columns += [correlation.g, correlation.error]
-    header = "r_bohr," + ",".join(f"g_{name},g_{name}_error" for name in pairs)
-    lines = [",".join(f"{value:.6g}" for value in row) + "\n" for row in zip(*columns, strict=True)]
-    write_lines(path, [header + "\n", *lines])

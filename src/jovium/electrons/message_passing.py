@@ -21,6 +21,17 @@ from jovium.base.box import Box
 from jovium.electrons.radial import radial_basis
 
 
+class Sizes(NamedTuple):
+    """Sizes of a wave function: determinants, radial functions of a distance, sums over the directions of neighbours,
+    features of a particle, and channels of the backflow."""
+
+    n_determinants: int = 4
+    n_radial: int = 8
+    n_directions: int = 4
+    n_features: int = 32
+    n_backflow: int = 6
+
+
 class Features(NamedTuple):
     """Features h and backflow coordinates x (bohr) of electrons, and features of protons."""
 
@@ -87,16 +98,9 @@ class MessagePassing(eqx.Module):
     backflow_other: Float[Array, "3 f g"]
 
     @classmethod
-    def of(
-        cls,
-        *,
-        n_radial: int = 8,
-        n_directions: int = 4,
-        n_features: int = 32,
-        n_backflow: int = 6,
-        key: PRNGKeyArray,
-    ) -> "MessagePassing":
+    def of(cls, sizes: Sizes, *, key: PRNGKeyArray) -> "MessagePassing":
         """A network with random messages and without backflow."""
+        _, n_radial, n_directions, n_features, n_backflow = sizes
         keys = iter(jax.random.split(key, 8))
 
         def random(*shape: int) -> Array:
@@ -125,10 +129,8 @@ class MessagePassing(eqx.Module):
         bases = [pairs.basis_ee * spin[..., None] for spin in spins] + [pairs.basis_ep]
         bases = bases if pairs.ep.shape[1] else bases[:2]
         # Directions that stay bounded far away; even in r where particles meet, or backflow would change the cusps.
-        ee, ep = (
-            displacements / jnp.sqrt(1 + r**2)[..., None]
-            for displacements, r in ((pairs.ee, pairs.r_ee), (pairs.ep, pairs.r_ep))
-        )
+        pairs_and_distances = (pairs.ee, pairs.r_ee), (pairs.ep, pairs.r_ep)
+        ee, ep = (displacements / jnp.sqrt(1 + r**2)[..., None] for displacements, r in pairs_and_distances)
         directions = [ee, ee, ep]
         # First round: how many neighbours are at each distance, and how uneven their directions are. Squares of the
         # sums of vectors do not change when everything is turned.
@@ -141,10 +143,9 @@ class MessagePassing(eqx.Module):
         protons = jnp.tanh(jnp.sum(pairs.basis_pp, axis=1) @ self.proton_layer)
         # Second round: features of the neighbours, weighted by functions of their distance; a step on top of the first.
         messages, senders = [own], (own, own, protons)
-        for basis, sender, filters, weights in zip(
-            bases, senders, self.message_filters, self.message_weights, strict=False
-        ):
-            messages.append(jnp.sum((basis @ filters) * (sender @ weights), axis=1))
+        weights = self.message_filters, self.message_weights
+        for basis, sender, filters, mixing in zip(bases, senders, *weights, strict=False):
+            messages.append(jnp.sum((basis @ filters) * (sender @ mixing), axis=1))
         inputs = jnp.concatenate(messages, axis=-1)
         features = own + jnp.tanh(inputs @ self.second_layer[: inputs.shape[1]] + self.second_bias)
         # Backflow: eta_ij = sum_g (basis_ij . filter_g) (h_i . own_g + h_j . other_g) / f along every direction.

@@ -57,9 +57,9 @@ def initial_state(settings: ElectronSettings) -> TrainingState:
     uniform, displacement = jax.random.split(jax.random.key(settings.seed + 1))
     shape = settings.walkers, psi.n_electrons, 3
     if len(system.protons):
-        order = np.argsort(np.arange(psi.n_electrons) % 2, kind="stable") if psi.n_down == psi.n_up else None
         nearest = system.protons[np.arange(psi.n_electrons) % len(system.protons)]
-        nearest = nearest if order is None else nearest[order]
+        if psi.n_down == psi.n_up:
+            nearest = nearest[np.argsort(np.arange(psi.n_electrons) % 2, kind="stable")]
         positions = jnp.asarray(nearest, float) + 0.7 * jax.random.normal(displacement, shape)
     else:
         assert system.cell is not None

@@ -10,15 +10,14 @@ from jovium.base.box import Box
 from jovium.base.errors import InputError
 from jovium.electrons.geminals import AtomicGeminal, Geminal, PlaneWaveGeminal
 from jovium.electrons.jastrow import Jastrow
-from jovium.electrons.message_passing import MessagePassing, pair_features
+from jovium.electrons.message_passing import MessagePassing, Sizes, pair_features
 
 
 class WaveFunction(eqx.Module):
     """psi(r; R) = exp(J) sum_d c_d det [g_d(r_up, r_down), phi_d(r_up)] of n_up + n_down electrons among protons R.
 
     The first determinant leads to begin with. Positions in bohr, electrons of spin up first, both in double precision
-    where psi needs it: others raise InputError unless `allow_single_precision`.
-    """
+    where psi needs it: others raise InputError unless `allow_single_precision`."""
 
     box: Box = eqx.field(static=True)
     n_up: int = eqx.field(static=True)
@@ -40,15 +39,11 @@ class WaveFunction(eqx.Module):
         with_protons: bool = True,
         twist: tuple[float, float, float] = (0.0, 0.0, 0.0),
         twisted: bool = False,
-        n_determinants: int = 4,
-        n_radial: int = 8,
-        n_directions: int = 4,
-        n_features: int = 32,
-        n_backflow: int = 6,
         allow_single_precision: bool = False,
         key: PRNGKeyArray,
+        **sizes: int,
     ) -> "WaveFunction":
-        """Pairs of atoms in open space, of plane waves in a cell.
+        """Pairs of atoms in open space, of plane waves in a cell, of the `Sizes` given.
 
         twist: a wave vector (1/bohr), that of every psi that is not given another; twisted: whether one may be given.
         Raises InputError for fewer electrons of spin up than of spin down, unpaired electrons among protons in a cell,
@@ -66,13 +61,12 @@ class WaveFunction(eqx.Module):
                 "take an even number of atoms and leave out --unpaired",
             )
         geminal_key, messages_key, jastrow_key = jax.random.split(key, 3)
-        sizes = {"n_radial": n_radial, "n_features": n_features}
-        shared = {"n_determinants": n_determinants, **sizes, "key": geminal_key}
-        geminal = AtomicGeminal.of(n_down, n_up - n_down, **shared)
-        spacing = 1.5
-        if box.vectors is not None:
-            twisted = twisted or any(twist)
-            geminal = PlaneWaveGeminal.of(box, n_up, n_down, twisted=twisted, with_protons=with_protons, **shared)
+        all_sizes, spacing = Sizes(**sizes), 1.5
+        if box.vectors is None:
+            geminal = AtomicGeminal.of(n_down, n_up - n_down, all_sizes, key=geminal_key)
+        else:
+            flags = {"twisted": twisted or any(twist), "with_protons": with_protons}
+            geminal = PlaneWaveGeminal.of(box, n_up, n_down, all_sizes, **flags, key=geminal_key)
             spacing = float((3 * geminal.volume / (4 * np.pi * (n_up + n_down))) ** (1 / 3))
         return cls(
             box,
@@ -80,10 +74,10 @@ class WaveFunction(eqx.Module):
             n_down,
             twist,
             allow_single_precision,
-            jnp.full(n_determinants, 0.1, float).at[0].set(1.0),
-            MessagePassing.of(**sizes, n_directions=n_directions, n_backflow=n_backflow, key=messages_key),
+            jnp.full(all_sizes.n_determinants, 0.1, float).at[0].set(1.0),
+            MessagePassing.of(all_sizes, key=messages_key),
             geminal,
-            Jastrow.of(**sizes, spacing=spacing, key=jastrow_key),
+            Jastrow.of(all_sizes, spacing=spacing, key=jastrow_key),
         )
 
     @property
@@ -113,7 +107,7 @@ class WaveFunction(eqx.Module):
         pairs = pair_features(self.box, electrons, protons, self.n_up, self.message_passing.n_radial)
         features = self.message_passing(electrons, pairs)
         mean_field = self.mean_field(protons, twist) if mean_field is None else mean_field
-        orbitals = self.geminal(protons, pairs, features, self.n_up, self._twist(protons, twist), mean_field)
+        orbitals = self.geminal(protons, pairs, features, self._twist(protons, twist), mean_field)
         # Columns: electrons of spin down, then orbitals of those of spin up that have no partner.
         matrices = jnp.concatenate([columns for columns in orbitals if columns.shape[-1]], axis=-1)
         return log_determinant_sum(matrices, self.coefficients) + self.jastrow(pairs, features)

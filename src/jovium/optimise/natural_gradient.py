@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 
@@ -19,10 +20,8 @@ def natural_direction(
     relative_damping: float,
     last: Float[Array, "p"] | None = None,
 ) -> Float[Array, "p"]:
-    """The solution d of (F + damping) d = gradient + damping last, F = S^T S / b of centred scores S.
-
-    damping = relative_damping times the mean diagonal of F, so that it means the same for any scale of the parameters:
-    where they are multiplied by c, so is d."""
+    """The solution d of (F + damping) d = gradient + damping last, F = S^T S / b of centred scores S. damping =
+    relative_damping times the mean diagonal of F means the same for any scale of the parameters: as they, so d."""
     b = len(scores)
     # F is the covariance of the scores: their mean, zero for infinitely many samples, is noise.
     centred = scores - scores.mean(axis=0)
@@ -71,8 +70,5 @@ def flatten(tree: Any) -> Float[Array, "p"]:
 def unflatten(like: Any, row: Float[Array, "p"]) -> Any:
     """A row in the form of a tree of arrays."""
     leaves, structure = jax.tree.flatten(like)
-    parts, start = [], 0
-    for leaf in leaves:
-        parts.append(row[start : start + leaf.size].reshape(leaf.shape))
-        start += leaf.size
-    return jax.tree.unflatten(structure, parts)
+    parts = jnp.split(row, np.cumsum([leaf.size for leaf in leaves])[:-1])
+    return jax.tree.unflatten(structure, [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])

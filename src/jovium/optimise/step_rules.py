@@ -44,11 +44,7 @@ class Adam:
 
     rate: float
     max_gradient_norm: float = 20.0
-
-    @property
-    def needs_scores(self) -> bool:
-        """The gradient alone is enough."""
-        return False
+    needs_scores = False
 
     def start(self, model: Any) -> Any:
         """Means of gradients that are zero."""
@@ -74,11 +70,7 @@ class Natural:
     relative_damping: float = 1e-2
     max_norm: float = 0.1
     momentum: float = 0.9
-
-    @property
-    def needs_scores(self) -> bool:
-        """They are its metric."""
-        return True
+    needs_scores = True
 
     def start(self, model: Any) -> Any:
         """No last direction."""
@@ -106,12 +98,7 @@ class NaturalEnergy:
     momentum: float = 0.95
 
     def step(
-        self,
-        model: Any,
-        last: Float[Array, "p"],
-        scores: Float[Array, "b p"],
-        residuals: Float[Array, "b"],
-        lr_scale: Float[Array, ""],
+        self, model: Any, last: Array, scores: Float[Array, "b p"], residuals: Float[Array, "b"], lr_scale: Array
     ) -> tuple[Any, Float[Array, "p"]]:
         """The model and the direction after one step: scores and residuals centred, in real rows."""
         direction = sample_space_direction(scores, residuals, self.damping, self.momentum * last)

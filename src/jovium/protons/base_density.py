@@ -6,7 +6,7 @@ stay near sites of their own, m of its translations being relabellings too. Free
 (`jovium.protons.thermodynamics`)."""
 
 import math
-from typing import Protocol, runtime_checkable
+from abc import abstractmethod
 
 import equinox as eqx
 import jax
@@ -18,33 +18,32 @@ from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 
 
-@runtime_checkable
-class BaseDensity(Protocol):
-    """A density of n particles in d dimensions. Lengths in bohr."""
+class BaseDensity(eqx.Module):
+    """A density of n particles in d dimensions, by default of all configurations. Lengths in bohr."""
 
+    @abstractmethod
     def sample(self, key: PRNGKeyArray) -> Float[Array, "n d"]:
         """One configuration."""
-        ...
 
+    @abstractmethod
     def log_density(self, positions: Float[Array, "n d"]) -> Float[Array, ""]:
         """ln p of one configuration."""
-        ...
 
     def canonicalise(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
-        """The image of a configuration at which `log_density` is defined."""
-        ...
+        """The image of a configuration at which `log_density` is defined: any."""
+        return positions
 
     def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
-        """Whether a configuration, not wrapped, lies in the region that is covered."""
-        ...
+        """Whether a configuration, not wrapped, lies in the region that is covered: always."""
+        return jnp.asarray(True)
 
     @property
     def log_copies(self) -> float:
-        """Logarithm of the number of relabelled copies of the region that is covered."""
-        ...
+        """Logarithm of the number of relabelled copies of the region that is covered: one."""
+        return 0.0
 
 
-class UniformTorus(eqx.Module):
+class UniformTorus(BaseDensity):
     """Every particle anywhere in a cell: ln p = -n ln V. The start of a fluid."""
 
     vectors: tuple[tuple[float, ...], ...] = eqx.field(static=True)
@@ -65,21 +64,8 @@ class UniformTorus(eqx.Module):
         volume = abs(np.linalg.det(np.array(self.vectors)))
         return jnp.asarray(-self.n_particles * np.log(volume), positions.dtype)
 
-    def canonicalise(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
-        """Any image will do."""
-        return positions
 
-    def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
-        """Every configuration does."""
-        return jnp.asarray(True)
-
-    @property
-    def log_copies(self) -> float:
-        """0: every labelling is covered."""
-        return 0.0
-
-
-class Lattice(eqx.Module):
+class Lattice(BaseDensity):
     """A crystal anywhere in the cell, each particle displaced from its site by a Gaussian.
 
     x_i = s + R_i + u_i, s uniform in the cell, u Gaussian of width exp(log_width) with sum u_i = 0;
@@ -152,7 +138,7 @@ class Lattice(eqx.Module):
         return sum(maps_onto_itself(site - fractional[0]) for site in fractional)
 
 
-class GaussianCloud(eqx.Module):
+class GaussianCloud(BaseDensity):
     """n >= 2 particles in open space whose centroid rests: a density of the (n - 1) d orthonormal coordinates
     orthogonal to the centroid, each a Gaussian of width exp(log_width)."""
 
@@ -172,23 +158,14 @@ class GaussianCloud(eqx.Module):
 
     def log_density(self, positions: Float[Array, "n d"]) -> Float[Array, ""]:
         """ln p of a configuration about its centroid."""
-        return _log_centred(positions - positions.mean(axis=0), self.log_width)
+        return _log_centred(self.canonicalise(positions), self.log_width)
 
     def canonicalise(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
         """The configuration about its centroid."""
         return positions - positions.mean(axis=0)
 
-    def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
-        """Every configuration does."""
-        return jnp.asarray(True)
 
-    @property
-    def log_copies(self) -> float:
-        """0: every labelling is covered."""
-        return 0.0
-
-
-class GaussianPoint(eqx.Module):
+class GaussianPoint(BaseDensity):
     """One particle around a point: independent Gaussians along each axis."""
 
     mean: Float[Array, "d"]
@@ -207,19 +184,6 @@ class GaussianPoint(eqx.Module):
         """ln p of one position."""
         scaled = (positions[0] - self.mean) * jnp.exp(-self.log_width)
         return jnp.sum(-0.5 * scaled**2 - self.log_width - 0.5 * np.log(2 * np.pi))
-
-    def canonicalise(self, positions: Float[Array, "n d"]) -> Float[Array, "n d"]:
-        """The position as it is."""
-        return positions
-
-    def covers(self, positions: Float[Array, "n d"]) -> Bool[Array, ""]:
-        """Every configuration does."""
-        return jnp.asarray(True)
-
-    @property
-    def log_copies(self) -> float:
-        """0: there is one particle only."""
-        return 0.0
 
 
 def _log_centred(u: Float[Array, "n d"], log_width: Float[Array, ""]) -> Float[Array, ""]:

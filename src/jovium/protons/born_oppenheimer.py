@@ -8,8 +8,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,11 +26,9 @@ ATOM = -0.5
 
 
 class BornOppenheimer:
-    """N hydrogen atoms in a cube at rs (bohr), protons and electrons at a temperature (kelvin).
-
+    """N hydrogen atoms in a cube at rs (bohr), protons and electrons at a temperature (kelvin; kT in hartree).
     beta_energy is F_el(R) / kT with the electronic free energy counted from N ATOM; infinite where the engine refuses a
-    configuration (protons that overlap) or does not converge. Raises InputError for numbers that make no system.
-    """
+    configuration (protons that overlap) or does not converge. Raises InputError for numbers that make no system."""
 
     def __init__(
         self,
@@ -45,26 +41,15 @@ class BornOppenheimer:
         engine: Callable[[], Engine] = open_engine,
     ):
         if n_particles < 1 or n_particles % 2 or not (np.isfinite([rs, kelvin]).all() and rs > 0 and kelvin > 0):
-            raise InputError(
-                f"{n_particles} atoms, rs {rs} bohr, {kelvin} K", "an even number >= 2, rs > 0, T > 0", "check them"
-            )
-        self.n_particles, self.rs, self.kelvin = n_particles, rs, kelvin
-        self.protocol = replace(protocol, electronic_kT=kelvin_to_hartree(kelvin))
+            got = f"{n_particles} atoms, rs {rs} bohr, {kelvin} K"
+            raise InputError(got, "an even number >= 2, rs > 0, T > 0", "check them")
+        self.n_particles, self.cell = n_particles, Cell.cubic(n_particles, rs)
+        self.temperature = kelvin_to_hartree(kelvin)
+        self.protocol = replace(protocol, electronic_kT=self.temperature)
         engine().close()  # a missing engine says so here, not inside a compiled program
         self._open, self._thread = engine, threading.local()
         self._pool = ThreadPoolExecutor(workers)
-        self.refused = 0
-        self.first_refusal = ""
-
-    @property
-    def cell(self) -> Cell:
-        """A cube with a volume of 4 pi rs^3 / 3 per atom."""
-        return Cell.cubic(self.n_particles, self.rs)
-
-    @property
-    def temperature(self) -> float:
-        """kT in hartree."""
-        return kelvin_to_hartree(self.kelvin)
+        self.refused, self.first_refusal = 0, ""
 
     def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
         """Electronic free energy / kT of one configuration (bohr), above N separate atoms."""
@@ -93,18 +78,10 @@ class BornOppenheimer:
         return free_energy / self.temperature, -np.asarray(state.forces) / self.temperature
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _from_engine(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
-    return _call_engine(target, positions)[0]
-
-
 def _call_engine(target: BornOppenheimer, positions: Float[Array, "n 3"]) -> tuple[Array, Array]:
     shapes = jax.ShapeDtypeStruct((), jnp.float32), jax.ShapeDtypeStruct(positions.shape, jnp.float32)
     return jax.pure_callback(target.evaluate, shapes, positions, vmap_method="expand_dims")
 
 
-def _backward(target: BornOppenheimer, gradient: Array, cotangent: Array) -> tuple[Any]:
-    return (cotangent * gradient,)
-
-
-_from_engine.defvjp(_call_engine, _backward)
+_from_engine = jax.custom_vjp(lambda target, positions: _call_engine(target, positions)[0], nondiff_argnums=(0,))
+_from_engine.defvjp(_call_engine, lambda target, gradient, cotangent: (cotangent * gradient,))

@@ -24,9 +24,11 @@ from jovium.sampling.metropolis import init_chains
 
 DATA = "data.npz"
 
+Configurations = Float[np.ndarray, "m n d"]
+
 
 def flow_matching_loss(
-    flow: Flow, configurations: Float[np.ndarray, "m n d"], cell: Cell | None, batch: int, key: PRNGKeyArray
+    flow: Flow, configurations: Configurations, cell: Cell | None, batch: int, key: PRNGKeyArray
 ) -> FlowMatching:
     """Flow matching along short paths: a fresh start from the base density for every configuration, relabelled and
     shifted where particles are alike."""
@@ -34,13 +36,10 @@ def flow_matching_loss(
     if configurations.shape[1] == 1:
         return FlowMatching(starts, configurations - starts, batch)
     pairs = zip(starts, configurations, strict=True)
-    displacements = [shortest_displacements(start, end, cell) for start, end in pairs]
-    return FlowMatching(starts, np.array(displacements), batch)
+    return FlowMatching(starts, np.array([shortest_displacements(*pair, cell) for pair in pairs]), batch)
 
 
-def assign_sites(
-    flow: Flow, configurations: Float[np.ndarray, "m n d"], cell: Cell | None
-) -> Float[np.ndarray, "m n d"]:
+def assign_sites(flow: Flow, configurations: Configurations, cell: Cell | None) -> Configurations:
     """Configurations with particle i near site i of a lattice, whatever the order of the data; of any other base
     density as they are."""
     if not isinstance(flow.base, Lattice) or cell is None:
@@ -49,63 +48,48 @@ def assign_sites(
     return sites + np.array([shortest_displacements(sites, x, cell) for x in configurations])
 
 
-def training_data(folder: Path, settings: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"]:
+def training_data(folder: Path, settings: ProtonSettings, target: Target) -> Configurations:
     """Training configurations (bohr): those that the folder holds for these settings, else of a file, else sampled by
     Hamiltonian Monte Carlo."""
     path, made_with = folder / DATA, json.dumps(settings.to_dict())
     with contextlib.suppress(OSError), np.load(path, allow_pickle=False) as arrays:
         if "made_with" not in arrays or str(arrays["made_with"]) == made_with:
             return arrays["configurations"]
-    configurations = (
-        read_configurations(Path(settings.data), target) if settings.data else sample_data(settings, target)
-    )
-    configurations = configurations.astype(np.float32)
+    given = read_configurations(Path(settings.data), target) if settings.data else sample_data(settings, target)
+    configurations = given.astype(np.float32)
     with atomic_write(path) as part, part.open("wb") as stream:
         np.savez_compressed(stream, configurations=configurations, made_with=made_with)
     return configurations
 
 
-def read_configurations(path: Path, target: Target) -> Float[np.ndarray, "m n 3"]:
+def read_configurations(path: Path, target: Target) -> Configurations:
     """Positions (bohr) of the frames of a file. Raises InputError when their number of particles or cell is another."""
     from jovium.formats.structures import read_structures
 
     structures = list(read_structures(path))
     for number, structure in enumerate(structures):
-        if structure.n_atoms != target.n_particles:
-            raise InputError(
-                f"{path}: frame {number} has {structure.n_atoms} particles",
-                f"{target.n_particles}, as the system",
-                "check --n-atoms",
-            )
+        frame, n = f"{path}: frame {number}", structure.n_atoms
+        if n != target.n_particles:
+            raise InputError(f"{frame} has {n} particles", f"{target.n_particles}, as the system", "check --n-atoms")
         if target.cell is None or not np.allclose(structure.cell.vectors, target.cell.vectors, rtol=1e-3, atol=1e-3):
-            raise InputError(
-                f"{path}: frame {number} has another cell than the system",
-                "the cell of the system" if target.cell is None else f"{target.cell.vectors.tolist()} bohr",
-                "check the density and the units",
-            )
+            expected = "the cell of the system" if target.cell is None else f"{target.cell.vectors.tolist()} bohr"
+            raise InputError(f"{frame} has another cell than the system", expected, "check the density and the units")
     return np.array([structure.positions for structure in structures])
 
 
-def sample_data(settings: ProtonSettings, target: Target) -> Float[np.ndarray, "m n d"]:
+def sample_data(settings: ProtonSettings, target: Target) -> Configurations:
     """Equilibrium configurations: chains from the base density, Hamiltonian Monte Carlo, every second trajectory.
     Raises InputError for hydrogen, whose energies are too dear for that."""
     if settings.system == "hydrogen":
-        raise InputError(
-            "no configurations of hydrogen to train on",
-            "--data FILE.extxyz, a trajectory of `jovium reference sample`, or --flow-matching-steps 0",
-            "sample one, it takes minutes to hours",
-        )
-    flow = initial_flow(settings, target)
-    starts = _relax(
-        target, jax.vmap(flow.base.sample)(jax.random.split(jax.random.key(settings.seed + 3), settings.chains))
-    )
-    width = 0.1 * float(np.asarray(starts).std(axis=(0, 1)).max()) / target.n_particles ** (1 / 3)
-    chains = trajectories(
-        target.beta_energy, init_chains(target.beta_energy, np.asarray(starts), width, settings.seed), 60, tune=True
-    )
+        expected = "--data FILE.extxyz, a trajectory of `jovium reference sample`, or --flow-matching-steps 0"
+        raise InputError("no configurations of hydrogen to train on", expected, "sample one, it takes minutes to hours")
+    energy, keys = target.beta_energy, jax.random.split(jax.random.key(settings.seed + 3), settings.chains)
+    starts = np.asarray(_relax(target, jax.vmap(initial_flow(settings, target).base.sample)(keys)))
+    width = 0.1 * float(starts.std(axis=(0, 1)).max()) / target.n_particles ** (1 / 3)
+    chains = trajectories(energy, init_chains(energy, starts, width, settings.seed), 60, tune=True)
     frames = []
     for _ in range(settings.frames):
-        chains = trajectories(target.beta_energy, chains, 2)
+        chains = trajectories(energy, chains, 2)
         frames.append(np.asarray(chains.positions))
     return np.concatenate(frames)
 

@@ -18,28 +18,24 @@ from jovium.protons.velocity import Motion, Velocity
 
 
 class ButcherTableau(NamedTuple):
-    """An explicit Runge-Kutta method: times of its stages, weights of earlier rates in each stage, and of all rates in
-    the step."""
+    """An explicit Runge-Kutta method: times of its stages, weights of earlier rates in each, and of all in the step."""
 
     nodes: Float[np.ndarray, "s"]
     matrix: Float[np.ndarray, "s s"]
     weights: Float[np.ndarray, "s"]
 
 
-DORMAND_PRINCE = ButcherTableau(
-    np.array([0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0]),
-    np.array(
-        [
-            [0, 0, 0, 0, 0, 0],
-            [1 / 5, 0, 0, 0, 0, 0],
-            [3 / 40, 9 / 40, 0, 0, 0, 0],
-            [44 / 45, -56 / 15, 32 / 9, 0, 0, 0],
-            [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729, 0, 0],
-            [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656, 0],
-        ]
-    ),
-    np.array([35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84]),
-)
+_STAGES = [
+    [0, 0, 0, 0, 0, 0],
+    [1 / 5, 0, 0, 0, 0, 0],
+    [3 / 40, 9 / 40, 0, 0, 0, 0],
+    [44 / 45, -56 / 15, 32 / 9, 0, 0, 0],
+    [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729, 0, 0],
+    [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656, 0],
+]
+_NODES = [0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0]
+_WEIGHTS = [35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84]
+DORMAND_PRINCE = ButcherTableau(np.array(_NODES), np.array(_STAGES), np.array(_WEIGHTS))
 """The fifth-order method of Dormand and Prince, J. Comput. Appl. Math. 6, 19 (1980), table 2: at equal cost a fifth of
 the error of the classical method, for the flows of docs/protons.md."""
 
@@ -60,6 +56,19 @@ class Sample(NamedTuple):
 
     positions: Float[Array, "n d"]
     log_density: Float[Array, ""]
+
+
+class FlowSamples(NamedTuple):
+    """Independent samples: positions (bohr), ln p, and U / kT of each."""
+
+    positions: Float[np.ndarray, "m n d"]
+    log_density: Float[np.ndarray, "m"]
+    beta_energy: Float[np.ndarray, "m"]
+
+    @property
+    def work(self) -> Float[np.ndarray, "m"]:
+        """ln p + beta U."""
+        return self.log_density + self.beta_energy
 
 
 class Flow(eqx.Module):

@@ -119,10 +119,8 @@ class MaximumLikelihood:
 
 @dataclass(frozen=True, eq=False)
 class FlowMatching:
-    """Minimise E|v(x_t, t) - (x_1 - x_0)|^2, x_t = x_0 + t (x_1 - x_0), over pairs of starts and data (bohr).
-
-    `ends - starts` are the displacements of the pairs; `jovium.protons.assignment` makes them short.
-    """
+    """Minimise E|v(x_t, t) - (x_1 - x_0)|^2, x_t = x_0 + t (x_1 - x_0), over pairs of starts and data (bohr) and their
+    displacements x_1 - x_0; `jovium.protons.assignment` makes them short."""
 
     starts: Float[np.ndarray, "m n d"]
     displacements: Float[np.ndarray, "m n d"]
@@ -158,8 +156,7 @@ def sample_scores(flow: Flow, positions: Float[Array, "b n d"]) -> Float[Array, 
     """d ln p(x) / d theta of every configuration x held fixed, parameters in one row."""
 
     def score(x: Float[Array, "n d"]) -> Float[Array, "p"]:
-        gradient = eqx.filter_grad(lambda flow: flow.log_density(x))(flow)
-        return flatten(gradient)
+        return flatten(eqx.filter_grad(lambda flow: flow.log_density(x))(flow))
 
     return map_rows(score, positions, ROWS_AT_ONCE)
 
@@ -178,11 +175,8 @@ def _summed_gradient(loss: Callable[..., Any], flow: Flow, rows: Any, batch: int
         total, values = gradient(flow, rows)
         return values, jax.tree.map(lambda leaf: leaf / batch, total)
     if batch % ROWS_AT_ONCE:
-        raise InputError(
-            f"a batch of {batch}",
-            f"at most {ROWS_AT_ONCE} or a multiple of it",
-            f"take {ROWS_AT_ONCE * (batch // ROWS_AT_ONCE + 1)}",
-        )
+        next_multiple = ROWS_AT_ONCE * (batch // ROWS_AT_ONCE + 1)
+        raise InputError(f"a batch of {batch}", f"at most {ROWS_AT_ONCE} or a multiple of it", f"take {next_multiple}")
     chunks = jax.tree.map(lambda row: row.reshape(-1, ROWS_AT_ONCE, *row.shape[1:]), rows)
     parts, values = map_rows(lambda chunk: gradient(flow, chunk), chunks, None)
     total = jax.tree.map(lambda part: part.sum(axis=0), parts)
@@ -192,9 +186,6 @@ def _summed_gradient(loss: Callable[..., Any], flow: Flow, rows: Any, batch: int
 
 def _check(configurations: Float[np.ndarray, "m n d"]) -> None:
     if configurations.ndim != 3 or not len(configurations) or not np.isfinite(configurations).all():
-        raise InputError(
-            f"configurations of shape {configurations.shape} with "
-            f"{np.count_nonzero(~np.isfinite(configurations))} coordinates not finite",
-            "(m, n, d) finite numbers, m >= 1",
-            "check where they come from",
-        )
+        bad = f"{np.count_nonzero(~np.isfinite(configurations))} coordinates not finite"
+        got = f"configurations of shape {configurations.shape} with {bad}"
+        raise InputError(got, "(m, n, d) finite numbers, m >= 1", "check where they come from")

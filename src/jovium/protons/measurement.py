@@ -16,9 +16,10 @@ from jovium.base.errors import InputError
 from jovium.base.files import write_json
 from jovium.base.statistics import Estimate
 from jovium.base.structure import Structure
-from jovium.observe.pair_correlation import PairCorrelation, pair_histogram
+from jovium.observe.pair_correlation import PairCorrelation, pair_histogram, write_pair_correlations
 from jovium.observe.reweighting import FreeEnergy, effective_samples, free_energy, normalised_weights, reweighted_mean
-from jovium.protons.flow import Flow, reduced_work, sample_batch
+from jovium.protons.flow import Flow, FlowSamples, reduced_work, sample_batch
+from jovium.protons.settings import ProtonSettings
 from jovium.protons.systems import target_of
 from jovium.protons.targets import Target
 from jovium.protons.training import excess_offset, load_run
@@ -30,20 +31,6 @@ SAMPLES_AT_ONCE, ANNEALED_AT_ONCE = 512, 128
 """Configurations in one call, of sampling and of annealing."""
 
 ProgressBar = Callable[[Iterable[Any]], Iterator[Any]]
-
-
-@dataclass(frozen=True)
-class FlowSamples:
-    """Independent samples of a flow: positions (bohr), ln p, and U / kT of each."""
-
-    positions: Float[np.ndarray, "m n d"]
-    log_density: Float[np.ndarray, "m"]
-    beta_energy: Float[np.ndarray, "m"]
-
-    @property
-    def work(self) -> Float[np.ndarray, "m"]:
-        """ln p + beta U."""
-        return self.log_density + self.beta_energy
 
 
 @dataclass(frozen=True)
@@ -65,20 +52,19 @@ class ProtonMeasurement:
 
     def record(self) -> dict[str, Any]:
         """Plain values for files and machines."""
-
         n = self.n_particles
         name, scale = ("F_excess_kT_per_particle", 1 / n) if self.in_cell else ("minus_ln_Z", 1.0)
         energy = "U_kT_per_particle" if self.in_cell else "U_kT"
-        ais = {}
-        if self.ais:
-            ais[f"{name}_ais_bound"] = self.ais.variational.record(scale)
-            ais[f"{name}_ais_reweighted"] = self.ais.reweighted.record(scale)
-            ais["ais_effective_samples"] = self.ais.effective_samples
-            ais["ais_samples"] = self.ais.n_samples
+        ais = self.ais and {
+            f"{name}_ais_bound": self.ais.variational.record(scale),
+            f"{name}_ais_reweighted": self.ais.reweighted.record(scale),
+            "ais_effective_samples": self.ais.effective_samples,
+            "ais_samples": self.ais.n_samples,
+        }
         return {
             f"{name}_variational": self.free_energy.variational.record(scale),
             f"{name}_reweighted": self.free_energy.reweighted.record(scale),
-            **ais,
+            **(ais or {}),
             f"{energy}_model": self.model_energy.record(scale),
             f"{energy}_reweighted": self.energy.record(scale),
             "samples": self.free_energy.n_samples,
@@ -112,20 +98,20 @@ def draw_samples(flow: Flow, target: Target, n_samples: int, seed: int, progress
 def measure(samples: FlowSamples, target: Target, flow: Flow, n_bins: int = 40) -> ProtonMeasurement:
     """Free energy, energy, acceptance of independence Metropolis and g(r) from the samples."""
     work = samples.work
-    mean, error = reweighted_mean(_finite(samples.beta_energy), work)
-    energies = samples.beta_energy[np.isfinite(samples.beta_energy)]
-    model = Estimate(float(energies.mean()), float(energies.std(ddof=1) / np.sqrt(len(energies))), len(energies))
+    # Energies whose weight is zero anyway are made finite.
+    finite = np.isfinite(samples.beta_energy)
+    mean, error = reweighted_mean(np.where(finite, samples.beta_energy, 0.0), work)
+    energies = samples.beta_energy[finite]
     pairs = model_pairs = None
     if target.cell is not None and target.n_particles > 1:
-        edges = np.linspace(0, _largest_distance(target.cell), n_bins + 1)
+        edges = np.linspace(0, float(target.cell.heights.min() / 2), n_bins + 1)
         counts = np.array([pair_histogram(_structure(x, target.cell), edges) for x in samples.positions])
-        centres = 0.5 * (edges[1:] + edges[:-1])
-        pairs = PairCorrelation(centres, *reweighted_mean(counts, work))
-        model_pairs = PairCorrelation(centres, counts.mean(axis=0), counts.std(axis=0, ddof=1) / np.sqrt(len(counts)))
+        model_pairs = PairCorrelation.of_histograms(edges, counts)
+        pairs = PairCorrelation(model_pairs.r, *reweighted_mean(counts, work))
     return ProtonMeasurement(
         free_energy(work, excess_offset(target, flow)),
         Estimate(float(mean), float(error), effective_samples(-work)),
-        model,
+        Estimate(float(energies.mean()), float(energies.std(ddof=1) / np.sqrt(len(energies))), len(energies)),
         independence_chain(work),
         target.n_particles,
         target.cell is not None,
@@ -147,53 +133,40 @@ def annealing_work(
         return jnp.where(flow.base.covers(positions), target.beta_energy(positions), jnp.inf)
 
     @eqx.filter_jit
-    def anneal_batch(
-        flow: Flow, positions: jax.Array, key: jax.Array, width: jax.Array, tune: bool
-    ) -> tuple[Any, jax.Array]:
-        return anneal(flow.log_density, energy, positions, key, ais_stages, width, tune)
+    def anneal_batch(flow: Flow, positions: np.ndarray, key: jax.Array, width: jax.Array, tune: bool) -> Any:
+        return anneal(flow.log_density, energy, jnp.asarray(positions), key, ais_stages, width, tune)
 
     spacing = (target.cell.volume / target.n_particles) ** (1 / 3) if target.cell else 1.0
     width, keys = jnp.float32(0.02 * spacing), jax.random.split(jax.random.key(seed), len(starts) // size + 3)
     for key in keys[-2:]:
-        width = anneal_batch(flow, jnp.asarray(starts[:size]), key, width, True)[1]
+        _, width = anneal_batch(flow, starts[:size], key, width, True)
     work = []
     for first in progress(range(0, len(starts), size)):
         batch = starts[first : first + size]
         batch = np.concatenate([batch, starts[: size - len(batch)]])  # one shape, one program
-        work.append(
-            np.asarray(anneal_batch(flow, jnp.asarray(batch), keys[first // size], width, False)[0].work, float)
-        )
+        annealed, _ = anneal_batch(flow, batch, keys[first // size], width, False)
+        work.append(np.asarray(annealed.work, float))
     return np.concatenate(work)[: len(starts)]
 
 
 def measure_run(
-    folder: Path,
-    n_samples: int,
-    seed: int,
-    progress: ProgressBar = iter,
-    ais_stages: int = 0,
-    ais_samples: int = 1024,
+    folder: Path, n_samples: int, seed: int, progress: ProgressBar = iter, ais_stages: int = 0, ais_samples: int = 1024
 ) -> ProtonMeasurement:
     """Measure a run directory; writes measure.json and g_of_r.csv there. The first ais_samples are annealed in
     ais_stages (0: none). Raises InputError for fewer than two samples or a negative number of stages."""
     if n_samples < 2 or ais_samples < 2 or ais_stages < 0:
-        raise InputError(
-            f"{n_samples} samples, {ais_samples} to anneal in {ais_stages} stages",
-            "two or more samples, no stages or some",
-            "some thousands of samples give error bars; take 8 stages",
-        )
-    settings, flow = load_run(folder)
-    target = target_of(settings)
-    flow = flow.with_steps(2 * flow.n_steps)  # integrated better than in training
+        got = f"{n_samples} samples, {ais_samples} to anneal in {ais_stages} stages"
+        raise InputError(got, "two or more samples, no stages or some", "take thousands of samples, and 8 stages")
+    settings, target, flow = _load_measured(folder)
     samples = draw_samples(flow, target, n_samples, seed, progress)
     measurement = measure(samples, target, flow)
     if ais_stages:
-        first = FlowSamples(*(column[:ais_samples] for column in vars(samples).values()))
+        first = FlowSamples(*(column[:ais_samples] for column in samples))
         work = annealing_work(flow, target, first, ais_stages, seed, progress)
         measurement = replace(measurement, ais=free_energy(work, excess_offset(target, flow)))
     write_json(folder / MEASURED, {"system": settings.system, "seed": seed, **measurement.record()})
     if measurement.pairs and measurement.model_pairs:
-        _write_pairs(folder / "g_of_r.csv", measurement.pairs, measurement.model_pairs)
+        write_pair_correlations(folder / "g_of_r.csv", {"g": measurement.pairs, "g_model": measurement.model_pairs})
     return measurement
 
 
@@ -203,11 +176,9 @@ def sample_run(folder: Path, path: Path, n_samples: int, seed: int, exact: bool)
     a system without a cell."""
     from jovium.formats.structures import write_structures
 
-    settings, flow = load_run(folder)
-    target = target_of(settings)
+    settings, target, flow = _load_measured(folder)
     if target.cell is None:
         raise InputError(f"{settings.system} has no cell", "a system in a periodic cell", "take `measure`")
-    flow = flow.with_steps(2 * flow.n_steps)
     samples = draw_samples(flow, target, n_samples, seed)
     weights = np.ones(n_samples) if exact else normalised_weights(-samples.work) * n_samples
     frames = independence_chain(samples.work).shown if exact else np.arange(n_samples)
@@ -217,24 +188,12 @@ def sample_run(folder: Path, path: Path, n_samples: int, seed: int, exact: bool)
     return len(np.unique(frames))
 
 
+def _load_measured(folder: Path) -> tuple[ProtonSettings, Target, Flow]:
+    """Settings, target and flow of a run, integrated better than in training."""
+    settings, flow = load_run(folder)
+    return settings, target_of(settings), flow.with_steps(2 * flow.n_steps)
+
+
 def _structure(positions: Float[np.ndarray, "n 3"], cell: Cell, wrapped: bool = False) -> Structure:
     positions = cell.wrap(positions) if wrapped else np.asarray(positions, float)
     return Structure(cell, positions, ("H",) * len(positions))
-
-
-def _largest_distance(cell: Cell) -> float:
-    """Up to which g(r) is known: half the smallest height."""
-    return float(cell.heights.min() / 2)
-
-
-def _finite(values: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
-    """Energies whose weight is zero anyway, made finite."""
-    return np.where(np.isfinite(values), values, 0.0)
-
-
-def _write_pairs(path: Path, exact: PairCorrelation, model: PairCorrelation) -> None:
-    from jovium.base.files import write_lines
-
-    rows = zip(exact.r, exact.g, exact.error, model.g, model.error, strict=True)
-    lines = ["r_bohr,g,g_error,g_model,g_model_error\n"]
-    write_lines(path, lines + [",".join(f"{value:.6g}" for value in row) + "\n" for row in rows])

@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 
 from jovium.base.errors import InputError
 from jovium.base.statistics import Estimate
-from jovium.protons.flow import Flow, sample_batch
+from jovium.protons.flow import Flow, FlowSamples, sample_batch
 from jovium.protons.losses import ROWS_AT_ONCE
 from jovium.training.devices import map_rows
 
@@ -51,67 +51,48 @@ def rejection_sample(
 ) -> RejectionSamples:
     """m configurations, c such that about this fraction of those of the flow is accepted; 1 accepts all. Every call
     chooses its own c. Raises InputError for a fraction outside (0, 1] or too small."""
-    check_accept_fraction(accept_fraction)
+    if not MIN_ACCEPT_FRACTION <= accept_fraction <= 1:
+        raise InputError(f"an accepted fraction of {accept_fraction}", f"{MIN_ACCEPT_FRACTION} to 1", "take 0.2")
     if accept_fraction == 1:
         return RejectionSamples(*_propose(flow, beta_energy, key, m), Estimate(0.0, 0.0, m))
     key, pilot_key = jax.random.split(key)
     pilots = _propose(flow, beta_energy, pilot_key, PROPOSALS)
-    c = threshold(pilots.log_density + pilots.beta_energy, accept_fraction)
+    c = threshold(pilots.work, accept_fraction)
     rounds = math.ceil(SPARE * m / (accept_fraction * PROPOSALS))
     batches, acceptances = [], []
     while sum(len(batch.positions) for batch in batches) < m or len(acceptances) < rounds:
         if len(acceptances) > 10 * rounds:
-            raise InputError(
-                f"an accepted fraction of {accept_fraction} that hardly accepts any",
-                "more of the flow",
-                "accept a larger fraction",
-            )
+            got = f"an accepted fraction of {accept_fraction} that hardly accepts any"
+            raise InputError(got, "more of the flow", "accept a larger fraction")
         key, round_key = jax.random.split(key)
         batch, acceptance = _accept(flow, beta_energy, round_key, c)
         batches.append(batch)
         acceptances.append(acceptance)
-    log_z = _log_mean(np.concatenate(acceptances[:rounds]))
-    batch = _Batch(*(np.concatenate(columns)[:m] for columns in zip(*batches, strict=True)))
+    a = np.concatenate(acceptances[:rounds])
+    error = a.std(ddof=1) / a.mean() / np.sqrt(len(a))
+    log_z = Estimate(float(np.log(a.mean())), float(error), len(a))
+    batch = FlowSamples(*(np.concatenate(columns)[:m] for columns in zip(*batches, strict=True)))
     return RejectionSamples(batch.positions, batch.log_density - log_z.value, batch.beta_energy, log_z)
 
 
-class _Batch(NamedTuple):
-    """Configurations, ln p or ln p' and beta U of each."""
-
-    positions: Float[np.ndarray, "m n d"]
-    log_density: Float[np.ndarray, "m"]
-    beta_energy: Float[np.ndarray, "m"]
-
-
-def _accept(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, c: float) -> tuple[_Batch, Float[np.ndarray, "m"]]:
+def _accept(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, c: float) -> tuple[FlowSamples, np.ndarray]:
     """The accepted of one call, with ln p a, and a of all proposals."""
     proposal_key, accept_key = jax.random.split(key)
     batch = _propose(flow, beta_energy, proposal_key, PROPOSALS)
-    log_a = log_acceptance(batch.log_density + batch.beta_energy, c)
+    log_a = log_acceptance(batch.work, c)
     accepted = np.asarray(jax.random.uniform(accept_key, (PROPOSALS,))) < np.exp(log_a)
     batch = batch._replace(log_density=batch.log_density + log_a)
-    return _Batch(*(column[accepted] for column in batch)), np.exp(log_a)
+    return FlowSamples(*(column[accepted] for column in batch)), np.exp(log_a)
 
 
-def _log_mean(values: Float[np.ndarray, "m"]) -> Estimate:
-    error = values.std(ddof=1) / values.mean() / np.sqrt(len(values))
-    return Estimate(float(np.log(values.mean())), float(error), len(values))
-
-
-def _propose(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, n: int) -> _Batch:
-    return _Batch(*(np.asarray(column, float) for column in _program(flow, beta_energy, key, n)))
+def _propose(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, n: int) -> FlowSamples:
+    return FlowSamples(*(np.asarray(column, float) for column in _program(flow, beta_energy, key, n)))
 
 
 @eqx.filter_jit
 def _program(flow: Flow, beta_energy: BetaEnergy, key: PRNGKeyArray, n: int) -> tuple[Array, Array, Array]:
     batch = sample_batch(flow, key, n)
     return batch.positions, batch.log_density, map_rows(beta_energy, batch.positions, ROWS_AT_ONCE)
-
-
-def check_accept_fraction(fraction: float) -> None:
-    """Raises InputError for a fraction of accepted samples outside [MIN_ACCEPT_FRACTION, 1]."""
-    if not MIN_ACCEPT_FRACTION <= fraction <= 1:
-        raise InputError(f"an accepted fraction of {fraction}", f"a number from {MIN_ACCEPT_FRACTION} to 1", "take 0.2")
 
 
 def log_acceptance(work: Float[np.ndarray, "m"], c: float) -> Float[np.ndarray, "m"]:
@@ -124,11 +105,8 @@ def threshold(work: Float[np.ndarray, "m"], accept_fraction: float) -> float:
     work."""
     finite = work[np.isfinite(work)]
     if len(finite) < accept_fraction * len(work):
-        raise InputError(
-            f"{len(finite)} of {len(work)} configurations with a finite energy",
-            f"a fraction of {accept_fraction} of them",
-            "train the flow further, or accept all",
-        )
+        got = f"{len(finite)} of {len(work)} configurations with a finite energy"
+        raise InputError(got, f"a fraction of {accept_fraction} of them", "train the flow further, or accept all")
 
     def excess(c: float) -> float:
         return float(np.exp(log_acceptance(finite, c)).sum() / len(work)) - accept_fraction

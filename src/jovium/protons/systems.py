@@ -10,6 +10,7 @@ from jaxtyping import Float, PRNGKeyArray
 from jovium.base.box import Box
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
+from jovium.base.structure import Structure
 from jovium.crystals import cubic_lattice_sites
 from jovium.protons.base_density import BaseDensity, GaussianCloud, GaussianPoint, Lattice, UniformTorus
 from jovium.protons.born_oppenheimer import BornOppenheimer
@@ -96,23 +97,17 @@ def gaussian_flow(data: Float[np.ndarray, "m n d"] | None, n_steps: int, seed: i
 
 
 def _periodic_velocity(cell: Cell, n: int, key: PRNGKeyArray, torus: bool, **sizes: int) -> PairVelocity:
-    velocity = TorusVelocity if torus else PairVelocity
-    return velocity.of(Box.periodic(cell, _largest_wave(cell, n)), key=key, **sizes)
-
-
-def _largest_wave(cell: Cell, n: int) -> float:
-    """Waves down to 0.86 of the spacing of particles, and in a small cell to a third of its longest wave."""
+    # Waves down to 0.86 of the spacing of particles, and in a small cell to a third of its longest wave.
     longest = np.linalg.norm(cell.reciprocal, axis=1).min()
-    return max(7.3 / (cell.volume / n) ** (1 / 3), 3.01 * float(longest))
+    largest = max(7.3 / (cell.volume / n) ** (1 / 3), 3.01 * float(longest))
+    return (TorusVelocity if torus else PairVelocity).of(Box.periodic(cell, largest), key=key, **sizes)
 
 
 def _base_density(settings: ProtonSettings, target: Target) -> BaseDensity:
     if settings.system == "double-well":
         return GaussianPoint.of((-2.5 if settings.side == "left" else 2.2, 0.0), 0.5)
     if target.cell is None:
-        return GaussianCloud.of(
-            target.n_particles, 2 if settings.system == "dw4" else 3, {"dw4": 2.0, "lj13": 0.8}[settings.system]
-        )
+        return GaussianCloud.of(target.n_particles, *{"dw4": (2, 2.0), "lj13": (3, 0.8)}[settings.system])
     lattice = settings.crystal or ("bcc" if settings.system == "harmonic" else "")
     if not lattice:
         return UniformTorus.of(target.cell, target.n_particles)
@@ -124,6 +119,4 @@ def _base_density(settings: ProtonSettings, target: Target) -> BaseDensity:
 
 def _nearest(sites: Float[np.ndarray, "n 3"], cell: Cell) -> float:
     """Shortest distance of two sites, or of a site and its own image."""
-    from jovium.base.structure import Structure
-
     return Structure(cell, sites, ("H",) * len(sites)).shortest_distance()

@@ -44,24 +44,26 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True)
-class OneComponentPlasma:
-    """Classical point charges in a neutralising background, in a cubic cell, at rs = 1.
-
-    coupling: Gamma = e^2 / (rs kT). The energy holds that of every charge with its own images, so that u / (Gamma kT)
-    of the body-centred cube is -0.89592926 (Ichimaru, Rev. Mod. Phys. 54, 1017 (1982)). Raises InputError for fewer
-    than one particle or a coupling that is not positive.
-    """
+class Charges:
+    """Charges in a cubic cell at rs = 1; coupling: Gamma = e^2 / (rs kT)."""
 
     n_particles: int
     coupling: float
-
-    def __post_init__(self):
-        _positive(self, self.n_particles, self.coupling)
 
     @property
     def cell(self) -> Cell:
         """A cube with a volume of 4 pi / 3 per particle."""
         return _cube(UNIT_SPHERE * self.n_particles)
+
+
+@dataclass(frozen=True)
+class OneComponentPlasma(Charges):
+    """Classical point charges in a neutralising background. The energy holds that of every charge with its own images,
+    so that u / (Gamma kT) of the body-centred cube is -0.89592926 (Ichimaru, Rev. Mod. Phys. 54, 1017 (1982)). Raises
+    InputError for fewer than one particle or a coupling that is not positive."""
+
+    def __post_init__(self):
+        _positive(self, self.n_particles, self.coupling)
 
     @cached_property
     def _ewald(self) -> Ewald:
@@ -74,14 +76,10 @@ class OneComponentPlasma:
 
 
 @dataclass(frozen=True)
-class Yukawa:
-    """Screened charges, U / kT = Gamma sum_pairs exp(-kappa r) / r over all images, in a cubic cell at rs = 1.
+class Yukawa(Charges):
+    """Screened charges, U / kT = Gamma sum_pairs exp(-kappa r) / r over all images, without a background; screening:
+    kappa >= 1 in units of 1 / rs, where a plain sum over images converges."""
 
-    screening: kappa in units of 1 / rs; no background. For kappa >= 1, where a plain sum over images converges.
-    """
-
-    n_particles: int
-    coupling: float
     screening: float
 
     def __post_init__(self):
@@ -89,25 +87,17 @@ class Yukawa:
         if self.screening < 1:
             raise InputError(f"a screening of {self.screening} / rs", "1 or more", "take the one-component plasma")
 
-    @property
-    def cell(self) -> Cell:
-        """A cube with a volume of 4 pi / 3 per particle."""
-        return _cube(UNIT_SPHERE * self.n_particles)
-
     def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
         """U / kT of one configuration (bohr)."""
-        return self.coupling * _image_sum(
-            positions, self.cell, 16 / self.screening, lambda r: jnp.exp(-self.screening * r) / r
-        )
+        kappa = self.screening
+        return self.coupling * _image_sum(positions, self.cell, 16 / kappa, lambda r: jnp.exp(-kappa * r) / r)
 
 
 @dataclass(frozen=True)
 class LennardJones:
     """4 epsilon [(sigma / r)^12 - (sigma / r)^6] in a cubic cell, all images to a distance of `reach` sigma; sigma = 1.
-
     density: N sigma^3 / V, temperature: kT / epsilon. The energy beyond the reach is added as that of a uniform fluid
-    (Allen and Tildesley, Computer Simulation of Liquids, 2.8).
-    """
+    (Allen and Tildesley, Computer Simulation of Liquids, 2.8)."""
 
     n_particles: int
     density: float
@@ -135,11 +125,7 @@ class LennardJonesCluster:
     centroid, 1/2 sum |x|^2 (Koehler, Klein and Noe, arXiv:2006.02425); kT = 1, open space."""
 
     n_particles: int = 13
-
-    @property
-    def cell(self) -> None:
-        """Open space."""
-        return None
+    cell = None
 
     def beta_energy(self, positions: Float[Array, "n 3"]) -> Float[Array, ""]:
         """U / kT of one configuration."""
@@ -154,11 +140,7 @@ class FourParticleDoubleWell:
     (Koehler, Klein and Noe, arXiv:2006.02425); kT = 1."""
 
     n_particles: int = 4
-
-    @property
-    def cell(self) -> None:
-        """Open space."""
-        return None
+    cell = None
 
     def beta_energy(self, positions: Float[Array, "4 2"]) -> Float[Array, ""]:
         """U / kT of one configuration."""
@@ -173,15 +155,11 @@ class DoubleWell:
 
     side: str = "both"
     n_particles: int = 1
+    cell = None
 
     def __post_init__(self):
         if self.side not in ("both", "left", "right"):
             raise InputError(f"side '{self.side}'", "both, left or right", "choose one of them")
-
-    @property
-    def cell(self) -> None:
-        """Open space."""
-        return None
 
     def beta_energy(self, positions: Float[Array, "1 2"]) -> Float[Array, ""]:
         """U / kT of one position."""
@@ -192,11 +170,8 @@ class DoubleWell:
 
 @dataclass(frozen=True, eq=False)
 class HarmonicCrystal:
-    """Particles tied to their neighbours, U / kT = stiffness / 2 sum_bonds |u_i - u_j|^2, u_i = x_i - R_i.
-
-    Bonds join sites (bohr) no farther apart than `bond`; stiffness in 1 / bohr^2. The free energy is that of its normal
-    modes, and the crystal may be anywhere in the cell.
-    """
+    """Particles tied to their neighbours, U / kT = stiffness / 2 sum_bonds |u_i - u_j|^2, u_i = x_i - R_i: bonds join
+    sites (bohr) no farther apart than `bond`; stiffness in 1 / bohr^2. The crystal may be anywhere in the cell."""
 
     cell: Cell
     sites: Float[np.ndarray, "n 3"]
@@ -206,9 +181,7 @@ class HarmonicCrystal:
     def __post_init__(self):
         _positive(self, len(self.sites), self.stiffness, self.bond)
         if np.linalg.eigvalsh(self._bonds)[1] < 1e-9:
-            raise InputError(
-                f"bonds of {self.bond} bohr that leave parts loose", "one connected crystal", "longer bonds"
-            )
+            raise InputError(f"loose parts with bonds of {self.bond} bohr", "one connected crystal", "longer bonds")
 
     @property
     def n_particles(self) -> int:
@@ -253,10 +226,8 @@ def _pair_distances(positions: Float[Array, "n d"]) -> Float[Array, "p"]:
 def _image_sum(
     positions: Float[Array, "n 3"], cell: Cell, reach: float, pair: Callable[[Array], Array], cut: bool = False
 ) -> Float[Array, ""]:
-    """sum over pairs and images, and over each particle with its own images once, of a pair energy.
-
-    Nearest images and all that can come within the reach of them; cut: nothing beyond the reach counts.
-    """
+    """sum over pairs and images, and over each particle with its own images once, of a pair energy: nearest images and
+    all that can come within the reach of them; cut: nothing beyond the reach counts."""
     n = len(positions)
     vectors = cell.reduced
     images = lattice_points(vectors, reach + 0.5 * np.linalg.norm(vectors, axis=1).sum())

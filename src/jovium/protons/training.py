@@ -82,7 +82,6 @@ class ProtonTraining(Training):
     def __init__(self, settings: ProtonSettings, folder: Path):
         self.target = target_of(settings)
         self.jump, self.log_density = float(self.target.n_particles), None
-        self._programs: dict[Any, Any] = {}
         super().__init__(settings, folder)
         if self.state is None:
             flow = initial_flow(settings, self.target)
@@ -117,10 +116,7 @@ class ProtonTraining(Training):
     def step(self, state: TrainingState, key: Array) -> tuple[TrainingState, dict[str, Array]]:
         """One step of the stage at hand."""
         name, first, steps = self.stage(int(state.step))
-        program = self._program(
-            ("step", name, state.model.n_steps), lambda: step_program(self._loss(name), step_rule(self.settings, name))
-        )
-        return program(state, jnp.float32(first), jnp.float32(steps), key)
+        return self._step_program(name)(state, jnp.float32(first), jnp.float32(steps), key)
 
     def objective(self, figures: dict[str, Any]) -> tuple[float, float]:
         """The loss of the stage: one bad batch among many is no divergence."""
@@ -156,9 +152,9 @@ class ProtonTraining(Training):
         ln p, and the error of integrating it."""
         flow, n = self.state.model, self.target.n_particles
         n_samples = JUDGED_SAMPLES_OF_ENGINE if self.settings.system == "hydrogen" else JUDGED_SAMPLES
-        judge = self._program(("judge", flow.n_steps), lambda: judge_program(self.target, n_samples))
         keys = jax.random.split(jax.random.fold_in(jax.random.key(self.settings.seed + 1), self.state.step))
-        work, log_density, error = (np.asarray(values, float) for values in judge(flow, *keys))
+        judged = self._judge_program(n_samples)(flow, *keys)
+        work, log_density, error = (np.asarray(values, float) for values in judged)
         possible = np.isfinite(work).any() and not np.isnan(work).any()
         estimate = free_energy(work, excess_offset(self.target, flow)) if possible else None
         losses = np.array([of_step["loss"] for of_step in metrics], float)
@@ -177,12 +173,14 @@ class ProtonTraining(Training):
             "ode_steps": flow.n_steps,
         }
 
-    def _program(self, name: Any, make: Any) -> Any:
-        if name not in self._programs:
-            self._programs[name] = make()
-        return self._programs[name]
-
     @functools.lru_cache(maxsize=8)  # noqa: B019 (a run lives as long as the process)
+    def _judge_program(self, n_samples: int) -> Any:
+        return judge_program(self.target, n_samples)
+
+    @functools.lru_cache(maxsize=8)  # noqa: B019
+    def _step_program(self, stage: str) -> Any:
+        return step_program(self._loss(stage), step_rule(self.settings, stage))
+
     def _loss(self, stage: str) -> Loss:
         settings, target = self.settings, self.target
         if stage in ("energy", "score"):
@@ -202,11 +200,9 @@ def widen(trained: Flow, untrained: Flow) -> Flow:
 
     def fill(old: Array, new: Array) -> Array:
         if old.shape[:-1] != new.shape[:-1] or old.shape[-1:] > new.shape[-1:]:
-            raise InputError(
-                f"a start with parameters of shape {old.shape} for {new.shape}",
-                "the same system, radial functions and knots, and no more channels",
-                "check the options of both runs",
-            )
+            expected = "the same system, radial functions and knots, and no more channels"
+            got = f"a start with parameters of shape {old.shape} for {new.shape}"
+            raise InputError(got, expected, "check the options of both runs")
         return new.at[..., : old.shape[-1]].set(old) if old.ndim else old
 
     old, new = (jax.tree.leaves(eqx.filter(flow, eqx.is_inexact_array)) for flow in (trained, untrained))

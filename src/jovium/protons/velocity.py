@@ -22,6 +22,9 @@ CORE = 0.1
 """Fraction of the reach below which pair functions vanish quadratically: a direction has no meaning at r = 0."""
 
 
+Channels = Float[Array, "n n c"]
+
+
 class Motion(NamedTuple):
     """v of every particle and the divergence sum_i d v_i / d x_i, per unit of t."""
 
@@ -148,12 +151,8 @@ class PairVelocity(eqx.Module):
 
 
 def pair_velocity(
-    e: Float[Array, "n n d"],
-    b: Float[Array, "n n 1"],
-    a: Float[Array, "n n c"],
-    h: Float[Array, "n n c"],
-    g: Float[Array, "n n c"],
-) -> tuple[Float[Array, "n d"], Float[Array, "n n c d"], Float[Array, "n n c"]]:
+    e: Float[Array, "n n d"], b: Float[Array, "n n 1"], a: Channels, h: Channels, g: Channels
+) -> tuple[Float[Array, "n d"], Float[Array, "n n c d"], Channels]:
     """v of the pairs, A_i - A_j, and its projections on e_ij."""
     # Sums of products instead of einsum: contractions this small are loops to the compiler and four times slower.
     environments = jnp.sum(a[..., None] * e[:, :, None], axis=1)

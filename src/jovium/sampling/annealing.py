@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 LogDensity = Callable[[Float[Array, "n d"]], Float[Array, ""]]
+Positions = Float[Array, "b n d"]
 
 N_LEAPS = 8
 """Leapfrog steps of a trajectory."""
@@ -42,16 +43,15 @@ class _Walk(NamedTuple):
 def anneal(
     log_density: LogDensity,
     beta_energy: LogDensity,
-    positions: Float[Array, "b n d"],
+    positions: Positions,
     key: PRNGKeyArray,
     n_stages: int,
     width: Float[Array, ""],
     tune: bool = False,
 ) -> tuple[AnnealedSamples, Float[Array, ""]]:
-    """Samples of exp(log_density) taken through n_stages, and the width (bohr) of a leap afterwards.
-
-    beta_energy may be infinite where the target does not reach. tune: let the width follow the acceptance; works
-    found that way are for tuning only."""
+    """Samples of exp(log_density) taken through n_stages, and the width (bohr) of a leap afterwards. beta_energy may be
+    infinite where the target does not reach. tune: let the width follow the acceptance; works found that way are for
+    tuning only."""
     energies, densities = jax.vmap(beta_energy), jax.vmap(log_density)
 
     def run_stage(walk: _Walk, stage: tuple[Array, PRNGKeyArray]) -> tuple[_Walk, Float[Array, ""]]:
@@ -84,8 +84,8 @@ def anneal(
 
 
 def _trajectories(
-    beta_energy: LogDensity, positions: Float[Array, "b n d"], momenta: Float[Array, "b n d"], width: Float[Array, ""]
-) -> tuple[Float[Array, "b n d"], Float[Array, "b n d"]]:
+    beta_energy: LogDensity, positions: Positions, momenta: Positions, width: Float[Array, ""]
+) -> tuple[Positions, Positions]:
     """Leapfrog steps along the forces of U: any force makes a step that keeps volumes and can be reversed."""
     gradients = jax.vmap(jax.grad(beta_energy))
 
