@@ -11,11 +11,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from jovium.elf.run import read_samples
+from elf_long_waves import low_pass
 
 from jovium.base.grid import GridField
-from jovium.elf.long_waves import low_pass
-from jovium.elf.samples import Sample
+from jovium.elf.samples import Sample, read_samples
 from jovium.workflows.elf_accuracy import (
     CANDIDATE_PERSISTENCE,
     PERSISTENCE,
