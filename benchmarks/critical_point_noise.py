@@ -11,9 +11,9 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from elf_long_waves import low_pass
 
 from jovium.base.grid import GridField
-from jovium.elf.long_waves import low_pass
 from jovium.elf.samples import Sample, read_samples
 from jovium.workflows.elf_accuracy import (
     CANDIDATE_PERSISTENCE,

@@ -1,16 +1,20 @@
 """The baselines are what they say: superposed atoms, and long waves by isotropic filters."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from elf_baselines import LOCAL_MODEL, fit_linear_model, fit_superposed_atoms, reduced_derivatives, superposed_density
+from elf_long_waves import Waves, fit_long_waves, low_pass, radial_functions
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.grid import GridField, wave_numbers
 from jovium.base.localization import THOMAS_FERMI, electron_localization, elf_from_chi
-from jovium.elf.baselines import fit_linear_model, fit_superposed_atoms, reduced_derivatives, superposed_density
-from jovium.elf.long_waves import Waves, fit_long_waves, low_pass, radial_functions
+from jovium.elf.metrics import accuracy
+from jovium.elf.model import ElfModel, shipped_model
 from jovium.elf.network import grid_invariants
-from jovium.elf.samples import Sample
+from jovium.elf.samples import Sample, read_samples
 
 SHAPE = (16, 18, 20)
 
@@ -103,3 +107,12 @@ def test_long_waves_made_by_filters_are_predicted(odd_cell):
 def test_nothing_to_fit_is_refused():
     with pytest.raises(InputError, match="no examples"):
         fit_long_waves([], 2.0)
+
+
+def test_the_local_model_is_worse():
+    fluid = read_samples([Path(__file__).parents[2] / "data/labels/n32-rs1.3-5000K-1.labels.xz"])[5]
+    errors = [
+        accuracy([(either.predict(fluid.structure, fluid.shape).elf.values, fluid.elf)]).rmse
+        for either in (shipped_model(), ElfModel.load(LOCAL_MODEL))
+    ]
+    assert errors[0] < 0.5 * errors[1]

@@ -1,6 +1,7 @@
 """What `jovium elf evaluate` prints is what the fields say."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,12 +62,12 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
     folder, run = tmp_path / "packed", str(tmp_path / "run")
     folder.mkdir()
     pack(labelled, folder)
-    small = ["--steps", "6", "--every", "3", "--channels", "2", "--hidden", "4", "--layers", "1"]
-    assert main(["elf", "train", str(folder), "--out", run, *small]) == 0
+    small = ["--steps", "6", "--report-every", "3", "--channels", "2", "--hidden", "4", "--layers", "1"]
+    assert main(["elf", "train", run, str(folder), *small]) == 0
     assert capsys.readouterr().out.count("validation") == 2
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [3, 6]
-    assert main(["elf", "train", str(folder), "--out", run, *small]) == 0
+    assert main(["elf", "train", run, str(folder), *small]) == 0
     model = str(tmp_path / "model.safetensors")
     assert main(["elf", "export", run, str(folder), "--out", model]) == 0
     assert '"structures": 4' in capsys.readouterr().out
@@ -75,17 +76,22 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
     assert found["n_structures"] == 2
     assert 0 < found["band_coverage"] <= 1
     assert [row["group"] for row in found["crystals"]] == ["odd"]
-    assert main(["elf", "evaluate", "--model", model, str(labelled)]) == 0
+    figures = ["--out", str(tmp_path / "figures")]
+    assert main(["elf", "evaluate", "--model", model, str(labelled), *figures]) == 0
     assert "| odd | 1 |" in capsys.readouterr().out
+    assert {"evaluation.json", "parity.png", "phi.png"} == {f.name for f in (tmp_path / "figures").iterdir()}
     assert main(["elf", "evaluate", "--model", model, str(labelled), "--split", "exam"]) == InputError.exit_code
 
 
-def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys):
+def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys, monkeypatch):
     """The long waves of the label lower any error; figures and numbers are written."""
     recipe = ElfSettings(field_channels=2, hidden_width=4, convolutions=0, gaussian_widths=4)
     ElfModel(untrained_network(recipe), recipe, Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(tmp_path / "m")
-    command = ["elf", "evaluate", "--model", str(tmp_path / "m"), "--local", str(tmp_path / "m"), str(labelled)]
-    assert main([*command, "--baselines", "--out", str(tmp_path / "out")]) == 0
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    import elf_baselines
+
+    model, out = str(tmp_path / "m"), str(tmp_path / "out")
+    elf_baselines.main([str(labelled), "--model", model, "--local", model, "--out", out])
     printed = capsys.readouterr().out
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert {"evaluation.json", "parity.png", "phi.png", "residuals.png"} == {

@@ -24,8 +24,7 @@ EXPORT = """Make a model file of a run: the averaged weights, the range of the t
 90 % of the errors on the split validation, with a card that says all that."""
 
 EVALUATE = """Errors of a model on labels of one split: of the ELF, of phi and of phi*, altogether and by state, and the
-share of the grid points inside the band. With --baselines also those of a local model, without and with corrections of
-its long waves, of a linear model and of superposed atoms; these are fitted to the labels of the split train."""
+share of the grid points inside the band."""
 
 PREDICT = (
     """The ELF of a structure (the last one of a trajectory) by a model, as a field file that VESTA and ASE read."""
@@ -48,8 +47,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--model", metavar="MODEL.safetensors", type=Path, help="default: the one of the package")
     evaluate.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
     evaluate.add_argument("--split", default="test", help="which labels (default: test and everything test-...)")
-    evaluate.add_argument("--baselines", action="store_true", help="also what a network has to beat")
-    evaluate.add_argument("--local", metavar="MODEL.safetensors", type=Path, help="another local model to compare with")
     evaluate.add_argument("--out", metavar="FOLDER", type=Path, help="write evaluation.json and figures there")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.set_defaults(run=run_evaluate)
@@ -92,21 +89,13 @@ def run_export(options: argparse.Namespace) -> int:
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    """Print the errors of a model and of what it has to beat."""
+    """Print the errors of a model."""
     from jovium.base.errors import InputError
     from jovium.base.files import existing_folder, write_json
     from jovium.cli.progress import progress
-    from jovium.elf.model import ElfModel, shipped_local_model, shipped_model
-    from jovium.elf.samples import of_split, read_samples
-    from jovium.workflows.elf_accuracy import (
-        LabelTopology,
-        band_coverage,
-        baselines,
-        draw,
-        evaluate,
-        network_predictor,
-        summarise,
-    )
+    from jovium.elf.model import ElfModel, shipped_model
+    from jovium.elf.samples import read_samples
+    from jovium.workflows.elf_accuracy import LabelTopology, band_coverage, draw, evaluate, network_predictor, summarise
 
     samples = read_samples(options.labels)
     chosen = [s for s in samples if s.split == options.split or s.split.startswith(options.split + "-")]
@@ -114,22 +103,16 @@ def run_evaluate(options: argparse.Namespace) -> int:
         known = ", ".join(sorted({sample.split for sample in samples}))
         raise InputError(f"no labels of split '{options.split}'", f"one of: {known}", "choose one of them")
     model = ElfModel.load(options.model) if options.model else shipped_model()
-    predictors = {"field network": network_predictor(model)}
-    if options.baselines:
-        local = ElfModel.load(options.local) if options.local else shipped_local_model()
-        predictors |= baselines(local, of_split(samples, "train"))
     truths = [LabelTopology.from_sample(sample) for sample in progress(chosen, "topology of the labels")]
-    judged = {name: list(evaluate(progress(truths, name), predict)) for name, predict in predictors.items()}
-    evaluations = {name: summarise(found) for name, found in judged.items()}
-    found = {**evaluations.pop("field network"), "band_coverage": band_coverage(model, chosen)}
-    found |= {"baselines": evaluations} if evaluations else {}
+    judged = list(evaluate(progress(truths, "field network"), network_predictor(model)))
+    found = {**summarise(judged), "band_coverage": band_coverage(model, chosen)}
     if options.out:
         write_json(existing_folder(options.out) / "evaluation.json", found)
-        draw(judged, options.out)
+        draw({"field network": judged}, options.out)
     if options.json:
         print(json.dumps(found))
     else:
-        print_evaluation(found)
+        print_evaluation({"field network": found})
     return 0
 
 
@@ -158,15 +141,15 @@ def run_predict(options: argparse.Namespace) -> int:
     return 0
 
 
-def print_evaluation(found: dict[str, Any]) -> None:
-    """The errors as tables: every predictor altogether, then the network by state and crystal."""
-    print_rows("predictor", [("field network", found), *found.get("baselines", {}).items()])
+def print_evaluation(evaluations: dict[str, dict[str, Any]]) -> None:
+    """The errors as tables: every predictor altogether, then the first, the network, by state and crystal."""
+    found = next(iter(evaluations.values()))
+    print_rows("predictor", list(evaluations.items()))
     print()
     print_rows("state", [(row["group"], row) for row in found["by_state"]])
     if found["all_crystals"]:
         print()
-        crystals = [(name, one["all_crystals"]) for name, one in found.get("baselines", {}).items()]
-        print_rows("all crystals", [("field network", found["all_crystals"]), *crystals])
+        print_rows("all crystals", [(name, one["all_crystals"]) for name, one in evaluations.items()])
         print()
         print_rows("crystal", [(row["group"], row) for row in found["crystals"]])
         strict, among = (

@@ -20,7 +20,7 @@ from jovium.elf.step import network_template
 from jovium.training import checkpoint
 
 MODELS = Path(__file__).parent / "weights"
-"""Where the models that come with the package are."""
+"""Where the model that comes with the package is."""
 
 WIDE_BAND = 0.3
 """Half width of the band where the model knows nothing: outside its domain it is at least this."""
@@ -120,8 +120,3 @@ class ElfModel:
 def shipped_model() -> ElfModel:
     """The model that comes with the package."""
     return ElfModel.load(MODELS / "field_network.safetensors")
-
-
-def shipped_local_model() -> ElfModel:
-    """The local model that comes with the package, to compare with."""
-    return ElfModel.load(MODELS / "local_model.safetensors")

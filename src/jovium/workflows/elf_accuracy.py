@@ -11,22 +11,15 @@ from jaxtyping import Float
 
 from jovium.base.files import existing_folder
 from jovium.base.grid import GridField
-from jovium.base.units import BOHR_ANGSTROM, PRESSURE_GPA
-from jovium.elf.baselines import fit_linear_model, fit_superposed_atoms
-from jovium.elf.long_waves import fit_long_waves, low_pass
+from jovium.base.units import BOHR_ANGSTROM
 from jovium.elf.metrics import accuracy
 from jovium.elf.model import ElfModel
-from jovium.elf.network import grid_invariants
-from jovium.elf.residual import Correlation, correlation, spectrum
 from jovium.elf.samples import Sample
-from jovium.report.elf_figures import Phi, Residual, draw_parity, draw_phi, draw_residuals
+from jovium.report.elf_figures import Phi, draw_parity, draw_phi
 from jovium.topology.critical_points import CriticalPoints, critical_points
 from jovium.topology.matching import Matching, match
 from jovium.topology.network import Network, hydrogen_network
 from jovium.workflows.thresholds import spline_to_threshold_grid
-
-LONG_WAVE_CUTOFF = 2.5
-"""|G| (1/bohr) below which the residual of the local model is corrected: waves longer than 2.5 bohr."""
 
 MATCH_DISTANCE = 0.1 / BOHR_ANGSTROM
 """Critical points of two fields closer than 0.1 angstrom are the same."""
@@ -37,12 +30,6 @@ PERSISTENCE = 0.02
 CANDIDATE_PERSISTENCE = 0.01
 """The same for candidates of the prediction: which point stays above a threshold, and which of several equivalent ones
 stands for a class of the torus, is decided by less than the error of a label."""
-
-TRAINING_STRIDE = 4
-"""The baselines are fitted to every fourth structure of the split train."""
-
-WAVE_EDGES = np.linspace(0.0, 10.0, 21)
-"""Shells of |G| (1/bohr) of residual spectra."""
 
 Predict = Callable[[Sample], Float[np.ndarray, "nx ny nz"]]
 
@@ -118,7 +105,7 @@ def summarise(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
         **_errors(fluid or crystals),
         "by_state": [
             {"group": group, **_state(members[0].label.sample), **_errors(members)}
-            for group, members in sorted(_by_state(fluid).items())
+            for group, members in sorted(by_state(fluid).items())
         ],
         "crystals": [
             {"group": j.label.sample.group, "split": j.label.sample.split, **_errors([j]), **_topology_errors(j)}
@@ -128,21 +115,15 @@ def summarise(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     }
 
 
-def draw(evaluations: Mapping[str, Sequence[Evaluation]], folder: Path) -> list[Path]:
-    """Figures of several predictors on the same fluid labels, the first the one that matters: parity by state, phi,
-    residuals. Returns their paths; none without fluid."""
+def draw(evaluations: Mapping[str, Sequence[Evaluation]], folder: Path) -> None:
+    """Figures of predictors on the same fluid labels, if there are any: parity by state of the first, phi of two."""
     fluid = {name: [j for j in group if not is_crystal(j.label.sample)] for name, group in evaluations.items()}
-    if not any(fluid.values()):
-        return []
-    folder = existing_folder(folder)
-    paths = [folder / name for name in ("parity.png", "phi.png", "residuals.png")]
-    draw_parity(_parity(next(iter(fluid.values()))), paths[0])
-    draw_phi([_phi(name, j) for name in list(fluid)[:2] for j in fluid[name]], paths[1])
-    draw_residuals([r for name in list(fluid)[:4] for r in _residuals(name, fluid[name])], paths[2])
-    return paths
+    if any(fluid.values()):
+        draw_parity(_parity(next(iter(fluid.values()))), existing_folder(folder) / "parity.png")
+        draw_phi([_phi(name, j) for name in list(fluid)[:2] for j in fluid[name]], folder / "phi.png")
 
 
-def _by_state(evaluations: Sequence[Evaluation]) -> dict[str, list[Evaluation]]:
+def by_state(evaluations: Sequence[Evaluation]) -> dict[str, list[Evaluation]]:
     """Members of every trajectory, at falling rs."""
     groups: dict[str, list[Evaluation]] = defaultdict(list)
     for j in sorted(evaluations, key=lambda j: (-j.label.sample.structure.rs, j.label.sample.group)):
@@ -153,33 +134,21 @@ def _by_state(evaluations: Sequence[Evaluation]) -> dict[str, list[Evaluation]]:
 def _parity(evaluations: Sequence[Evaluation]) -> list[tuple[str, np.ndarray, np.ndarray]]:
     return [
         (
-            _title(members[0].label.sample),
+            state_title(members[0].label.sample),
             np.concatenate([j.predicted.ravel() for j in members]),
             np.concatenate([j.label.sample.elf.ravel() for j in members]),
         )
-        for members in _by_state(evaluations).values()
+        for members in by_state(evaluations).values()
     ]
 
 
 def _phi(model: str, j: Evaluation) -> Phi:
     predicted, true = j.topology.network.phi_3d.value, j.label.topology.network.phi_3d.value
-    return Phi(model, _title(j.label.sample), predicted, true)
+    return Phi(model, state_title(j.label.sample), predicted, true)
 
 
-def _residuals(model: str, evaluations: Sequence[Evaluation]) -> Iterator[Residual]:
-    for members in _by_state(evaluations).values():
-        sample = members[0].label.sample
-        pairs = [(j.predicted - j.label.sample.elf, j.label.sample.structure.cell) for j in members]
-        power = np.mean([spectrum(field, cell, WAVE_EDGES).power for field, cell in pairs], axis=0)
-        correlations = [correlation(field, cell) for field, cell in pairs]
-        r = min((c.r for c in correlations), key=lambda r: r[-1])
-        mean = Correlation(r, np.mean([np.interp(r, c.r, c.value) for c in correlations], axis=0))
-        rmse = float(np.sqrt(np.mean([np.mean(field**2) for field, _ in pairs])))
-        pressure = float(np.mean([j.label.sample.pressure for j in members])) * PRESSURE_GPA
-        yield Residual(model, _title(sample), pressure, rmse, WAVE_EDGES, power, mean.r, mean.value, mean.length)
-
-
-def _title(sample: Sample) -> str:
+def state_title(sample: Sample) -> str:
+    """The state of a sample in words."""
     return f"rs {sample.structure.rs:.3g}, {sample.kelvin:g} K, N {sample.structure.n_atoms}"
 
 
@@ -196,54 +165,6 @@ def band_coverage(model: ElfModel, samples: Sequence[Sample]) -> float:
 def network_predictor(model: ElfModel) -> Predict:
     """The field of a model on the grid of a label."""
     return lambda sample: model.predict(sample.structure, sample.shape).elf.values
-
-
-def baselines(local: ElfModel | None, training: Sequence[Sample]) -> dict[str, Predict]:
-    """What a network has to beat, by name: the local model, with the long waves of its residual taken from the label
-    (the most such a correction can do) and predicted from the structure, a linear model, superposed atoms."""
-    chosen = training[::TRAINING_STRIDE]
-    predictors: dict[str, Predict] = {}
-    if local is not None:
-        predict = network_predictor(local)
-        predictors["local model"] = predict
-        predictors["local + long waves of the label"] = _add_true_long_waves(predict)
-        predictors["local + predicted long waves"] = _add_predicted_long_waves(
-            predict, local.settings.gaussian_widths, chosen
-        )
-    predictors["linear model"] = fit_linear_model(chosen)
-    predictors["superposed atoms"] = fit_superposed_atoms(chosen)
-    return predictors
-
-
-def _add_true_long_waves(predict: Predict) -> Predict:
-    def correct(sample: Sample) -> Float[np.ndarray, "nx ny nz"]:
-        local = predict(sample)
-        return _clip(local + low_pass(sample.elf - local, sample.structure.cell, LONG_WAVE_CUTOFF))
-
-    return correct
-
-
-def _add_predicted_long_waves(predict: Predict, n_widths: int, training: Sequence[Sample]) -> Predict:
-    def channels(sample: Sample, local: Float[np.ndarray, "nx ny nz"]) -> Float[np.ndarray, "c nx ny nz"]:
-        fields = np.asarray(grid_invariants(sample.atoms, sample.shape, n_widths))
-        return np.concatenate([np.ones_like(local)[None], local[None], fields])
-
-    def examples() -> Iterator[tuple[np.ndarray, np.ndarray, Any]]:
-        for sample in training:
-            local = predict(sample)
-            yield channels(sample, local), sample.elf - local, sample.structure.cell
-
-    correction = fit_long_waves(examples(), LONG_WAVE_CUTOFF)
-
-    def correct(sample: Sample) -> Float[np.ndarray, "nx ny nz"]:
-        local = predict(sample)
-        return _clip(local + correction(channels(sample, local), sample.structure.cell))
-
-    return correct
-
-
-def _clip(values: Float[np.ndarray, "nx ny nz"]) -> Float[np.ndarray, "nx ny nz"]:
-    return np.clip(values, 0.0, 1.0)
 
 
 def _state(sample: Sample) -> dict[str, float]:

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from elf_residuals import Correlation, correlation, spectrum
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.grid import wave_numbers
-from jovium.elf.residual import Correlation, correlation, spectrum
 
 SHAPE = (20, 24, 30)
 

@@ -27,10 +27,9 @@ class Waves:
     lengths: Float[np.ndarray, "g"]
 
     @classmethod
-    def from_grid(cls, cell: Cell, shape: tuple[int, int, int], largest_wave: float) -> "Waves":
+    def from_grid(cls, cell: Cell, shape: tuple[int, ...], largest_wave: float) -> "Waves":
         """Waves of a grid of `shape` in `cell`."""
-        m = wave_numbers(shape)
-        lengths = np.linalg.norm(m @ cell.reciprocal, axis=-1)
+        lengths = np.linalg.norm(wave_numbers(shape) @ cell.reciprocal, axis=-1)
         inside = lengths < largest_wave
         return cls(inside, lengths[inside])
 
@@ -38,20 +37,20 @@ class Waves:
 def low_pass(field: Float[np.ndarray, "nx ny nz"], cell: Cell, largest_wave: float) -> Float[np.ndarray, "nx ny nz"]:
     """The part of a field in waves shorter in |G| than `largest_wave` (1/bohr)."""
     spectrum = np.fft.fftn(field)
-    spectrum[~Waves.from_grid(cell, _shape(field), largest_wave).inside] = 0
+    spectrum[~Waves.from_grid(cell, field.shape, largest_wave).inside] = 0
     return np.fft.ifftn(spectrum).real
 
 
 @dataclass(frozen=True)
 class LongWaves:
-    """ElfPrediction long waves: coefficients of every filter, channels by radial functions."""
+    """Predicted long waves: coefficients of every filter, channels by radial functions."""
 
     coefficients: Float[np.ndarray, "c r"]
     largest_wave: float
 
     def __call__(self, channels: Float[np.ndarray, "c nx ny nz"], cell: Cell) -> Float[np.ndarray, "nx ny nz"]:
         """The correction to a field from the fields it is predicted by."""
-        shape = _shape(channels[0])
+        shape = channels[0].shape
         waves = Waves.from_grid(cell, shape, self.largest_wave)
         filters = self.coefficients @ radial_functions(waves.lengths, self.largest_wave).T
         spectrum = np.zeros(shape, dtype=complex)
@@ -71,7 +70,7 @@ def fit_long_waves(examples: Iterable[Example], largest_wave: float, ridge: floa
     """
     matrix = vector = None
     for channels, residual, cell in examples:
-        waves = Waves.from_grid(cell, _shape(residual), largest_wave)
+        waves = Waves.from_grid(cell, residual.shape, largest_wave)
         radial = radial_functions(waves.lengths, largest_wave)
         inputs = (_spectra(channels, waves)[:, None] * radial.T[None]).reshape(len(channels) * N_RADIAL, -1)
         target = np.fft.fftn(residual, norm="forward")[waves.inside]
@@ -92,8 +91,3 @@ def radial_functions(lengths: Float[np.ndarray, "g"], largest_wave: float) -> Fl
 
 def _spectra(channels: Float[np.ndarray, "c nx ny nz"], waves: Waves) -> Complex[np.ndarray, "c g"]:
     return np.fft.fftn(channels, axes=(1, 2, 3), norm="forward")[:, waves.inside]
-
-
-def _shape(field: np.ndarray) -> tuple[int, int, int]:
-    nx, ny, nz = field.shape
-    return nx, ny, nz
