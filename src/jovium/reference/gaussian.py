@@ -126,7 +126,4 @@ def _densities(field: Any, structure: Structure) -> tuple[GridField, GridField]:
         psi = basis @ np.asarray(orbitals)[:, occupied]
         density += np.sum(weight[occupied] * np.abs(psi[0]) ** 2, axis=-1)
         tau += 0.5 * np.sum(weight[occupied] * np.sum(np.abs(psi[1:]) ** 2, axis=0), axis=-1)
-    return (
-        GridField(density.reshape(shape), structure.cell),
-        GridField(tau.reshape(shape), structure.cell),
-    )
+    return GridField(density.reshape(shape), structure.cell), GridField(tau.reshape(shape), structure.cell)
