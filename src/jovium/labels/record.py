@@ -80,11 +80,10 @@ class LabelProtocol:
 
     def attributes(self) -> dict[str, object]:
         """The protocol as plain values with the unit in every name: two equal ones make the same labels."""
-        code = re.fullmatch(r"(.*?)(?: \((.*)\))?", self.engine)
-        assert code is not None
+        code, _, version = self.engine.partition(" (")
         return {
-            "code": code.group(1),
-            "code_version": code.group(2) or "",
+            "code": code,
+            "code_version": version.removesuffix(")"),
             **self.protocol.to_dict(),
             "elf_definition": ELF_DEFINITION,
             "grid_spacing_bohr": self.spacing,

@@ -10,8 +10,7 @@ from jovium.base.errors import InputError
 from jovium.base.localization import DENSITY_FLOOR
 from jovium.base.twists import monkhorst_pack
 from jovium.base.units import hartree_to_kelvin, kelvin_to_hartree
-
-FUNCTIONALS = ("PBE", "LDA")
+from jovium.reference.pseudopotential import hydrogen_potential
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,7 @@ class KohnShamSettings:
     density_floor: float = DENSITY_FLOOR
 
     def __post_init__(self):
-        if self.functional not in FUNCTIONALS:
-            raise InputError(f"functional {self.functional!r}", " or ".join(FUNCTIONALS), "choose one of them")
+        hydrogen_potential(self.functional)
         if (self.k_spacing is None) == (self.k_mesh is None):
             got = f"k_spacing {self.k_spacing} and k_mesh {self.k_mesh}"
             raise InputError(got, "exactly one of the two", "set the other to None")
@@ -91,8 +89,6 @@ class KohnShamSettings:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values with units in their keys, for files and reports; of k_mesh and k_spacing the one that is set."""
-        from jovium.reference.pseudopotential import hydrogen_potential
-
         mesh = {"k_mesh": list(self.k_mesh)} if self.k_mesh else {"k_spacing_per_bohr": self.k_spacing}
         return {
             "functional": self.functional,
