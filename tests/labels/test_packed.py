@@ -8,11 +8,11 @@ from known_labels import KNOWN, ClosedForm, candidates, unlucky
 
 from jovium.base.errors import FormatError, InputError
 from jovium.cli.main import main
-from jovium.labels.fluid_frames import frame_lines
 from jovium.labels.labelling import label
 from jovium.labels.packed import pack, read_packed
 from jovium.labels.reading import read_labels, read_protocol, structure_identities
 from jovium.labels.record import structure_sha256
+from jovium.reference.trajectory import frame_lines
 
 
 @pytest.fixture

@@ -136,10 +136,11 @@ def test_results_of_other_structures_are_not_continued(structures, tmp_path):
         screen(crystal("fcc", 1.4), tmp_path / "out", spacing=0.4)
     with pytest.raises(InputError, match="another grid"):
         screen(crystal("bcc", 1.4), tmp_path / "out", spacing=0.3)
-    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="something else"):
-        screen(crystal("bcc", 1.4), tmp_path / "other", spacing=0.4)
-    assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n"
+    for foreign in ("a,b\n1,2\n", "one line without an end"):
+        (tmp_path / "other.csv").write_text(foreign)
+        with pytest.raises(InputError, match="something else"):
+            screen(crystal("bcc", 1.4), tmp_path / "other", spacing=0.4)
+        assert (tmp_path / "other.csv").read_text() == foreign
     assert main(["screen", str(structures), str(tmp_path / "x"), "--spacing", "-1"]) == 2
     assert main(["screen", str(structures), "/"]) == 2
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Raises OutputError when the disk is full or the place cannot be written; the old file is then untouched.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")  # process ids repeat on other machines
     try:
         if path.is_dir():
             raise IsADirectoryError(21, "is a directory", str(path))

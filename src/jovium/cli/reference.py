@@ -106,19 +106,18 @@ def run_crystals(options: argparse.Namespace) -> int:
 def run_collect(options: argparse.Namespace) -> int:
     """Print the table of trajectories and write their decorrelate equilibrium frames."""
     from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
-    from jovium.labels.fluid_frames import read_plan, read_trajectories, summary, write_frames
+    from jovium.labels.fluid_frames import read_plan, read_trajectories, write_frames
 
     plan = read_plan(options.plan)
     pairs = read_trajectories(plan, options.folder)
     columns = "| trajectory | split | frames | equilibrium from | decorrelated | P (GPa, force protocol) | T (K) "
     print(columns + "| E (Ha/atom) |", "|" + "---|" * 8, sep="\n")
     for run, fluid in pairs:
-        s = summary(run, fluid)
-        pressure = f"{s.pressure.value * PRESSURE_GPA:.1f} +- {s.pressure.error * PRESSURE_GPA:.1f}"
-        kelvin = f"{hartree_to_kelvin(s.kinetic_temperature.value):.0f} +- "
-        kelvin += f"{hartree_to_kelvin(s.kinetic_temperature.error):.0f}"
-        energy = f"{s.energy.value:.5f} +- {s.energy.error:.5f}"
-        counts = f"{s.n_frames} | {s.start} | {s.n_decorrelated}"
+        P, kT, E = (fluid.mean(series) for series in (fluid.pressure, fluid.kinetic_temperature, fluid.energy))
+        pressure = f"{P.value * PRESSURE_GPA:.1f} +- {P.error * PRESSURE_GPA:.1f}"
+        kelvin = f"{hartree_to_kelvin(kT.value):.0f} +- {hartree_to_kelvin(kT.error):.0f}"
+        energy = f"{E.value:.5f} +- {E.error:.5f}"
+        counts = f"{len(fluid.steps)} | {fluid.start} | {len(fluid.decorrelate())}"
         print(f"| {run.name} | {run.split} | {counts} | {pressure} | {kelvin} | {energy} |")
     n_frames = write_frames(pairs, options.out)
     absent = f"{len(plan) - len(pairs)} of the plan not there or too short yet"

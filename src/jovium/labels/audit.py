@@ -8,10 +8,9 @@ import numpy as np
 
 from jovium.base.cell import Cell
 from jovium.base.errors import FormatError, JoviumError
-from jovium.base.structure import Structure
 from jovium.labels.file import PROTOCOL, Protocol, head, read_protocol_file, split_conflicts
 from jovium.labels.reading import label_files, read_records
-from jovium.labels.record import SPLIT, Record, structure_sha256, text, total_pressure
+from jovium.labels.record import SPLIT, Record, structure_of, structure_sha256, text, total_pressure
 from jovium.reference.kohn_sham import KohnShamSettings
 
 ELECTRONS = 1e-3
@@ -106,40 +105,41 @@ def _electron_error(record: Record) -> float | None:
 def _problems(record: Record, protocol: Protocol) -> Iterator[str]:
     if not SPLIT.fullmatch(text(record["split"])):
         yield f"split '{text(record['split'])}'"
-    structure = Structure(Cell(record["cell"]), record["positions"], ("H",) * len(record["positions"]))
+    structure = structure_of(record)
     if structure_sha256(structure) != text(record["structure_sha256"]):
         yield "is not the structure its identity names"
     status = text(record["status"])
     if status == "ok":
-        yield from _label_problems(record, protocol, structure)
+        yield from _label_problems(record, protocol, structure.cell)
     elif status != "failed":
         yield f"status '{status}'"
     elif not text(record["reason"]) or len(record["elf"]):
         yield "failed without a reason, or with a grid"
 
 
-def _expected_mesh(protocol: Protocol, cell: Cell) -> tuple[int, ...]:
-    if "k_mesh" in protocol:
-        return tuple(protocol["k_mesh"])
-    return KohnShamSettings(k_spacing=protocol["k_spacing_per_bohr"]).mesh(cell)
+def _net_force(record: Record) -> float:
+    """Largest component of the sum of forces, hartree/bohr."""
+    return float(np.abs(record["forces"].sum(axis=0)).max())
 
 
-def _label_problems(record: Record, protocol: Protocol, structure: Structure) -> Iterator[str]:
+def _label_problems(record: Record, protocol: Protocol, cell: Cell) -> Iterator[str]:
     numbers = ("energy", "free_energy", "entropy_term", "forces", "stress", "density")
     unfinite = [name for name in numbers if name in record and not np.isfinite(record[name]).all()]
     if unfinite:
         yield f"{', '.join(unfinite)} not finite"
         return
     shape = tuple(record["grid_shape"].tolist())
-    if shape != structure.cell.grid_shape(protocol["grid_spacing_bohr"]) or np.prod(shape) != len(record["elf"]):
+    if shape != cell.grid_shape(protocol["grid_spacing_bohr"]) or np.prod(shape) != len(record["elf"]):
         yield f"a grid of {shape} with {len(record['elf'])} points"
         return
-    if tuple(record["k_mesh"].tolist()) != _expected_mesh(protocol, structure.cell):
+    mesh = protocol.get("k_mesh") or KohnShamSettings(k_spacing=protocol["k_spacing_per_bohr"]).mesh(cell)
+    if record["k_mesh"].tolist() != list(mesh):
         yield f"a k-mesh of {record['k_mesh'].tolist()}"
     electron_error = _electron_error(record)
     if electron_error is not None and abs(electron_error) > ELECTRONS:
-        yield f"{structure.n_atoms + electron_error:.5f} electrons for {structure.n_atoms} atoms"
-    if np.abs(record["forces"].sum(axis=0)).max() > NET_FORCE:
+        n_atoms = len(record["positions"])
+        yield f"{n_atoms + electron_error:.5f} electrons for {n_atoms} atoms"
+    if _net_force(record) > NET_FORCE:
         yield f"a net force of {record['forces'].sum(axis=0).tolist()}"
     if abs(record["energy"] - record["entropy_term"] - record["free_energy"]) > 1e-9:
         yield "F differs from E - T S"
@@ -168,8 +168,7 @@ class _Entry:
         if text(record["status"]) == "failed":
             return cls(name, key, group, reason, None)
         pressure = total_pressure(record["stress"], n_atoms, max(kelvin, 0.0), Cell(record["cell"]))
-        net_force = float(np.abs(record["forces"].sum(axis=0)).max())
-        return cls(name, key, group, reason, pressure, _electron_error(record), net_force)
+        return cls(name, key, group, reason, pressure, _electron_error(record), _net_force(record))
 
 
 def _states(entries: list[_Entry]) -> Iterator[StateRow]:
@@ -177,13 +176,6 @@ def _states(entries: list[_Entry]) -> Iterator[StateRow]:
         members = [entry for entry in entries if entry.key == key]
         pressures = [entry.pressure for entry in members if entry.pressure is not None]
         rs, kelvin, n_atoms, split = key
-        yield StateRow(
-            rs,
-            kelvin if kelvin >= 0 else None,
-            n_atoms,
-            split,
-            len({entry.group for entry in members}),
-            len(members),
-            len(members) - len(pressures),
-            float(np.mean(pressures)) if pressures else None,
-        )
+        counts = len({entry.group for entry in members}), len(members), len(members) - len(pressures)
+        mean = float(np.mean(pressures)) if pressures else None
+        yield StateRow(rs, kelvin if kelvin >= 0 else None, n_atoms, split, *counts, mean)

@@ -15,24 +15,20 @@ def read_candidates(path: Path, frames: str = ":") -> list[Candidate]:
     temperature_kelvin and step are used; without a group the file name is the group. Raises FormatError or
     StructureError for a file or structure that is none, InputError for a word in place of a number.
     """
-    structures = read_structures(path, frames)
-    candidates = []
-    for structure, facts in zip(structures, _comments(path, frames), strict=True):
-        try:
-            kelvin, step = float(facts.get("temperature_kelvin", "nan")), int(facts.get("step", -1))
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"{path}: {error}", "numbers as temperature_kelvin and step", "correct the file"
-            ) from error
-        split = str(facts.get("split", "unassigned"))
-        candidates.append(Candidate(structure, split, str(facts.get("group", path.stem)), kelvin, step))
-    return candidates
-
-
-def _comments(path: Path, frames: str) -> list[dict]:
     import ase.io
 
+    structures = read_structures(path, frames)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         images = ase.io.read(path, index=frames)
-    return [atoms.info for atoms in (images if isinstance(images, list) else [images])]
+    candidates = []
+    for structure, atoms in zip(structures, images if isinstance(images, list) else [images], strict=True):
+        facts = atoms.info
+        try:
+            kelvin, step = float(facts.get("temperature_kelvin", "nan")), int(facts.get("step", -1))
+        except (TypeError, ValueError) as error:
+            expected = "numbers as temperature_kelvin and step"
+            raise InputError(f"{path}: {error}", expected, "correct the file") from error
+        split = str(facts.get("split", "unassigned"))
+        candidates.append(Candidate(structure, split, str(facts.get("group", path.stem)), kelvin, step))
+    return candidates

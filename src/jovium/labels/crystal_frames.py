@@ -7,7 +7,7 @@ import numpy as np
 from jovium.base.files import write_lines
 from jovium.base.structure import Structure
 from jovium.crystals import crystal, hcp_h2
-from jovium.labels.fluid_frames import frame_lines
+from jovium.reference.trajectory import frame_lines
 
 DENSITIES: dict[str, tuple[float, ...]] = {
     "cs-iv": (1.15, 1.23, 1.30, 1.40),
@@ -32,21 +32,19 @@ STRETCHED_BONDS = (1.30, 1.40, 1.50, 1.60, 1.75, 1.90, 2.05, 2.20)
 
 def crystal_frames() -> list[tuple[Structure, dict[str, object]]]:
     """Every test crystal with its split (test-crystal, test-displaced, test-stretch) and group. Always the same."""
-    frames: list[tuple[Structure, dict[str, object]]] = []
+    frames: list[tuple[Structure, str, str]] = []
     for name, radii in DENSITIES.items():
-        for rs in radii:
-            frames.append((crystal(name, rs), {"split": "test-crystal", "group": f"{name}-rs{rs:g}"}))
+        frames += [(crystal(name, rs), "test-crystal", f"{name}-rs{rs:g}") for rs in radii]
     for name, multiples in SUPERCELLS.items():
         rs = DENSITIES[name][1]
         for seed, sigma in enumerate(DISPLACEMENTS):
             perfect = crystal(name, rs).supercell(multiples)
             shifts = np.random.default_rng([seed, len(name)]).normal(scale=sigma, size=perfect.positions.shape)
             displaced = Structure(perfect.cell, perfect.positions + shifts, perfect.symbols)
-            frames.append((displaced, {"split": "test-displaced", "group": f"{name}-rs{rs:g}-sigma{sigma:g}"}))
+            frames.append((displaced, "test-displaced", f"{name}-rs{rs:g}-sigma{sigma:g}"))
     for bond in STRETCHED_BONDS:
-        facts: dict[str, object] = {"split": "test-stretch", "group": f"hcp-h2-rs{STRETCH_RS:g}-bond{bond:g}"}
-        frames.append((hcp_h2(STRETCH_RS, bond), facts))
-    return frames
+        frames.append((hcp_h2(STRETCH_RS, bond), "test-stretch", f"hcp-h2-rs{STRETCH_RS:g}-bond{bond:g}"))
+    return [(structure, {"split": split, "group": group}) for structure, split, group in frames]
 
 
 def write_crystal_frames(path: Path) -> int:

@@ -82,9 +82,10 @@ def require_same_protocol(path: Path, held: Protocol, asked: Protocol) -> None:
     """Raises InputError with the values that differ when the labels at `path` are of another protocol."""
     different = [key for key in {**held, **asked} if held.get(key) != asked.get(key)]
     if different:
+        there, here = (", ".join(f"{key} {p.get(key, 'unset')}" for key in different) for p in (held, asked))
         raise InputError(
-            f"{path} is of another protocol: " + ", ".join(f"{key} {held.get(key, 'unset')}" for key in different),
-            "one protocol in a folder: " + ", ".join(f"{key} {asked.get(key, 'unset')}" for key in different),
+            f"{path} is of another protocol: {there}",
+            f"one protocol in a folder: {here}",
             "give another folder, or the protocol the folder was started with",
         )
 
@@ -100,9 +101,8 @@ def write_record(folder: Path, record: Record, protocol: Protocol) -> None:
             if read_head(path)[1].status == "ok":
                 return
     strings = {"sha256": record_sha256(record), "about": json.dumps(_about(protocol))}
-    content = archive(record | {name: np.array(string.encode()) for name, string in strings.items()})
     with atomic_write(path) as part:
-        part.write_bytes(content)
+        part.write_bytes(archive(record | {name: np.array(string.encode()) for name, string in strings.items()}))
 
 
 def record_files(folder: Path) -> list[Path]:
@@ -113,8 +113,9 @@ def record_files(folder: Path) -> list[Path]:
 def read_record(path: Path) -> tuple[Protocol, Record]:
     """Protocol and record of a file. Raises InputError when it is not there, FormatError when it is damaged."""
     with _opened(path) as array:
-        record = {column.name: array(column.name) for column in COLUMNS}
+        record: Record = {}
         for column in COLUMNS:
+            record[column.name] = array(column.name)
             if record[column.name].dtype != np.dtype(column.dtype):
                 raise ValueError(f"{column.name} of type {record[column.name].dtype}")
         if record_sha256(record) != text(array("sha256")):
@@ -160,16 +161,12 @@ def read_heads(folder: Path, protocol: Protocol, asked: Collection[str] = ()) ->
 
 def split_conflicts(heads: Sequence[Head]) -> list[str]:
     """Sentences about structures and groups that lie in two splits: a test that is in the training data is none."""
-    splits: dict[tuple[str, str], set[str]] = {}
+    splits: dict[str, set[str]] = {}
     for label in heads:
-        splits.setdefault(("structure", label.structure_sha256), set()).add(label.split)
-        if label.group:
-            splits.setdefault(("group", label.group), set()).add(label.split)
-    return [
-        f"{kind} {name[:96]} is in the splits {' and '.join(sorted(names))}"
-        for (kind, name), names in splits.items()
-        if len(names) > 1
-    ]
+        for name in (f"structure {label.structure_sha256}", *([f"group {label.group}"] if label.group else [])):
+            splits.setdefault(name, set()).add(label.split)
+    several = {name: sorted(names) for name, names in splits.items() if len(names) > 1}
+    return [f"{name} is in the splits {' and '.join(names)}" for name, names in several.items()]
 
 
 def archive(arrays: dict[str, np.ndarray]) -> bytes:

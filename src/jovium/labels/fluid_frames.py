@@ -4,18 +4,21 @@ import csv
 import lzma
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from jovium.base.errors import InputError
 from jovium.base.files import write_lines
-from jovium.base.statistics import Estimate
-from jovium.base.structure import Structure
 from jovium.base.units import hartree_to_kelvin, kelvin_to_hartree
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.reference.dynamics import FluidState
-from jovium.reference.trajectory import ShortTrajectory, Trajectory, read_fluid
+from jovium.reference.trajectory import ShortTrajectory, Trajectory, frame_lines, read_fluid
 
 SPLITS = ("train", "validation", "test")
+
+PLAN: dict[str, Any] = {"n_atoms": int, "rs_bohr": float, "kelvin": float, "seed": int, "frames": int, "split": str}
+"""Columns of a plan, in the order of the fields of `PlannedRun`."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +51,13 @@ def read_plan(path: Path) -> list[PlannedRun]:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     try:
-        runs = [
-            PlannedRun(
-                int(row["n_atoms"]),
-                float(row["rs_bohr"]),
-                float(row["kelvin"]),
-                int(row["seed"]),
-                int(row["frames"]),
-                row["split"],
-            )
-            for row in rows
-        ]
+        runs = [PlannedRun(*(kind(row[name]) for name, kind in PLAN.items())) for row in rows]
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: {error!r}", "columns n_atoms, rs_bohr, kelvin, seed, frames, split", "correct the table"
-        ) from error
+        raise InputError(f"{path}: {error!r}", f"columns {', '.join(PLAN)}", "correct the table") from error
     unknown = {run.split for run in runs} - set(SPLITS)
     if unknown or len({run.name for run in runs}) != len(runs):
-        raise InputError(
-            f"{path}: {f'splits {sorted(unknown)}' if unknown else 'the same run twice'}",
-            f"splits {', '.join(SPLITS)}, every run once",
-            "correct the table",
-        )
+        got = f"{path}: {f'splits {sorted(unknown)}' if unknown else 'the same run twice'}"
+        raise InputError(got, f"splits {', '.join(SPLITS)}, every run once", "correct the table")
     return runs
 
 
@@ -80,19 +68,6 @@ def trajectory_path(run: PlannedRun, folder: Path) -> Path:
     if packed.exists() and not path.exists():
         write_lines(path, [lzma.decompress(packed.read_bytes()).decode()])
     return path
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What one trajectory holds, means in atomic units; `start`: the first frame in equilibrium."""
-
-    run: PlannedRun
-    n_frames: int
-    start: int
-    n_decorrelated: int
-    pressure: Estimate
-    kinetic_temperature: Estimate
-    energy: Estimate
 
 
 def read_trajectories(plan: list[PlannedRun], folder: Path) -> list[tuple[PlannedRun, Trajectory]]:
@@ -111,19 +86,6 @@ def read_trajectories(plan: list[PlannedRun], folder: Path) -> list[tuple[Planne
     return pairs
 
 
-def summary(run: PlannedRun, fluid: Trajectory) -> Summary:
-    """Counts and equilibrium means of one trajectory; the pressure is that of the force protocol."""
-    return Summary(
-        run,
-        len(fluid.steps),
-        fluid.start,
-        len(fluid.decorrelate()),
-        fluid.mean(fluid.pressure),
-        fluid.mean(fluid.kinetic_temperature),
-        fluid.mean(fluid.energy),
-    )
-
-
 def write_pair_correlation(path: Path) -> Path:
     """Write g(r) of the equilibrium frames of the trajectory at `path` as a table beside it (distances in bohr)."""
     fluid = read_fluid(path)
@@ -139,30 +101,11 @@ def write_frames(pairs: list[tuple[PlannedRun, Trajectory]], path: Path) -> int:
 
     Every frame carries split, group (its trajectory), rs_bohr, temperature_kelvin and step.
     """
-    lines: list[str] = []
-    n = 0
+    frames = []
     for run, fluid in pairs:
+        state = {"rs_bohr": f"{fluid.rs:.10g}", "temperature_kelvin": f"{hartree_to_kelvin(fluid.kT):.10g}"}
         for index in fluid.decorrelate():
-            facts = {
-                "split": run.split,
-                "group": run.name,
-                "rs_bohr": f"{fluid.rs:.10g}",
-                "temperature_kelvin": f"{hartree_to_kelvin(fluid.kT):.10g}",
-                "step": int(fluid.steps[index]),
-            }
-            lines += frame_lines(fluid.structures[index], facts)
-            n += 1
-    write_lines(path, lines)
-    return n
-
-
-def frame_lines(structure: Structure, facts: dict[str, object]) -> list[str]:
-    """One extended-XYZ frame (angstrom) with facts in its comment line."""
-    atoms = structure.to_ase()
-    lattice = " ".join(f"{x:.12f}" for x in atoms.cell.array.ravel())
-    words = " ".join(f"{key}={value}" for key, value in facts.items())
-    header = f'Lattice="{lattice}" Properties=species:S:1:pos:R:3 pbc="T T T" {words}'
-    rows = (
-        f"{s} {x:.12f} {y:.12f} {z:.12f}\n" for s, (x, y, z) in zip(structure.symbols, atoms.positions, strict=True)
-    )
-    return [f"{structure.n_atoms}\n", header + "\n", *rows]
+            facts = {"split": run.split, "group": run.name, **state, "step": int(fluid.steps[index])}
+            frames.append(frame_lines(fluid.structures[index], facts))
+    write_lines(path, chain.from_iterable(frames))
+    return len(frames)

@@ -26,15 +26,7 @@ from jovium.labels.file import (
     split_conflicts,
     write_record,
 )
-from jovium.labels.record import (
-    Candidate,
-    LabelProtocol,
-    Record,
-    failed_record,
-    ok_record,
-    structure_sha256,
-    text,
-)
+from jovium.labels.record import Candidate, LabelProtocol, Record, failed_record, ok_record, structure_sha256, text
 from jovium.reference.engine import Engine, open_engine
 
 
@@ -90,7 +82,10 @@ def label(
     StructureError for other species or overlapping atoms; EngineMissing; EngineError when a worker process dies;
     OutputError when the disk is full. What was written stays.
     """
-    _require_candidates(candidates)
+    if not candidates:
+        raise InputError("no structures", "at least one structure to label", "check the input and --frames, --shard")
+    for candidate in candidates:
+        require_hydrogen(candidate.structure)
     protocol = protocol_values(label_protocol)
     prepare_folder(folder, protocol)
     distinct = {structure_sha256(c.structure): c for c in candidates}
@@ -99,7 +94,7 @@ def label(
     before = {name: heads[name].status for name in distinct if name in heads}
     pending = [c for name, c in distinct.items() if not _is_done(before.get(name), retry_failed)]
     random.shuffle(pending)
-    compute = partial(_missing_record, folder, retry_failed, label_protocol, open_engine)
+    compute = partial(_missing_record, folder, retry_failed, partial(compute_record, label_protocol, open_engine))
     started, computed, skipped = time.monotonic(), [], [s for s in before.values() if _is_done(s, retry_failed)]
     for done, (record, is_new) in enumerate(_results(compute, pending, executor), 1):
         (computed if is_new else skipped).append(text(record["status"]))
@@ -110,7 +105,7 @@ def label(
     return Outcome(computed.count("ok"), skipped.count("ok"), computed.count("failed"), skipped.count("failed"))
 
 
-def compute_record(candidate: Candidate, *, label_protocol: LabelProtocol, open_engine: Callable[[], Engine]) -> Record:
+def compute_record(label_protocol: LabelProtocol, open_engine: Callable[[], Engine], candidate: Candidate) -> Record:
     """The record of one candidate: its label, or why there is none. Raises EngineMissing."""
     started = time.perf_counter()
     try:
@@ -120,16 +115,12 @@ def compute_record(candidate: Candidate, *, label_protocol: LabelProtocol, open_
     except EngineMissing:
         raise
     except EngineError as error:
-        reason = f"{type(error).__name__}: {error.got}"
-        return failed_record(candidate, reason, time.perf_counter() - started, label_protocol)
+        seconds = time.perf_counter() - started
+        return failed_record(candidate, f"{type(error).__name__}: {error.got}", seconds, label_protocol)
 
 
 def _missing_record(
-    folder: Path,
-    retry_failed: bool,
-    label_protocol: LabelProtocol,
-    open_engine: Callable[[], Engine],
-    candidate: Candidate,
+    folder: Path, retry_failed: bool, compute: Callable[[Candidate], Record], candidate: Candidate
 ) -> tuple[Record, bool]:
     """The record of a candidate and True, or the one that another process has written by now and False."""
     path = folder / (structure_sha256(candidate.structure) + SUFFIX)
@@ -138,7 +129,7 @@ def _missing_record(
             record = read_record(path)[1]
             if _is_done(text(record["status"]), retry_failed):
                 return record, False
-    return compute_record(candidate, label_protocol=label_protocol, open_engine=open_engine), True
+    return compute(candidate), True
 
 
 def _is_done(status: str | None, retry_failed: bool) -> bool:
@@ -167,13 +158,6 @@ def _results(
     finally:
         for future in futures:
             future.cancel()
-
-
-def _require_candidates(candidates: Sequence[Candidate]) -> None:
-    if not candidates:
-        raise InputError("no structures", "at least one structure to label", "check the input and --frames, --shard")
-    for candidate in candidates:
-        require_hydrogen(candidate.structure)
 
 
 def _require_no_conflict(candidates: Sequence[Candidate], heads: dict[str, Head], folder: Path) -> None:

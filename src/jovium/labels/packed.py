@@ -32,12 +32,8 @@ SCALE = 1023
 
 SUFFIX = ".labels.xz"
 
-LEFT_OUT = ("density", "elf")
-"""Columns that are dropped, or packed otherwise."""
-
-OFFSETS = {"atom": "atom_offset", "point": "grid_offset"}
-"""Row i of a column per structure is structure i; its atoms are rows atom_offset[i] to atom_offset[i + 1], its grid
-points elements grid_offset[i] to grid_offset[i + 1]."""
+KEPT = tuple(column for column in COLUMNS if column.name not in ("density", "elf"))
+"""Columns that are not dropped, or packed otherwise."""
 
 
 def pack(folder: Path, out: Path) -> list[Path]:
@@ -50,16 +46,10 @@ def pack(folder: Path, out: Path) -> list[Path]:
     heads = sorted((read_head(path)[1], path) for path in record_files(folder))
     heads = [(label, path) for label, path in heads if label.status == "ok"]
     if not heads or not heads[0][0].group:
-        raise InputError(
-            f"{folder}: no labels, or some without a group", "labels of named groups", "label with a group"
-        )
+        got = f"{folder}: no labels, or some without a group"
+        raise InputError(got, "labels of named groups", "label with a group")
     groups = groupby(heads, key=lambda item: item[0].group)
     return [_pack_group(group, [path for _, path in members], out) for group, members in groups]
-
-
-def packed_files(folder: Path) -> list[Path]:
-    """The packed files of a folder by name."""
-    return sorted(folder.glob("*" + SUFFIX))
 
 
 def read_packed(path: Path) -> tuple[Protocol, list[Record]]:
@@ -86,14 +76,16 @@ def _pack_group(group: str, files: list[Path], out: Path) -> Path:
 
 
 def _write(path: Path, protocol: Protocol, records: list[Record]) -> None:
+    """Row i of a column per structure is structure i; its atoms are rows atom_offset[i] to atom_offset[i + 1], its grid
+    points elements grid_offset[i] to grid_offset[i + 1]."""
     arrays: dict[str, np.ndarray] = {"protocol": np.array(json.dumps(protocol, sort_keys=True))}
-    for column in COLUMNS:
-        if column.name not in LEFT_OUT:
-            join = np.stack if column.per == "structure" else np.concatenate
-            arrays[column.name] = join([record[column.name] for record in records])
-    for per, name in OFFSETS.items():
-        arrays[name] = np.cumsum([0, *(_count(record, per) for record in records)])
-    differences = np.concatenate([_differences(_quantised(record)).ravel() for record in records])
+    for column in KEPT:
+        join = np.stack if column.per == "structure" else np.concatenate
+        arrays[column.name] = join([record[column.name] for record in records])
+    for name, counted in (("atom_offset", "positions"), ("grid_offset", "elf")):
+        arrays[name] = np.cumsum([0, *(len(record[counted]) for record in records)])
+    grids = (record["elf"].reshape(record["grid_shape"]) * (SCALE / ELF_SCALE) for record in records)
+    differences = np.concatenate([_differences(np.round(grid).astype(np.uint16)).ravel() for grid in grids])
     arrays["elf_low"] = (differences & 255).astype(np.uint8)
     arrays["elf_high"] = (differences >> 8).astype(np.uint8)
     with atomic_write(path) as part:
@@ -104,22 +96,14 @@ def _unpacked(arrays: dict[str, np.ndarray]) -> list[Record]:
     differences = arrays["elf_low"] + (arrays["elf_high"].astype(np.uint16) << 8)
     records = []
     for i in range(len(arrays["step"])):
-        record: Record = {}
-        for column in COLUMNS:
-            if column.name not in LEFT_OUT:
-                inside = slice(*arrays[OFFSETS[column.per]][i : i + 2]) if column.per in OFFSETS else i
-                record[column.name] = arrays[column.name][inside]
-        first, end = arrays["grid_offset"][i : i + 2]
-        elf = _values(differences[first:end].reshape(record["grid_shape"])) / SCALE
+        atoms, points = (slice(*arrays[name][i : i + 2]) for name in ("atom_offset", "grid_offset"))
+        record = {column.name: arrays[column.name][atoms if column.per == "atom" else i] for column in KEPT}
+        elf = _values(differences[points].reshape(record["grid_shape"])) / SCALE
         if elf.max() > 1:
             raise ValueError("an ELF above 1")
         record["elf"] = np.round(ELF_SCALE * elf).astype("<u2").ravel()
         records.append(record)
     return records
-
-
-def _quantised(record: Record) -> np.ndarray:
-    return np.round(record["elf"].reshape(record["grid_shape"]) * (SCALE / ELF_SCALE)).astype(np.uint16)
 
 
 def _differences(values: np.ndarray) -> np.ndarray:
@@ -133,7 +117,3 @@ def _values(differences: np.ndarray) -> np.ndarray:
     for axis in range(3):
         differences = np.cumsum(differences, axis=axis, dtype=np.uint16)
     return differences
-
-
-def _count(record: Record, per: str) -> int:
-    return len(record["positions"] if per == "atom" else record["elf"])

@@ -11,7 +11,7 @@ from jovium.labels.record import Label, Record, text
 
 def label_files(path: Path) -> list[Path]:
     """The files of labels in a folder, by name, or `path` itself. Raises InputError when there are none."""
-    files = [*packed.packed_files(path), *record_files(path)] if path.is_dir() else [path]
+    files = [*sorted(path.glob("*" + packed.SUFFIX)), *record_files(path)] if path.is_dir() else [path]
     if not files:
         raise InputError(f"no labels in {path}", "files *.npz or *.labels.xz", "make some: jovium reference label")
     return files
@@ -34,7 +34,8 @@ def read_labels(path: Path) -> Iterator[Label]:
     Raises InputError when there are none or of two protocols, FormatError for a damaged file.
     """
     protocol = read_protocol(path)
-    for file in sorted(label_files(path), key=_order):
+    no_head = Head("", 0, "", "", "")
+    for file in sorted(label_files(path), key=lambda file: no_head if _is_packed(file) else read_head(file)[1]):
         held, records = read_records(file)
         require_same_protocol(file, held, protocol)
         for record in records:
@@ -56,7 +57,3 @@ def structure_identities(path: Path) -> set[str]:
 
 def _is_packed(file: Path) -> bool:
     return file.suffix == ".xz"
-
-
-def _order(file: Path) -> Head:
-    return Head("", 0, "", "", "") if _is_packed(file) else read_head(file)[1]

@@ -50,9 +50,8 @@ class Candidate:
 
     def __post_init__(self):
         if not SPLIT.fullmatch(self.split) or len(self.split) > 24:
-            raise InputError(
-                f"split '{self.split}'", "train, validation, test, test-<kind> or unassigned", "rename the split"
-            )
+            known = "train, validation, test, test-<kind> or unassigned"
+            raise InputError(f"split '{self.split}'", known, "rename the split")
         if len(self.group.encode()) > 96:
             raise InputError(f"a group name of {len(self.group.encode())} bytes", "at most 96", "shorten the name")
 
@@ -81,11 +80,10 @@ class LabelProtocol:
 
     def attributes(self) -> dict[str, object]:
         """The protocol as plain values with the unit in every name: two equal ones make the same labels."""
-        code = re.fullmatch(r"(.*?)(?: \((.*)\))?", self.engine)
-        assert code is not None
+        code, _, version = self.engine.partition(" (")
         return {
-            "code": code.group(1),
-            "code_version": code.group(2) or "",
+            "code": code,
+            "code_version": version.removesuffix(")"),
             **self.protocol.to_dict(),
             "elf_definition": ELF_DEFINITION,
             "grid_spacing_bohr": self.spacing,
@@ -129,15 +127,15 @@ COLUMNS = (
 )
 
 Record = dict[str, Any]
+Grid = Float[np.ndarray, "nx ny nz"]
 
 
-@dataclass(frozen=True)
-class Label:
+@dataclass(frozen=True, kw_only=True)
+class Label(Candidate):
     """A labelled structure, atomic units; see `GroundState` for energies, forces (n, 3) and stress (3, 3).
 
     density: None when the label was packed."""
 
-    structure: Structure
     elf: GridField
     density: GridField | None
     energy: float
@@ -145,32 +143,25 @@ class Label:
     entropy_term: float
     forces: Float[np.ndarray, "n 3"]
     stress: Float[np.ndarray, "3 3"]
-    split: str
-    group: str
-    temperature_kelvin: float
-    step: int
     k_mesh: tuple[int, int, int]
 
     @classmethod
     def from_record(cls, record: Record) -> "Label":
         """The label that an ok record holds."""
-        cell = Cell(record["cell"])
-        shape = tuple(record["grid_shape"])
-        mesh = record["k_mesh"]
+        structure = structure_of(record)
+        shape, cell = tuple(record["grid_shape"]), structure.cell
+        floats = ("temperature_kelvin", "energy", "free_energy", "entropy_term")
         return cls(
-            structure=Structure(cell, record["positions"], ("H",) * len(record["positions"])),
+            structure,
+            text(record["split"]),
+            text(record["group"]),
+            step=int(record["step"]),
             elf=GridField((record["elf"] / np.float32(ELF_SCALE)).reshape(shape), cell),
             density=GridField(record["density"].reshape(shape), cell) if "density" in record else None,
-            energy=float(record["energy"]),
-            free_energy=float(record["free_energy"]),
-            entropy_term=float(record["entropy_term"]),
             forces=record["forces"],
             stress=record["stress"],
-            split=text(record["split"]),
-            group=text(record["group"]),
-            temperature_kelvin=float(record["temperature_kelvin"]),
-            step=int(record["step"]),
-            k_mesh=(int(mesh[0]), int(mesh[1]), int(mesh[2])),
+            k_mesh=tuple(record["k_mesh"].tolist()),
+            **{name: float(record[name]) for name in floats},
         )
 
     @property
@@ -183,6 +174,11 @@ class Label:
 def total_pressure(stress: Float[np.ndarray, "3 3"], n_atoms: int, kelvin: float, cell: Cell) -> float:
     """-tr(stress)/3 + n kT of protons at a temperature in kelvin (hartree/bohr^3)."""
     return float(-np.trace(stress) / 3 + n_atoms * kelvin_to_hartree(kelvin) / cell.volume)
+
+
+def structure_of(record: Record) -> Structure:
+    """The structure that a record holds."""
+    return Structure(Cell(record["cell"]), record["positions"], ("H",) * len(record["positions"]))
 
 
 def structure_sha256(structure: Structure) -> str:
@@ -215,68 +211,47 @@ def ok_record(candidate: Candidate, state: GroundState, label_protocol: LabelPro
         raise EngineError(f"no forces or stress from {state.engine}", "both", "label with the espresso engine")
     elf, density, negative_fraction = sample_fields(state, label_protocol.spacing)
     free_energy, entropy_term = round(state.free_energy, 10), round(state.entropy_term, 10)
-    return _record(
-        candidate,
-        label_protocol,
-        status="ok",
-        reason="",
-        energy=free_energy + entropy_term,
-        free_energy=free_energy,
-        entropy_term=entropy_term,
-        stress=np.round(state.stress, 12) + 0.0,
-        forces=np.round(state.forces, 10) + 0.0,  # + 0.0 turns -0.0 into 0.0
-        negative_share=negative_fraction,
-        grid_shape=elf.shape,
-        elf=np.round(ELF_SCALE * elf).ravel(),
-        density=density.ravel(),
-        seconds=state.seconds,
-    )
+    values: dict[str, object] = {
+        "status": "ok",
+        "reason": "",
+        "energy": free_energy + entropy_term,
+        "free_energy": free_energy,
+        "entropy_term": entropy_term,
+        "stress": np.round(state.stress, 12) + 0.0,
+        "forces": np.round(state.forces, 10) + 0.0,  # + 0.0 turns -0.0 into 0.0
+        "negative_share": negative_fraction,
+        "grid_shape": elf.shape,
+        "elf": np.round(ELF_SCALE * elf).ravel(),
+        "density": density.ravel(),
+        "seconds": state.seconds,
+    }
+    return _record(candidate, label_protocol, values)
 
 
 def failed_record(candidate: Candidate, reason: str, seconds: float, label_protocol: LabelProtocol) -> Record:
     """The record of a calculation that gave no trustworthy number, and why."""
-    nan = float("nan")
-    return _record(
-        candidate,
-        label_protocol,
-        status="failed",
-        reason=reason.encode()[:384].decode(errors="ignore"),
-        energy=nan,
-        free_energy=nan,
-        entropy_term=nan,
-        stress=np.full((3, 3), nan),
-        forces=np.full((candidate.structure.n_atoms, 3), nan),
-        negative_share=nan,
-        grid_shape=(0, 0, 0),
-        elf=np.empty(0),
-        density=np.empty(0),
-        seconds=seconds,
-    )
+    rows = {"structure": (), "atom": (candidate.structure.n_atoms,), "point": (0,)}
+    values: dict[str, object] = {column.name: np.full(rows[column.per] + column.shape, np.nan) for column in COLUMNS}
+    reason = reason.encode()[:384].decode(errors="ignore")
+    values |= {"status": "failed", "reason": reason, "grid_shape": (0, 0, 0), "seconds": seconds}
+    return _record(candidate, label_protocol, values)
 
 
-def _record(candidate: Candidate, label_protocol: LabelProtocol, **values: object) -> Record:
+def _record(candidate: Candidate, label_protocol: LabelProtocol, values: dict[str, object]) -> Record:
     structure = candidate.structure
+    values |= {name: getattr(candidate, name) for name in ("split", "group", "temperature_kelvin", "step")}
     values |= {
         "structure_sha256": structure_sha256(structure),
-        "split": candidate.split,
-        "group": candidate.group,
-        "temperature_kelvin": candidate.temperature_kelvin,
-        "step": candidate.step,
         "rs": structure.rs,
         "cell": structure.cell.vectors,
         "positions": structure.positions,
         "k_mesh": label_protocol.protocol.mesh(structure.cell),
     }
-    return {column.name: _stored(values[column.name], column.dtype) for column in COLUMNS}
+    stored = {name: value.encode() if isinstance(value, str) else value for name, value in values.items()}
+    return {column.name: np.array(stored[column.name], dtype=column.dtype) for column in COLUMNS}
 
 
-def _stored(value: object, dtype: str) -> np.ndarray:
-    return np.array(value.encode() if isinstance(value, str) else value, dtype=dtype)
-
-
-def sample_fields(
-    state: GroundState, spacing: float
-) -> tuple[Float[np.ndarray, "nx ny nz"], Float[np.ndarray, "nx ny nz"], float]:
+def sample_fields(state: GroundState, spacing: float) -> tuple[Grid, Grid, float]:
     """ELF and density at the points of a grid of `spacing` (bohr), and the fraction of points with D < 0.
 
     The densities are taken to a multiple of the grid on which nothing of them is lost, and the ELF is formed there.
@@ -296,4 +271,4 @@ def sample_fields(
 
 def text(value: np.ndarray | np.bytes_) -> str:
     """The string that a fixed-length column holds."""
-    return bytes(value[()]).decode() if isinstance(value, np.ndarray) else value.decode()
+    return value.item().decode()

@@ -33,6 +33,7 @@ from jovium.base.units import (
 from jovium.reference.engine import Engine
 from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
+from jovium.reference.trajectory import frame_lines
 
 
 @dataclass(frozen=True)
@@ -128,28 +129,21 @@ def next_frame(state: FluidState, frame: Frame, engine: Engine, protocol: KohnSh
     """One block of BAOAB steps: half kick, half drift, Ornstein-Uhlenbeck, half drift, half kick."""
     step_length, keep = state.time_step, np.exp(-state.time_step / state.friction_time)
     positions, momenta = frame.structure.positions.copy(), frame.momenta.copy()
-    structure, kinetic = frame.structure, []
+    structure, kinetic, last = frame.structure, [], frame.step + state.block
     engine.close()  # a cold start: the block depends on its first frame alone
     ground = engine.ground_state(structure, protocol, fields=False, stress=False)
-    for step in range(frame.step + 1, frame.step + state.block + 1):
+    for step in range(frame.step + 1, last + 1):
         noise = np.random.default_rng([state.seed, step]).normal(size=positions.shape)
         momenta += 0.5 * step_length * _forces(ground)
         positions += 0.5 * step_length * momenta / PROTON_MASS
         momenta = keep * momenta + np.sqrt((1 - keep**2) * PROTON_MASS * state.kT) * noise
         positions += 0.5 * step_length * momenta / PROTON_MASS
         structure = Structure(state.box, positions, structure.symbols)
-        ground = engine.ground_state(structure, protocol, fields=False, stress=step == frame.step + state.block)
+        ground = engine.ground_state(structure, protocol, fields=False, stress=step == last)
         momenta += 0.5 * step_length * _forces(ground)
         kinetic.append(np.sum(momenta**2) / (3 * state.n_atoms * PROTON_MASS))
-    ideal = state.n_atoms * state.kT / state.box.volume
-    return Frame(
-        frame.step + state.block,
-        structure,
-        momenta,
-        float(np.mean(kinetic)),
-        ground.free_energy,
-        ground.pressure + ideal,
-    )
+    pressure = ground.pressure + state.n_atoms * state.kT / state.box.volume
+    return Frame(last, structure, momenta, float(np.mean(kinetic)), ground.free_energy, pressure)
 
 
 def _forces(ground: GroundState) -> Float[np.ndarray, "n 3"]:
@@ -170,22 +164,16 @@ def sample(
     if n_frames < 0:
         raise InputError(f"{n_frames} frames", "a number >= 0", "ask for the frames the file shall hold in the end")
     with sole_writer(path):
-        yield from _sample(state, path, n_frames, engine, protocol)
-
-
-def _sample(
-    state: FluidState, path: Path, n_frames: int, engine: Engine, protocol: KohnShamSettings
-) -> Iterator[Frame]:
-    frames = read_trajectory(path, state, protocol)
-    if not frames:
-        append_durably(path, frame_text(state, first_frame(state), protocol))
         frames = read_trajectory(path, state, protocol)
-    frame = frames[-1]
-    for _ in range(len(frames) - 1, n_frames):
-        text = frame_text(state, next_frame(state, frame, engine, protocol), protocol)
-        append_durably(path, text)
-        frame = _parse_frame(text.splitlines(), state, protocol, path)  # the next block starts from what the file says
-        yield frame
+        if not frames:
+            append_durably(path, frame_text(state, first_frame(state), protocol))
+            frames = read_trajectory(path, state, protocol)
+        frame = frames[-1]
+        for _ in range(len(frames) - 1, n_frames):
+            text = frame_text(state, next_frame(state, frame, engine, protocol), protocol)
+            append_durably(path, text)
+            frame = _parse_frame(text.splitlines(), state, protocol, path)  # the next block starts from the file
+            yield frame
 
 
 def _identity(state: FluidState, protocol: KohnShamSettings) -> dict[str, int | float | str]:
@@ -203,8 +191,8 @@ def _identity(state: FluidState, protocol: KohnShamSettings) -> dict[str, int | 
     }
 
 
-def _header(state: FluidState, frame: Frame, protocol: KohnShamSettings) -> str:
-    lattice = " ".join(f"{x:.17g}" for x in (state.box.vectors * BOHR_ANGSTROM).ravel())
+def frame_text(state: FluidState, frame: Frame, protocol: KohnShamSettings) -> str:
+    """One extended-XYZ frame (angstrom; momenta in atomic units) with every digit of its doubles."""
     facts = {
         **_identity(state, protocol),
         "step": frame.step,
@@ -213,20 +201,8 @@ def _header(state: FluidState, frame: Frame, protocol: KohnShamSettings) -> str:
         "potential_energy_ev": frame.energy * HARTREE_EV,
         "pressure_gpa": frame.pressure * PRESSURE_GPA,
     }
-    words = [f"{key}={value}" if isinstance(value, str) else f"{key}={value:.17g}" for key, value in facts.items()]
-    columns = "Properties=species:S:1:pos:R:3:momenta_au:R:3"
-    return f'Lattice="{lattice}" {columns} pbc="T T T" ' + " ".join(words)
-
-
-def frame_text(state: FluidState, frame: Frame, protocol: KohnShamSettings) -> str:
-    """One extended-XYZ frame (angstrom; momenta in atomic units) with every digit of its doubles."""
-    rows = np.hstack([frame.structure.positions * BOHR_ANGSTROM, frame.momenta])
-    lines = [
-        str(state.n_atoms),
-        _header(state, frame, protocol),
-        *("H " + " ".join(f"{x:.17g}" for x in r) for r in rows),
-    ]
-    return "\n".join(lines) + "\n"
+    words = {key: value if isinstance(value, str) else f"{value:.17g}" for key, value in facts.items()}
+    return "".join(frame_lines(frame.structure, words, ".17g", frame.momenta))
 
 
 def read_trajectory(path: Path, state: FluidState, protocol: KohnShamSettings) -> list[Frame]:
@@ -252,11 +228,11 @@ def _parse_frame(lines: list[str], state: FluidState, protocol: KohnShamSettings
 
     facts = key_val_str_to_dict(lines[1].strip())
     expected = {"n_atoms": state.n_atoms, **_identity(state, protocol)}
-    written = {name: lines[0].strip() if name == "n_atoms" else facts.get(name) for name in expected}
-    differing = [name for name in written if not _same(written[name], expected[name])]
+    written = {**facts, "n_atoms": lines[0].strip()}
+    differing = [name for name in expected if not _same(written.get(name), expected[name])]
     if differing:
         raise InputError(
-            f"{path} holds " + ", ".join(f"{name} {written[name]}" for name in differing),
+            f"{path} holds " + ", ".join(f"{name} {written.get(name)}" for name in differing),
             ", ".join(f"{name} {expected[name]}" for name in differing),
             "give another file name, or the settings the file was started with",
         )

@@ -29,9 +29,6 @@ class Engine(Interface):
         ...
 
 
-ENGINES = ("espresso", "pyscf")
-
-
 def open_engine(name: str = "espresso") -> Engine:
     """The engine of that name: "espresso" (plane waves, the default) or "pyscf" (Gaussians, the cross-check)."""
     if name == "espresso":
@@ -42,7 +39,7 @@ def open_engine(name: str = "espresso") -> Engine:
         from jovium.reference.gaussian import Gaussian
 
         return Gaussian()
-    raise InputError(f"engine {name!r}", " or ".join(ENGINES), "choose one of them")
+    raise InputError(f"engine {name!r}", "espresso or pyscf", "choose one of them")
 
 
 def ground_state(

@@ -96,40 +96,7 @@ class Espresso:
         require_hydrogen(structure)
         protocol = protocol.for_cell(structure.cell)
         started = time.perf_counter()
-        key = (structure.cell.vectors.tobytes(), structure.n_atoms, protocol)
-        if key != self._key:
-            self.close()
-            self._start(structure, protocol)
-            self._key = key
-        request: dict[str, object] = {"positions": structure.positions.tolist(), "fields": fields, "stress": stress}
-        answer = self._ask({**request, "cutoff": protocol.cutoff, "window": protocol.window})
-        if not answer["converged"]:
-            self.close()
-            raise NotConverged(
-                f"self-consistent field not converged after {answer['scf_iterations']} iterations "
-                f"(error {answer['scf_error_rydberg'] * RYDBERG_HARTREE:.1e} hartree)",
-                f"an error below {protocol.scf_threshold:.1e} hartree per atom",
-                "raise the electronic temperature or the cutoff, or check the structure for very short distances",
-            )
-        if answer["top_occupation"] > MAXIMUM_TOP_OCCUPATION:
-            self.close()
-            raise EngineError(
-                f"the highest band holds {answer['top_occupation']:.1e} electrons",
-                f"at most {MAXIMUM_TOP_OCCUPATION:.0e}",
-                "lower the electronic temperature; the number of bands is chosen for it",
-            )
-        assert self._scratch is not None
-        with np.load(self._scratch / "reply.npz", allow_pickle=False) as arrays:
-            return self._state(structure, protocol, answer, dict(arrays), time.perf_counter() - started)
-
-    def _state(
-        self,
-        structure: Structure,
-        protocol: KohnShamSettings,
-        answer: dict[str, Any],
-        arrays: dict[str, np.ndarray],
-        seconds: float,
-    ) -> GroundState:
+        answer, arrays = self._converged(structure, protocol, fields, stress)
         operations = space_group_operations(structure)
 
         def field(name: str) -> GridField | None:
@@ -150,8 +117,38 @@ class Espresso:
             scf_iterations=answer["scf_iterations"],
             top_occupation=answer["top_occupation"],
             band_gap=answer["band_gap_rydberg"] * RYDBERG_HARTREE if answer["band_gap_rydberg"] is not None else None,
-            seconds=seconds,
+            seconds=time.perf_counter() - started,
         )
+
+    def _converged(
+        self, structure: Structure, protocol: KohnShamSettings, fields: bool, stress: bool
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Numbers and arrays of a converged calculation."""
+        key = (structure.cell.vectors.tobytes(), structure.n_atoms, protocol)
+        if key != self._key:
+            self.close()
+            self._start(structure, protocol)
+            self._key = key
+        request: dict[str, object] = {"positions": structure.positions.tolist(), "fields": fields, "stress": stress}
+        answer = self._ask(request | {"cutoff": protocol.cutoff, "window": protocol.window})
+        if not answer["converged"]:
+            self.close()
+            raise NotConverged(
+                f"self-consistent field not converged after {answer['scf_iterations']} iterations "
+                f"(error {answer['scf_error_rydberg'] * RYDBERG_HARTREE:.1e} hartree)",
+                f"an error below {protocol.scf_threshold:.1e} hartree per atom",
+                "raise the electronic temperature or the cutoff, or check the structure for very short distances",
+            )
+        if answer["top_occupation"] > MAXIMUM_TOP_OCCUPATION:
+            self.close()
+            raise EngineError(
+                f"the highest band holds {answer['top_occupation']:.1e} electrons",
+                f"at most {MAXIMUM_TOP_OCCUPATION:.0e}",
+                "lower the electronic temperature; the number of bands is chosen for it",
+            )
+        assert self._scratch is not None
+        with np.load(self._scratch / "reply.npz", allow_pickle=False) as arrays:
+            return answer, dict(arrays)
 
     def _start(self, structure: Structure, protocol: KohnShamSettings) -> None:
         text = espresso_input(structure, protocol, trajectory=self.trajectory)
@@ -206,10 +203,8 @@ class Espresso:
         assert self._scratch is not None
         assert self._worker is not None
         status = self._worker.wait()
-        text = ""
-        for name in ("pw.out", "pw.err"):
-            path = self._scratch / name
-            text += path.read_text(errors="replace") if path.exists() else ""
+        paths = [path for name in ("pw.out", "pw.err") if (path := self._scratch / name).exists()]
+        text = "".join(path.read_text(errors="replace") for path in paths)
         lines = [line.strip() for line in text.splitlines() if line.strip(" %\n")]
         error = [i for i, line in enumerate(lines) if "Error in routine" in line]
         last = lines[error[-1] : error[-1] + 2] if error else lines[-2:]

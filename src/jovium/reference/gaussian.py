@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from jovium.base.errors import EngineMissing, InputError, NotConverged
 from jovium.base.grid import GridField
@@ -80,8 +79,8 @@ class Gaussian:
         cell.build()
         cell.spin = 0  # fractional occupations hold an odd number of electrons in doubly occupied orbitals
         k_points, weights = protocol.k_points(structure.cell)
-        if not np.allclose(weights, weights[0]):
-            k_points, weights = _full_mesh(k_points, weights)
+        if not np.allclose(weights, weights[0]):  # both members of every time-reversed pair make all weights equal
+            k_points = np.vstack([k_points, -k_points[weights > 1.5 * weights.min()]])
         if structure.n_atoms * len(k_points) % 2:
             # PySCF fills pairs over the whole mesh and would round an odd count up, silently.
             raise InputError(
@@ -104,15 +103,6 @@ class Gaussian:
         return field
 
 
-def _full_mesh(
-    k_points: Float[np.ndarray, "k 3"], weights: Float[np.ndarray, "k"]
-) -> tuple[Float[np.ndarray, "m 3"], Float[np.ndarray, "m"]]:
-    """Both members of every time-reversed pair, so that all weights are equal."""
-    paired = weights > 1.5 * weights.min()
-    both = np.vstack([k_points, -k_points[paired]])
-    return both, np.full(len(both), 1 / len(both))
-
-
 def _densities(field: Any, structure: Structure) -> tuple[GridField, GridField]:
     """n = sum f |psi|^2 and tau = 1/2 sum f |grad psi|^2 on the uniform grid of the cell."""
     cell = field.cell
@@ -126,7 +116,4 @@ def _densities(field: Any, structure: Structure) -> tuple[GridField, GridField]:
         psi = basis @ np.asarray(orbitals)[:, occupied]
         density += np.sum(weight[occupied] * np.abs(psi[0]) ** 2, axis=-1)
         tau += 0.5 * np.sum(weight[occupied] * np.sum(np.abs(psi[1:]) ** 2, axis=0), axis=-1)
-    return (
-        GridField(density.reshape(shape), structure.cell),
-        GridField(tau.reshape(shape), structure.cell),
-    )
+    return GridField(density.reshape(shape), structure.cell), GridField(tau.reshape(shape), structure.cell)

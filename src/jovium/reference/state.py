@@ -64,11 +64,8 @@ class GroundState:
         """
         density, tau = self.windowed_density, self.windowed_kinetic_energy_density
         if density is None or tau is None:
-            raise EngineError(
-                f"a state from {self.engine} without electron density",
-                "density and kinetic-energy density on a grid",
-                "use an engine that gives them (espresso or pyscf)",
-            )
+            got, do = f"a state from {self.engine} without electron density", "use an engine that gives them"
+            raise EngineError(got, "density and kinetic-energy density on a grid", f"{do} (espresso or pyscf)")
         shape = density.shape if shape is None else shape
         every = [-(-own // asked) for own, asked in zip(density.shape, shape, strict=True)]
         fine = (shape[0] * every[0], shape[1] * every[1], shape[2] * every[2])
@@ -76,7 +73,9 @@ class GroundState:
         if max(every) == 1:
             return localization
         coarse = localization.elf.values[:: every[0], :: every[1], :: every[2]]
-        return replace(localization, elf=GridField(coarse, density.cell))
+        # The ELF is 1 where D < 0 was set to 0, and 0 below the density floor: counts of the points that are left.
+        n_negative, n_vacuum = (int(np.count_nonzero(coarse == value)) for value in (1, 0))
+        return replace(localization, elf=GridField(coarse, density.cell), n_negative=n_negative, n_vacuum=n_vacuum)
 
     def record(self) -> dict[str, object]:
         """Protocol, engine and how the calculation went, as plain values for files."""

@@ -1,6 +1,7 @@
 """A finished trajectory of fluid hydrogen: where it is in equilibrium, what it averages to, which frames are apart."""
 
 import lzma
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -12,7 +13,9 @@ from jaxtyping import Float, Int
 from jovium.base.errors import FormatError, InputError
 from jovium.base.statistics import Estimate, autocorrelation_time, equilibration_start, mean_with_error
 from jovium.base.structure import Structure
-from jovium.base.units import HARTREE_EV, KELVIN_HARTREE, PRESSURE_GPA
+from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV, KELVIN_HARTREE, PRESSURE_GPA
+
+Vectors = Float[np.ndarray, "n 3"]
 
 
 class ShortTrajectory(InputError):
@@ -52,6 +55,24 @@ class Trajectory:
         return list(range(self.start, len(self.energy), stride))
 
 
+def frame_lines(
+    structure: Structure, facts: Mapping[str, object], digits: str = ".12f", momenta: Vectors | None = None
+) -> list[str]:
+    """One extended-XYZ frame with facts in its comment line: angstrom, momenta in atomic units, numbers to `digits`."""
+
+    def words(numbers: Float[np.ndarray, "..."]) -> str:
+        return " ".join(format(number, digits) for number in numbers.ravel())
+
+    rows = structure.positions * BOHR_ANGSTROM
+    columns = "species:S:1:pos:R:3"
+    if momenta is not None:
+        rows, columns = np.hstack([rows, momenta]), columns + ":momenta_au:R:3"
+    header = f'Lattice="{words(structure.cell.vectors * BOHR_ANGSTROM)}" Properties={columns} pbc="T T T" '
+    header += " ".join(f"{key}={value}" for key, value in facts.items())
+    atoms = (f"{symbol} {words(row)}\n" for symbol, row in zip(structure.symbols, rows, strict=True))
+    return [f"{structure.n_atoms}\n", header + "\n", *atoms]
+
+
 def read_fluid(path: Path) -> Trajectory:
     """The trajectory in a file written by `jovium reference sample`, plain or xz-compressed.
 
@@ -69,9 +90,8 @@ def read_fluid(path: Path) -> Trajectory:
             for key in ("step", "kinetic_temperature_kelvin", "potential_energy_ev", "pressure_gpa")
         }
     except (KeyError, ValueError, IndexError, OSError) as error:
-        raise FormatError(
-            f"{path}: {error!r}", "an extended-XYZ trajectory of `jovium reference sample`", "check the file"
-        ) from error
+        expected = "an extended-XYZ trajectory of `jovium reference sample`"
+        raise FormatError(f"{path}: {error!r}", expected, "check the file") from error
     if len(images) < 8:
         raise ShortTrajectory(f"{path} holds {len(images)} frames", "at least 8", "continue the run with more --frames")
     return Trajectory(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from jovium.topology.critical_points import critical_points
 from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
 from jovium.workflows.screening import SPACING
+
+Progress = Callable[[str], object]
+"""What is told the stage that begins."""
 
 COARSE_SPACING = 0.25 / BOHR_ANGSTROM
 """Distance of grid points, 0.25 angstrom in bohr, above which saddles are not resolved and a warning is due."""
@@ -73,10 +77,7 @@ class ElfField:
 
 
 def analyse(
-    source: Source,
-    settings: AnalysisSettings = DEFAULTS,
-    progress: Callable[[str], None] = lambda stage: None,
-    **changes: Any,
+    source: Source, settings: AnalysisSettings = DEFAULTS, progress: Progress = lambda stage: None, **changes: Any
 ) -> Analysis:
     """ELF, thresholds (phi_1d, phi_2d, phi_3d, phi_star), critical points and Tc estimates of a structure or a field.
 
@@ -100,12 +101,9 @@ def analyse(
         return analyse_field(path.stem, *read_elf(path, settings.elf_convention), settings, progress)
     structure = as_structure(source)
     name = path.stem if path else structure.to_ase().get_chemical_formula()
-    if settings.engine == "network" or settings.compare:
-        progress(f"predicting the ELF of {structure.n_atoms} atoms")
-        elf = predict_elf(structure, settings)
-    else:
-        progress(f"computing the electrons of {structure.n_atoms} atoms")
-        elf = compute_elf(structure, settings)
+    predicting = settings.engine == "network" or settings.compare
+    progress(("predicting the ELF" if predicting else "computing the electrons") + f" of {structure.n_atoms} atoms")
+    elf = predict_elf(structure, settings) if predicting else compute_elf(structure, settings)
     analysis = analyse_field(name, structure, elf, settings, progress)
     if not settings.compare:
         return analysis
@@ -148,11 +146,8 @@ def elf_grid_shape(structure: Structure, settings: AnalysisSettings) -> tuple[in
 def compute_elf(structure: Structure, settings: AnalysisSettings) -> ElfField:
     """ELF of a structure by the engine."""
     shape = elf_grid_shape(structure, settings)
-    engine = open_engine("espresso" if settings.engine == "network" else settings.engine)
-    try:
+    with closing(open_engine("espresso" if settings.engine == "network" else settings.engine)) as engine:
         state = engine.ground_state(structure, settings.protocol, stress=False)
-    finally:
-        engine.close()
     localization = state.localization(shape)
     warnings = []
     if state.band_gap is not None and state.band_gap > 0:
@@ -178,11 +173,7 @@ def check_settings(settings: AnalysisSettings) -> None:
 
 
 def analyse_field(
-    name: str,
-    structure: Structure,
-    elf: ElfField,
-    settings: AnalysisSettings,
-    progress: Callable[[str], None] = lambda stage: None,
+    name: str, structure: Structure, elf: ElfField, settings: AnalysisSettings, progress: Progress = lambda stage: None
 ) -> Analysis:
     """Thresholds, critical points and Tc estimates of an ELF field at hand."""
     warnings = list(elf.warnings)
@@ -203,24 +194,10 @@ def analyse_field(
         intervals = threshold_intervals(network, elf.field, elf.band, hydrogens)
     progress("finding critical points")
     points = critical_points(elf.field, persistence=settings.persistence)
-    tc = critical_temperatures(
-        network.phi_3d.value,
-        network.phi_star.value if network.phi_star else None,
-        len(hydrogens) / structure.n_atoms,
-        dos,
-    )
-    return Analysis(
-        structure,
-        elf.field,
-        network,
-        points,
-        tc,
-        elf.record,
-        tuple(warnings),
-        name,
-        hydrogen_dos=dos,
-        intervals=intervals,
-    )
+    phi_star = network.phi_star.value if network.phi_star else None
+    tc = critical_temperatures(network.phi_3d.value, phi_star, len(hydrogens) / structure.n_atoms, dos)
+    facts = elf.record, tuple(warnings), name
+    return Analysis(structure, elf.field, network, points, tc, *facts, hydrogen_dos=dos, intervals=intervals)
 
 
 def write_analysis(analysis: Analysis, folder: Path) -> dict[str, Path]:

@@ -1,7 +1,7 @@
 """The data card of a data set: what every trajectory and every crystal holds, as tables and figures."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,96 +11,79 @@ from jaxtyping import Float
 from jovium.base.files import existing_folder, write_lines
 from jovium.base.statistics import Estimate, mean_with_error
 from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
-from jovium.labels.fluid_frames import PlannedRun, Summary, read_plan, read_trajectories, summary
+from jovium.labels.fluid_frames import PlannedRun, read_plan, read_trajectories
 from jovium.labels.reading import read_labels
-from jovium.labels.record import Label
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.reference.trajectory import Trajectory
-from jovium.report.data_figures import (
-    LabelPoint,
-    StateCorrelation,
-    draw_pair_correlations,
-    draw_pairs,
-    draw_pressures,
-)
+from jovium.report.data_figures import LabelPoint, StateCorrelation, draw_pair_correlations, draw_pairs, draw_pressures
 from jovium.workflows.thresholds import thresholds
 
 
 @dataclass(frozen=True)
 class StateCard:
-    """One trajectory and its labels, atomic units.
+    """One trajectory and the numbers of its labels, by step, atomic units; `read_label_points` reads them.
 
-    pressure: at the label protocol with the ideal-gas part; correction: that minus the pressure of the force protocol,
-    on the same frames; spread: standard deviation over the frames of (F of the labels - F of the forces) / kT, how far
-    the ensemble of the forces is from that of the labels; ensemble: what that does to the pressure in first order,
-    -cov(P, (F - F_forces) / kT), not contained in `pressure`; energy: internal energy per atom at the label protocol.
-    phi, phi_star: means over labels; phi_spread: standard deviation. Everything from labels is None without at least
-    two of them.
+    What comes from labels is None without at least two of them.
     """
 
-    summary: Summary
-    n_labels: int
-    pressure: Estimate | None
-    correction: Estimate | None
-    spread: float | None
-    ensemble: Estimate | None
-    energy: Estimate | None
-    phi: Estimate | None
-    phi_star: Estimate | None
-    phi_spread: float | None
+    run: PlannedRun
+    fluid: Trajectory
+    points: list[LabelPoint]
+
+    def mean(self, name: str) -> Estimate | None:
+        """Mean of one of the numbers of the labels; the pressure is that of the label protocol, with ideal gas."""
+        return _mean([getattr(point, name) for point in self.points])
+
+    def correction(self) -> Estimate | None:
+        """Pressure of the label protocol minus that of the force protocol, on the same frames."""
+        return _mean([p.pressure - self.fluid.pressure[i] for p, i in self._paired()])
+
+    def work(self) -> Float[np.ndarray, "n"]:
+        """(F of the labels - F of the forces) / kT frame by frame: its standard deviation says how far the ensemble of
+        the forces is from that of the labels."""
+        fluid = self.fluid
+        return np.array([(p.free_energy - fluid.energy[i]) * p.n_atoms / fluid.kT for p, i in self._paired()])
+
+    def ensemble(self) -> Estimate | None:
+        """What `work` does to the pressure in first order: not contained in the pressure of the labels. Needs four."""
+        paired = self._paired()
+        return first_order(np.array([p.pressure for p, _ in paired]), self.work()) if len(paired) > 3 else None
+
+    def _paired(self) -> list[tuple[LabelPoint, int]]:
+        """Labels of frames of the trajectory, with the numbers of the frames."""
+        row = {step: i for i, step in enumerate(self.fluid.steps.tolist())}
+        return [(p, row[p.step]) for p in self.points if p.step in row]
 
 
 def read_label_points(path: Path) -> list[LabelPoint]:
-    """The numbers of every label at a path that `jovium.labels.reading.read_labels` reads."""
-    return [label_point(label) for label in read_labels(path)]
+    """The numbers of every label at a path that `jovium.labels.reading.read_labels` reads: pressure (with the ideal-gas
+    part where there is a temperature), energies and network."""
+    points = []
+    for label in read_labels(path):
+        structure, n_atoms = label.structure, label.structure.n_atoms
+        phi, phi_star = thresholds(label.elf, structure.positions)
+        points.append(
+            LabelPoint(
+                group=label.group,
+                split=label.split,
+                step=label.step,
+                n_atoms=n_atoms,
+                rs=structure.rs,
+                kelvin=label.temperature_kelvin,
+                pressure=label.pressure,
+                energy=label.energy / n_atoms,
+                free_energy=label.free_energy / n_atoms,
+                shortest_distance=structure.shortest_distance(),
+                mean_elf=label.elf.mean(),
+                phi=phi,
+                phi_star=phi_star,
+            )
+        )
+    return points
 
 
-def label_point(label: Label) -> LabelPoint:
-    """Pressure (with the ideal-gas part where there is a temperature), energy and network of one label."""
-    structure, kelvin = label.structure, label.temperature_kelvin
-    phi, phi_star = thresholds(label.elf, structure.positions)
-    return LabelPoint(
-        group=label.group,
-        split=label.split,
-        step=label.step,
-        n_atoms=structure.n_atoms,
-        rs=structure.rs,
-        kelvin=kelvin,
-        pressure=label.pressure,
-        energy=label.energy / structure.n_atoms,
-        free_energy=label.free_energy / structure.n_atoms,
-        shortest_distance=structure.shortest_distance(),
-        mean_elf=label.elf.mean(),
-        phi=phi,
-        phi_star=phi_star,
-    )
-
-
-def state_card(run: PlannedRun, fluid: Trajectory, points: list[LabelPoint]) -> StateCard:
-    """The means over one trajectory and its labels."""
-    points = sorted(points, key=lambda point: point.step)
-    row = {step: i for i, step in enumerate(fluid.steps.tolist())}
-    paired = [(p, row[p.step]) for p in points if p.step in row]
-    differences = [p.pressure - fluid.pressure[i] for p, i in paired]
-    work = np.array([(p.free_energy - fluid.energy[i]) * p.n_atoms / fluid.kT for p, i in paired])
-    ensemble = first_order(np.array([p.pressure for p, _ in paired]), work) if len(paired) > 3 else None
-
-    def mean(values: Iterable[float]) -> Estimate | None:
-        series = np.array(list(values))
-        return mean_with_error(series) if len(series) > 1 else None
-
-    return StateCard(
-        summary(run, fluid),
-        len(points),
-        mean(p.pressure for p in points),
-        mean(differences),
-        float(work.std(ddof=1)) if len(work) > 1 else None,
-        ensemble,
-        mean(p.energy for p in points),
-        mean(p.phi for p in points),
-        mean(p.phi_star for p in points),
-        float(np.std([p.phi for p in points], ddof=1)) if len(points) > 1 else None,
-    )
+def _mean(values: list[float]) -> Estimate | None:
+    return mean_with_error(np.array(values)) if len(values) > 1 else None
 
 
 def first_order(observable: Float[np.ndarray, "n"], work: Float[np.ndarray, "n"]) -> Estimate:
@@ -124,26 +107,19 @@ def write_data_card(plan: Path, folder: Path, labels: list[Path], out: Path) -> 
     groups: dict[str, list[LabelPoint]] = defaultdict(list)
     for point in points:
         groups[point.group].append(point)
-    cards = [state_card(run, fluid, groups.pop(run.name, [])) for run, fluid in pairs]
+    cards, correlations = [], []
+    for run, fluid in pairs:
+        cards.append(StateCard(run, fluid, sorted(groups.pop(run.name, []), key=lambda point: point.step)))
+        g = pair_correlation(fluid.structures[fluid.start :], n_bins=40)
+        correlations.append(StateCorrelation(run.rs, run.kelvin, run.n_atoms, g))
     existing_folder(out)
     files = [out / name for name in ("states.md", "pair_correlation.png", "pressure.png", "pairs.png")]
     write_lines(files[0], [line + "\n" for line in tables(cards, groups)])
-    draw_pair_correlations([state_correlation(run, fluid) for run, fluid in pairs], files[1])
-    draw_pressures([card_point(card) for card in cards if card.pressure is not None], files[2])
+    draw_pair_correlations(correlations, files[1])
+    pressures = [(card.run, card.mean("pressure")) for card in cards]
+    draw_pressures([(run.rs, run.kelvin, pressure) for run, pressure in pressures if pressure is not None], files[2])
     draw_pairs(points, files[3])
     return files
-
-
-def state_correlation(run: PlannedRun, fluid: Trajectory) -> StateCorrelation:
-    """g(r) of the frames in equilibrium."""
-    g = pair_correlation(fluid.structures[fluid.start :], n_bins=40)
-    return StateCorrelation(run.rs, run.kelvin, run.n_atoms, g)
-
-
-def card_point(card: StateCard) -> tuple[float, float, Estimate]:
-    """rs, temperature and pressure (hartree/bohr^3) of a state."""
-    assert card.pressure is not None
-    return card.summary.run.rs, card.summary.run.kelvin, card.pressure
 
 
 def tables(cards: list[StateCard], others: dict[str, list[LabelPoint]]) -> Iterator[str]:
@@ -154,17 +130,17 @@ def tables(cards: list[StateCard], others: dict[str, list[LabelPoint]]) -> Itera
     )
     yield "|" + "---|" * 14
     for card in cards:
-        s = card.summary
-        cells = [s.run.name, s.run.split, s.n_frames, s.start, card.n_labels]
-        cells += [_figure(card.pressure, PRESSURE_GPA, 1), _figure(card.correction, PRESSURE_GPA, 1)]
-        cells += ["-" if card.spread is None else f"{card.spread:.1f}", _figure(card.ensemble, PRESSURE_GPA, 1)]
-        cells += [_figure(s.kinetic_temperature, hartree_to_kelvin(1.0), 0), _figure(card.energy, 1.0, 4)]
-        cells += [_figure(card.phi, 1.0, 3)]
-        cells += ["-" if card.phi_spread is None else f"{card.phi_spread:.3f}", _figure(card.phi_star, 1.0, 3)]
+        run, fluid = card.run, card.fluid
+        cells = [run.name, run.split, len(fluid.steps), fluid.start, len(card.points)]
+        cells += [_figure(card.mean("pressure"), PRESSURE_GPA, 1), _figure(card.correction(), PRESSURE_GPA, 1)]
+        cells += [_spread(card.work(), 1), _figure(card.ensemble(), PRESSURE_GPA, 1)]
+        cells += [_figure(fluid.mean(fluid.kinetic_temperature), hartree_to_kelvin(1.0), 0)]
+        cells += [_figure(card.mean("energy"), 1.0, 4), _figure(card.mean("phi"), 1.0, 3)]
+        cells += [_spread([point.phi for point in card.points], 3), _figure(card.mean("phi_star"), 1.0, 3)]
         yield "| " + " | ".join(map(str, cells)) + " |"
     yield ""
-    labelled = sum(card.n_labels > 0 for card in cards)
-    yield f"{sum(card.n_labels for card in cards)} labels of {labelled} of {len(cards)} trajectories."
+    counts = [len(card.points) for card in cards]
+    yield f"{sum(counts)} labels of {np.count_nonzero(counts)} of {len(cards)} trajectories."
     if others:
         yield ""
         yield "| other structures | split | labels | N | rs (bohr) | static P (GPa) | phi | phi* |"
@@ -179,3 +155,7 @@ def _figure(estimate: Estimate | None, unit: float, digits: int) -> str:
     if estimate is None:
         return "-"
     return f"{estimate.value * unit:.{digits}f} +- {estimate.error * unit:.{digits}f}"
+
+
+def _spread(values: Sequence[float] | Float[np.ndarray, "n"], digits: int) -> str:
+    return f"{np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else "-"

@@ -14,8 +14,8 @@ from jovium.free_energy.measurement import sample
 from jovium.free_energy.training import load_run
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.report.fluid_page import Bonding, FluidReport, write_fluid_page
-from jovium.topology.network import hydrogen_network
 from jovium.training.run_folder import read_measurement, read_metrics
+from jovium.workflows.thresholds import phi_and_phi_star
 
 PAGE = "page.html"
 
@@ -43,15 +43,12 @@ def report_run(
     model, rows = shipped_model(), []
     for structure in progress(structures[:n_samples]):
         predicted = model.predict(structure, structure.cell.grid_shape(SPACING))
-        network = hydrogen_network(predicted.elf, structure.positions)
-        assert network.phi_star is not None
-        rows.append((network.phi_3d.value, network.phi_star.value, predicted))
+        rows.append((*phi_and_phi_star(predicted.elf, structure.positions), predicted))
     phi, phi_star = (np.array([row[i] for row in rows]) for i in range(2))
     first = rows[0][2]
     warnings = tuple(sorted({reason for row in rows for reason in row[2].warnings}))
     bonding = Bonding(phi, phi_star, structures[0], first.elf, warnings)
-    report = FluidReport(
-        measured, read_metrics(folder), pair_correlation(structures, 25), bonding, size_notes(measured)
-    )
+    correlation = pair_correlation(structures, 25)
+    report = FluidReport(measured, read_metrics(folder), correlation, bonding, size_notes(measured))
     write_fluid_page(existing_folder(out or folder) / PAGE, report)
     return report

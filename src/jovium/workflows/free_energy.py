@@ -32,11 +32,7 @@ class FreeEnergyRun:
     folder: Path | None = None
 
     def measure(
-        self,
-        samples: int | None = None,
-        electron_samples: int = 32,
-        accept_fraction: float = 1.0,
-        seed: int = 1,
+        self, samples: int | None = None, electron_samples: int = 32, accept_fraction: float = 1.0, seed: int = 1
     ) -> FreeEnergyMeasurement:
         """F, E, S per atom and P with errors, from protons drawn afresh: see `MeasurementSettings` for what is asked.
         A run in a folder gets measure.json. Raises InputError for fewer than four samples."""

@@ -43,6 +43,7 @@ of `threshold_intervals`. Tc of pure hydrogen, taken to be a metal. flags: why t
 and why there are none."""
 
 COLUMNS = tuple(FORMATS)
+HEAD = ",".join(COLUMNS) + "\n"
 
 Row = dict[str, Any]
 
@@ -145,12 +146,13 @@ def _continue_table(
                     "the table of this file of structures and of this spacing",
                     "give another name for the results",
                 )
-        _cut_partial_line(table)
-        if not old:
-            append_durably(table, _line(dict(zip(COLUMNS, COLUMNS, strict=True))) * (table.stat().st_size == 0))
+        with table.open("r+b") as file:  # in place: the lock is on this file
+            file.truncate(file.read().rfind(b"\n") + 1)  # a kill may have left the last line without its end
+        if not table.stat().st_size:
+            append_durably(table, HEAD)
 
         def append(row: Row) -> None:
-            append_durably(table, _line({name: _text(name, value) for name, value in row.items()}))
+            append_durably(table, _line(row))
             progress(row)
 
         return old | _new_rows([task for task in tasks if task.index not in old], spacing, executor, append)
@@ -232,24 +234,15 @@ def _value(name: str, text: str) -> Any:
 
 def _read_table(table: Path) -> dict[int, Row]:
     """The whole lines of a table, by structure. Raises InputError when the file is another one."""
-    text = table.read_text() if table.exists() else ""
-    whole = text[: text.rfind("\n") + 1]
-    if not whole:
-        return {}
-    reader = csv.DictReader(io.StringIO(whole))
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+    text = table.read_text()
+    if not text.startswith(HEAD[: len(text)]):
         raise InputError(f"{table} holds something else", "a table of jovium screen", "give another name")
+    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
     rows = ({name: _value(name, text) for name, text in row.items()} for row in reader)
     return {row["structure"]: row for row in rows}
 
 
-def _cut_partial_line(table: Path) -> None:
-    """Cut off a last line that a kill left without its end. In place: the lock is on this file."""
-    with table.open("r+b") as file:
-        file.truncate(file.read().rfind(b"\n") + 1)
-
-
-def _line(row: dict[str, str]) -> str:
-    with io.StringIO(newline="") as text:
-        csv.DictWriter(text, COLUMNS, lineterminator="\n").writerow(row)
-        return text.getvalue()
+def _line(row: Row) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow(_text(name, row[name]) for name in COLUMNS)
+    return text.getvalue()

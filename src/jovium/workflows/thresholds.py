@@ -16,7 +16,12 @@ def spline_to_threshold_grid(elf: GridField) -> GridField:
 
 
 def thresholds(elf: GridField, positions: Float[ndarray, "n 3"]) -> tuple[float, float]:
-    """Networking value phi and molecularity index phi* of an ELF with protons at `positions` (bohr)."""
-    network = hydrogen_network(spline_to_threshold_grid(elf), positions)
+    """Networking value phi and molecularity index phi* of the ELF of a label with protons at `positions` (bohr)."""
+    return phi_and_phi_star(spline_to_threshold_grid(elf), positions)
+
+
+def phi_and_phi_star(elf: GridField, positions: Float[ndarray, "n 3"]) -> tuple[float, float]:
+    """The same of an ELF on its own grid."""
+    network = hydrogen_network(elf, positions)
     assert network.phi_star is not None
     return network.phi_3d.value, network.phi_star.value

@@ -1,0 +1,16 @@
+"""Files are whole or not there, however many write them at once."""
+
+from jovium.base.files import atomic_write
+
+
+def test_two_writers_with_one_process_id_do_not_share_their_temporary_file(tmp_path):
+    """Process ids are equal on two machines that write into one folder, and in containers they often are."""
+    path = tmp_path / "a.json"
+    with atomic_write(path) as first:
+        first.write_text("first")
+        with atomic_write(path) as second:
+            assert second != first
+            second.write_text("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [path]
