@@ -19,11 +19,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="OUT", type=Path)
     parser.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="resample the field")
     parser.add_argument("--elf-convention", choices=["auto", "true", "qe"], default="auto")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Read, convert, write."""
+    import math
     import sys
 
     from jovium.formats.fields import is_field_file, is_field_name, read_field, write_field
@@ -32,8 +32,9 @@ def run(options: argparse.Namespace) -> int:
     source, target = options.source, options.target
     if not source.exists():
         raise InputError(f"no file {source}", "a field or a structure file", "check the path")
-    if options.grid:
-        _check_grid(options.grid)
+    if options.grid and not (min(options.grid) >= 1 and math.prod(options.grid) <= MAX_GRID_POINTS):
+        most = f"three numbers >= 1, {MAX_GRID_POINTS:.0e} points together at most"
+        raise InputError(f"--grid {' '.join(map(str, options.grid))}", most, "e.g. --grid 48 48 48")
     if not is_field_file(source):
         if options.grid:
             raise InputError(f"--grid for {source}", "a field file", f"{source} holds a structure only")
@@ -49,13 +50,3 @@ def run(options: argparse.Namespace) -> int:
     field = file.field.spline(tuple(options.grid)) if options.grid else file.field
     write_field(target, file.structure, field, comment=f"converted from {source.name}", provenance=file.provenance)
     return 0
-
-
-def _check_grid(grid: list[int]) -> None:
-    nx, ny, nz = grid
-    if min(grid) < 1 or nx * ny * nz > MAX_GRID_POINTS:
-        raise InputError(
-            f"--grid {nx} {ny} {nz}",
-            f"three numbers >= 1, {MAX_GRID_POINTS:.0e} points together at most",
-            "e.g. --grid 48 48 48",
-        )

@@ -3,10 +3,11 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jovium.cli.arguments import add_command, add_json, add_number
 from jovium.cli.training import configure_training, run_training
 from jovium.elf.settings import ElfSettings
 from jovium.training.settings import settings_from
@@ -27,47 +28,41 @@ EVALUATE = """Errors of a model on labels of one split: of the ELF, of phi and o
 share of the grid points inside the band. With --baselines also those of a local model, without and with corrections of
 its long waves, of a linear model and of superposed atoms; these are fitted to the labels of the split train."""
 
-PREDICT = (
-    """The ELF of a structure (the last one of a trajectory) by a model, as a field file that VESTA and ASE read."""
-)
+PREDICT = "The ELF of a structure (the last one of a trajectory) by a model, as a field file that VESTA and ASE read."
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command and its subcommands."""
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
-    train = commands.add_parser("train", help="train a network on labels", description=TRAIN)
+    model = {"metavar": "MODEL.safetensors", "type": Path, "help": "default: the one of the package"}
+    labels = {"metavar": "LABELS", "type": Path, "nargs": "+", "help": "files or folders of labels"}
+    train = add_command(commands, "train", run_train, "train a network on labels", TRAIN)
     configure_training(train, ElfSettings, 500)
-    train.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
-    train.set_defaults(run=run_train)
-    export = commands.add_parser("export", help="a model file of a run", description=EXPORT)
-    export.add_argument("run_folder", metavar="RUN", type=Path)
-    export.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="the labels of the run")
+    train.add_argument("labels", **labels)
+    export = add_command(commands, "export", run_export, "a model file of a run", EXPORT, run_folder="RUN")
+    export.add_argument("labels", **labels | {"help": "the labels of the run"})
     export.add_argument("--out", metavar="MODEL.safetensors", type=Path, required=True)
-    export.set_defaults(run=run_export)
-    evaluate = commands.add_parser("evaluate", help="errors of a model on labels", description=EVALUATE)
-    evaluate.add_argument("--model", metavar="MODEL.safetensors", type=Path, help="default: the one of the package")
-    evaluate.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
+    evaluate = add_command(commands, "evaluate", run_evaluate, "errors of a model on labels", EVALUATE)
+    evaluate.add_argument("--model", **model)
+    evaluate.add_argument("labels", **labels)
     evaluate.add_argument("--split", default="test", help="which labels (default: test and everything test-...)")
     evaluate.add_argument("--baselines", action="store_true", help="also what a network has to beat")
-    evaluate.add_argument("--local", metavar="MODEL.safetensors", type=Path, help="another local model to compare with")
+    evaluate.add_argument("--local", **model | {"help": "another local model to compare with"})
     evaluate.add_argument("--out", metavar="FOLDER", type=Path, help="write evaluation.json and figures there")
-    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
-    evaluate.set_defaults(run=run_evaluate)
-    predict = commands.add_parser("predict", help="the ELF of a structure by a model", description=PREDICT)
-    predict.add_argument("file", metavar="FILE", type=Path)
-    predict.add_argument("--model", metavar="MODEL.safetensors", type=Path, help="default: the one of the package")
+    add_json(evaluate)
+    predict = add_command(commands, "predict", run_predict, "the ELF of a structure by a model", PREDICT, file="FILE")
+    predict.add_argument("--model", **model)
     predict.add_argument("--out", metavar="FIELD", type=Path, required=True, help="cube, ELFCAR or XSF")
     grid = predict.add_mutually_exclusive_group()
-    grid.add_argument("--spacing", type=float, default=0.1, metavar="ANGSTROM", help="of the grid points (default 0.1)")
+    add_number(grid, "--spacing", 0.1, "of the grid points", "ANGSTROM")
     grid.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="the grid itself")
-    predict.set_defaults(run=run_predict)
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     settings = settings_from(options, ElfSettings)
 
-    def reports() -> Any:
+    def reports() -> Iterator["Report"]:
         from jovium.elf.samples import read_samples
         from jovium.elf.training import train
 
@@ -76,7 +71,7 @@ def run_train(options: argparse.Namespace) -> int:
     def line(report: "Report") -> str:
         return f"RMSE {report['rmse']:.4f}  validation {report['validation_rmse']:.4f}  {report.seconds:.0f} s"
 
-    return run_training(options, settings, reports, line)
+    return run_training(options, settings, line, reports)
 
 
 def run_export(options: argparse.Namespace) -> int:
@@ -98,15 +93,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     from jovium.cli.progress import progress
     from jovium.elf.model import ElfModel, shipped_local_model, shipped_model
     from jovium.elf.samples import of_split, read_samples
-    from jovium.workflows.elf_accuracy import (
-        LabelTopology,
-        band_coverage,
-        baselines,
-        draw,
-        evaluate,
-        network_predictor,
-        summarise,
-    )
+    from jovium.workflows import elf_accuracy as accuracy
 
     samples = read_samples(options.labels)
     chosen = [s for s in samples if s.split == options.split or s.split.startswith(options.split + "-")]
@@ -114,18 +101,18 @@ def run_evaluate(options: argparse.Namespace) -> int:
         known = ", ".join(sorted({sample.split for sample in samples}))
         raise InputError(f"no labels of split '{options.split}'", f"one of: {known}", "choose one of them")
     model = ElfModel.load(options.model) if options.model else shipped_model()
-    predictors = {"field network": network_predictor(model)}
+    predictors = {"field network": accuracy.network_predictor(model)}
     if options.baselines:
         local = ElfModel.load(options.local) if options.local else shipped_local_model()
-        predictors |= baselines(local, of_split(samples, "train"))
-    truths = [LabelTopology.from_sample(sample) for sample in progress(chosen, "topology of the labels")]
-    judged = {name: list(evaluate(progress(truths, name), predict)) for name, predict in predictors.items()}
-    evaluations = {name: summarise(found) for name, found in judged.items()}
-    found = {**evaluations.pop("field network"), "band_coverage": band_coverage(model, chosen)}
+        predictors |= accuracy.baselines(local, of_split(samples, "train"))
+    truths = [accuracy.LabelTopology.from_sample(sample) for sample in progress(chosen, "topology of the labels")]
+    judged = {name: list(accuracy.evaluate(progress(truths, name), predict)) for name, predict in predictors.items()}
+    evaluations = {name: accuracy.summarise(found) for name, found in judged.items()}
+    found = {**evaluations.pop("field network"), "band_coverage": accuracy.band_coverage(model, chosen)}
     found |= {"baselines": evaluations} if evaluations else {}
     if options.out:
         write_json(existing_folder(options.out) / "evaluation.json", found)
-        draw(judged, options.out)
+        accuracy.draw(judged, options.out)
     if options.json:
         print(json.dumps(found))
     else:
@@ -169,9 +156,8 @@ def print_evaluation(found: dict[str, Any]) -> None:
         print_rows("all crystals", [("field network", found["all_crystals"]), *crystals])
         print()
         print_rows("crystal", [(row["group"], row) for row in found["crystals"]])
-        strict, among = (
-            100 * found["all_crystals"][f"critical_point_recall{name}"] for name in ("", "_among_candidates")
-        )
+        recall = "critical_point_recall"
+        strict, among = (100 * found["all_crystals"][name] for name in (recall, f"{recall}_among_candidates"))
         print(
             "\ncritical points of the crystals above persistence 0.02 found within 0.1 angstrom: "
             f"{strict:.1f} % among those predicted above 0.02, {among:.1f} % among those above 0.01"

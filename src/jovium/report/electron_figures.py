@@ -12,7 +12,7 @@ from jovium.report.data_figures import save
 COLOURS = {"up_up": "#4c72b0", "up_down": "#c44e52", "electron_proton": "#333333"}
 
 
-def draw_energy(path: Path, reports: Sequence[dict[str, Any]]) -> None:
+def draw_training(path: Path, reports: Sequence[dict[str, Any]]) -> None:
     """Energy with its error and variance of the local energy against the step."""
     from matplotlib.figure import Figure
 
