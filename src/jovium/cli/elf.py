@@ -34,8 +34,8 @@ PREDICT = "The ELF of a structure (the last one of a trajectory) by a model, as 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command and its subcommands."""
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
-    model = {"metavar": "MODEL.safetensors", "type": Path, "help": "default: the one of the package"}
-    labels = {"metavar": "LABELS", "type": Path, "nargs": "+", "help": "files or folders of labels"}
+    model: dict[str, Any] = {"metavar": "MODEL.safetensors", "type": Path, "help": "default: the one of the package"}
+    labels: dict[str, Any] = {"metavar": "LABELS", "type": Path, "nargs": "+", "help": "files or folders of labels"}
     train = add_command(commands, "train", run_train, "train a network on labels", TRAIN)
     configure_training(train, ElfSettings, 500)
     train.add_argument("labels", **labels)

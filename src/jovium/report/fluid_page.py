@@ -17,6 +17,7 @@ from jovium.base.grid import GridField
 from jovium.base.statistics import round_to_error
 from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import PairCorrelation
+from jovium.report.data_figures import canvas, finish_pairs
 from jovium.report.free_energy_figures import training_figure
 from jovium.report.published import published_beside, show_figure
 
@@ -118,43 +119,28 @@ def _image(figure: Any, text: str) -> str:
 
 
 def _thresholds(bonding: Bonding) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = canvas(6.0, 3.6)
     bins = np.linspace(0, 1, 41).tolist()
     axes.hist(bonding.phi_3d, bins, alpha=0.6, color="#4c72b0", label="phi, the network spans the cell")
     axes.hist(bonding.phi_star, bins, alpha=0.6, color="#c44e52", label="phi*, two atoms connect")
-    axes.set_xlabel("ELF")
-    axes.set_ylabel("configurations")
+    axes.set(xlabel="ELF", ylabel="configurations")
     axes.legend(frameon=False)
     return figure
 
 
 def _slice(bonding: Bonding) -> Any:
     """The plane through the closest pair of protons and the proton nearest to it, over one cell and its neighbours."""
-    from matplotlib.figure import Figure
-
     across, up, origin = _plane(bonding.structure)
     size = 0.75 * np.linalg.norm(bonding.structure.cell.vectors, axis=1).mean()
     steps = np.linspace(-size, size, 121)
     x, y = np.meshgrid(steps, steps)
     points = origin + x[..., None] * across + y[..., None] * up
     values = bonding.elf.interpolant().value(points)
-    figure = Figure(figsize=(6.0, 4.8), layout="constrained")
-    axes = figure.subplots()
-    drawn = axes.imshow(
-        values,
-        origin="lower",
-        extent=(-size, size, -size, size),
-        vmin=0,
-        vmax=1,
-        cmap="viridis",
-        interpolation="bilinear",
-    )
+    figure, axes = canvas(6.0, 4.8)
+    extent = (-size, size, -size, size)
+    drawn = axes.imshow(values, "viridis", origin="lower", extent=extent, vmin=0, vmax=1, interpolation="bilinear")
     axes.contour(x, y, values, [float(bonding.phi_3d[0])], colors="white", linewidths=1.0)
-    axes.set_xlabel("bohr")
-    axes.set_ylabel("bohr")
+    axes.set(xlabel="bohr", ylabel="bohr")
     figure.colorbar(drawn, ax=axes, label="ELF; white: phi of this configuration")
     return figure
 
@@ -173,14 +159,7 @@ def _plane(structure: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _pairs(pairs: PairCorrelation) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = canvas(6.0, 3.6)
     axes.errorbar(pairs.r, pairs.g, pairs.error, fmt="o-", ms=3, color="#333333", lw=1.0, capsize=1.5)
-    axes.axhline(1, color="0.8", lw=1, zorder=0)
-    axes.set_xlabel("r (bohr)")
-    axes.set_ylabel("g(r)")
-    axes.set_xlim(0)
-    axes.set_ylim(0)
+    finish_pairs(axes)
     return figure
