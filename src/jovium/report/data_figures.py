@@ -1,6 +1,9 @@
 """Figures of a data set: pair correlations, pressures, and every number against every other."""
 
+import base64
+import io
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +150,11 @@ def save(figure: Any, path: Path) -> None:
     """Write a figure as PNG, as a whole or not at all."""
     with atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=130)
+
+
+def png_image(figure: Any, text: str, attributes: str = "") -> str:
+    """A figure as an HTML element that holds its PNG; text: what it shows, for those who do not see it."""
+    with io.BytesIO() as data:
+        figure.savefig(data, format="png", dpi=110)
+        encoded = base64.b64encode(data.getvalue()).decode()
+    return f'<img {attributes}alt="{escape(text)}" src="data:image/png;base64,{encoded}">'

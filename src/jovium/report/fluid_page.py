@@ -1,7 +1,5 @@
 """One page of a fluid of hydrogen: F, E, S and P, their training, g(r), and the ELF of its configurations."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,7 +15,7 @@ from jovium.base.grid import GridField
 from jovium.base.statistics import round_to_error
 from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import PairCorrelation
-from jovium.report.data_figures import canvas, finish_pairs
+from jovium.report.data_figures import canvas, finish_pairs, png_image
 from jovium.report.free_energy_figures import training_figure
 from jovium.report.published import published_beside, show_figure
 
@@ -79,7 +77,7 @@ def fluid_page(report: FluidReport) -> str:
     rejection = f", accepted by rejection from {1 / fraction:.1f} times as many of the flow" if fraction < 1 else ""
     notes = "".join(f"<p>{escape(note)}</p>" for note in report.notes)
     training = training_figure(report.training)
-    curve = _image(training, "F, E and S against time") if training else ""
+    curve = png_image(training, "F, E and S against time") if training else ""
     style = files("jovium.report").joinpath("web/fluid.css").read_text(encoding="utf-8")
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -91,9 +89,9 @@ def fluid_page(report: FluidReport) -> str:
 <section class="wide"><h2>Free energy</h2>{_table(measured)}{notes}</section>
 <section><h2>Free energy during training</h2>{curve}</section>
 <section><h2>Electron localization</h2><p>phi {means[0]}, phi* {means[1]}, of {len(bonding.phi_3d)} configurations by
-the network</p>{_image(_thresholds(bonding), "distributions of phi and phi*")}</section>
-<section><h2>ELF of a configuration</h2>{_image(_slice(bonding), "ELF in a plane through the protons")}</section>
-<section><h2>Pair correlation of the protons</h2>{_image(_pairs(report.pairs), "g(r)")}</section>
+the network</p>{png_image(_thresholds(bonding), "distributions of phi and phi*")}</section>
+<section><h2>ELF of a configuration</h2>{png_image(_slice(bonding), "ELF in a plane through the protons")}</section>
+<section><h2>Pair correlation of the protons</h2>{png_image(_pairs(report.pairs), "g(r)")}</section>
 </main></body></html>
 """
 
@@ -110,12 +108,6 @@ def _table(measured: dict[str, Any]) -> str:
         cells = [name, unit, shown, *(show_figure(entry.figures.get(key)) for entry in beside)]
         rows.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
     return f"<table>{''.join(rows)}</table>".replace("+-", "&plusmn;")
-
-
-def _image(figure: Any, text: str) -> str:
-    with io.BytesIO() as data:
-        figure.savefig(data, format="png", dpi=110)
-        return f'<img alt="{escape(text)}" src="data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}">'
 
 
 def _thresholds(bonding: Bonding) -> Any:

@@ -17,6 +17,8 @@ from jovium.report.analysis import number
 if TYPE_CHECKING:
     from jovium.base.structure import Structure
     from jovium.report.analysis import Analysis
+    from jovium.topology.critical_points import CriticalPoint
+    from jovium.topology.network import Threshold
 
 MAX_POINTS_PER_AXIS = 64
 """Largest picture grid: 64^3 points of 16 bits are 0.7 MB of base64, and a surface redraws within a second."""
@@ -44,15 +46,12 @@ def picture(analysis: Analysis) -> dict[str, object]:
         },
         "bohr_angstrom": BOHR_ANGSTROM,
         "grid": _encode(picture_grid(analysis.elf)),
-        "levels": _threshold_levels(analysis),
-        "points": [
-            {
-                "kind": point.kind,
-                "value": number(point.value),
-                "position": _angstrom(structure.cell.wrap(np.asarray(point.position)[None]))[0],
-            }
-            for point in analysis.critical_points.points
+        "levels": [
+            {"name": name, **_mark(point, structure)}
+            for name, point in analysis.thresholds().items()
+            if point is not None and number(point.value) is not None
         ],
+        "points": [{"kind": point.kind, **_mark(point, structure)} for point in analysis.critical_points.points],
     }
 
 
@@ -91,17 +90,10 @@ def _encode(field: GridField) -> dict[str, object]:
     return {"shape": list(field.shape), "levels": MAX_LEVEL, "data": data}
 
 
-def _threshold_levels(analysis: Analysis) -> list[dict[str, object]]:
-    cell = analysis.structure.cell
-    return [
-        {
-            "name": name,
-            "value": number(point.value),
-            "position": _angstrom(cell.wrap(np.asarray(point.position, dtype=float)[None]))[0],
-        }
-        for name, point in analysis.thresholds().items()
-        if point is not None and number(point.value) is not None
-    ]
+def _mark(point: Threshold | CriticalPoint, structure: Structure) -> dict[str, object]:
+    """Value of a point and where it is in the cell."""
+    position = structure.cell.wrap(np.asarray(point.position, dtype=float)[None])
+    return {"value": number(point.value), "position": _angstrom(position)[0]}
 
 
 def _angstrom(bohr: np.ndarray) -> list[list[float]]:
