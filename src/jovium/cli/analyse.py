@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jovium.base.errors import InputError
-from jovium.cli.arguments import add_number
+from jovium.cli.arguments import add_number, given_grid
 
 if TYPE_CHECKING:
     from jovium.report.analysis import Analysis
@@ -130,13 +130,11 @@ def read_settings(options: argparse.Namespace) -> "AnalysisSettings":
     protocol = replace(PROTOCOLS[options.protocol or "production"], **changes | ({"k_spacing": None} if mesh else {}))
     if options.spacing is not None and not options.spacing > 0:
         raise InputError(f"--spacing {options.spacing}", "a positive distance in angstrom", "e.g. --spacing 0.1")
-    if options.grid and min(options.grid) < 4:
-        raise InputError(f"--grid {options.grid}", "three numbers >= 4", "e.g. --grid 48 48 48")
     return AnalysisSettings(
         engine="espresso" if options.engine == "dft" else options.engine,
         protocol=protocol,
         spacing=options.spacing / BOHR_ANGSTROM if options.spacing else None,
-        shape=tuple(options.grid) if options.grid else None,
+        shape=given_grid(options),
         hydrogen_dos=options.h_dos,
         fermi_energy_ev=options.fermi,
         **{name: getattr(options, name) for name in ("compare", "elf_convention", "persistence", "dos_file")},

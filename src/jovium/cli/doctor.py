@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 import tempfile
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 
 from jovium.base.errors import EngineError
@@ -72,8 +73,5 @@ def hydrogen_molecule_energy() -> float:
     from jovium.reference.kohn_sham import CHEAP
 
     molecule = Structure(Cell(np.eye(3) * 9.0), np.array([[0.0, 0, 0], [0, 0, 1.4]]), ("H", "H"))
-    engine = open_engine()
-    try:
+    with closing(open_engine()) as engine:
         return engine.ground_state(molecule, CHEAP, fields=False, stress=False).energy
-    finally:
-        engine.close()

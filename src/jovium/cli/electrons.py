@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from jovium.cli.arguments import add_command, add_json, add_number
-from jovium.cli.training import configure_training, run_training
+from jovium.cli.training import configure_training, progress, run_training
 from jovium.electrons.settings import ElectronSettings
 from jovium.training.settings import settings_from
 
@@ -61,7 +61,6 @@ def report_line(report: "Report") -> str:
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures of a trained wave function."""
     from jovium.base.statistics import round_to_error
-    from jovium.cli.progress import progress
     from jovium.electrons.measurement import measure_run
     from jovium.report.electron_figures import draw_correlations
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jovium.cli.arguments import add_command, add_json, add_number
-from jovium.cli.training import configure_training, run_training
+from jovium.cli.arguments import add_command, add_json, add_number, given_grid
+from jovium.cli.training import configure_training, progress, run_training
 from jovium.elf.settings import ElfSettings
 from jovium.training.settings import settings_from
 
@@ -40,14 +40,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     configure_training(train, ElfSettings, 500)
     train.add_argument("labels", **labels)
     export = add_command(commands, "export", run_export, "a model file of a run", EXPORT, run_folder="RUN")
-    export.add_argument("labels", **labels | {"help": "the labels of the run"})
+    export.add_argument("labels", **dict(labels, help="the labels of the run"))
     export.add_argument("--out", metavar="MODEL.safetensors", type=Path, required=True)
     evaluate = add_command(commands, "evaluate", run_evaluate, "errors of a model on labels", EVALUATE)
     evaluate.add_argument("--model", **model)
     evaluate.add_argument("labels", **labels)
     evaluate.add_argument("--split", default="test", help="which labels (default: test and everything test-...)")
     evaluate.add_argument("--baselines", action="store_true", help="also what a network has to beat")
-    evaluate.add_argument("--local", **model | {"help": "another local model to compare with"})
+    evaluate.add_argument("--local", **dict(model, help="another local model to compare with"))
     evaluate.add_argument("--out", metavar="FOLDER", type=Path, help="write evaluation.json and figures there")
     add_json(evaluate)
     predict = add_command(commands, "predict", run_predict, "the ELF of a structure by a model", PREDICT, file="FILE")
@@ -90,7 +90,6 @@ def run_evaluate(options: argparse.Namespace) -> int:
     """Print the errors of a model and of what it has to beat."""
     from jovium.base.errors import InputError
     from jovium.base.files import existing_folder, write_json
-    from jovium.cli.progress import progress
     from jovium.elf.model import ElfModel, shipped_local_model, shipped_model
     from jovium.elf.samples import of_split, read_samples
     from jovium.workflows import elf_accuracy as accuracy
@@ -122,20 +121,13 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 def run_predict(options: argparse.Namespace) -> int:
     """Write the predicted field; warnings go to standard error."""
-    import math
-
-    from jovium.base.cell import LARGEST_GRID
-    from jovium.base.errors import InputError
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.elf.model import ElfModel, shipped_model
     from jovium.formats.fields import write_field
     from jovium.formats.structures import read_structure
 
-    if options.grid and not (min(options.grid) >= 4 and math.prod(options.grid) <= LARGEST_GRID):
-        most = f"three numbers >= 4, {LARGEST_GRID:.0e} points at most"
-        raise InputError(f"--grid {options.grid}", most, "e.g. --grid 48 48 48")
     structure = read_structure(options.file)
-    shape = tuple(options.grid) if options.grid else structure.cell.grid_shape(options.spacing / BOHR_ANGSTROM)
+    shape = given_grid(options) or structure.cell.grid_shape(options.spacing / BOHR_ANGSTROM)
     model = ElfModel.load(options.model) if options.model else shipped_model()
     predicted = model.predict(structure, shape)
     write_field(options.out, structure, predicted.elf, comment=f"ELF of {options.file.stem} by a network")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jovium.cli.arguments import add_command, add_json, add_number
-from jovium.cli.training import configure_training, run_training
+from jovium.cli.training import configure_training, printed_only, progress, run_training
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
 from jovium.training.settings import add_options, settings_from
 
@@ -115,13 +115,11 @@ def report_line(report: "Report") -> str:
 
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures, what they have to be read with, and published ones of the same state."""
-    from jovium.cli.progress import progress
     from jovium.free_energy.measurement import measure_run
     from jovium.report.published import published_lines
 
     how = settings_from(options, MeasurementSettings)
-    if options.print_config:
-        print(how.to_yaml(), end="")
+    if printed_only(options, how):
         return 0
     measurement = measure_run(options.run_folder, how, progress)
     record = measurement.record()
@@ -141,7 +139,6 @@ def run_sample(options: argparse.Namespace) -> int:
 
 def run_report(options: argparse.Namespace) -> int:
     """Write the page, say where it is."""
-    from jovium.cli.progress import progress
     from jovium.workflows.fluid_report import PAGE, report_run
 
     out = options.out or options.run_folder
@@ -165,13 +162,7 @@ def run_eos(options: argparse.Namespace) -> int:
     settings = settings_from(options, FreeEnergySettings, rs=rs[0], kelvin=kelvin[0])
     measurement = MeasurementSettings(options.samples, options.electron_samples, options.accept_fraction)
     plan = Scan(settings, rs, kelvin, options.steps_per_state, measurement)
-    if options.print_config:
-        print(settings.to_yaml(), end="")
-        return 0
-    if options.dry_run:
-        from jovium.free_energy.training import cost
-
-        print(json.dumps({**settings.to_dict(), "states": plan.states, **cost(settings)}, indent=2))
+    if printed_only(options, settings, states=plan.states):
         return 0
     rows = []
     for name, result in scan(options.run_folder, plan, options.report_every):

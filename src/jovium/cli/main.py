@@ -15,12 +15,9 @@ from jovium import __version__
 from jovium.base.errors import JoviumError
 from jovium.cli.compiled import enable_compilation_cache
 
-NAMES = (
-    "analyse", "screen", "convert", "crystal", "free-energy", "elf", "protons", "electrons", "reference", "index",
-    "doctor", "cite",
-)  # fmt: skip
-COMMANDS = {name: import_module(f"jovium.cli.{name.replace('-', '_')}") for name in NAMES}
-"""Modules with the help, description and arguments of every command, and what it runs unless it has subcommands."""
+NAMES = "analyse screen convert crystal free-energy elf protons electrons reference index doctor cite"
+COMMANDS = {name: import_module(f"jovium.cli.{name.replace('-', '_')}") for name in NAMES.split()}
+"""Modules of the commands: help, description, arguments, and what is run, unless there are subcommands."""
 
 DESCRIPTION = "Jovium: the free energy of dense hydrogen, and the bonding of its electrons."
 EPILOG = """examples:

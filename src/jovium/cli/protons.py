@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from jovium.cli.arguments import add_command, add_json, add_number
-from jovium.cli.training import configure_training, run_training
+from jovium.cli.training import configure_training, progress, run_training
 from jovium.protons.settings import ProtonSettings
 from jovium.training.settings import settings_from
 
@@ -74,7 +74,6 @@ def report_line(report: "Report") -> str:
 
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures of a trained density."""
-    from jovium.cli.progress import progress
     from jovium.protons.measurement import measure_run
     from jovium.report.proton_figures import draw_pairs
 

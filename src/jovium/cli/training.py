@@ -1,8 +1,8 @@
-"""What the training commands share: settings from options and files, a dry run, reports as lines, a figure."""
+"""What the commands of models share: settings from options and files, a dry run, reports as lines, a figure, a bar."""
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,18 +40,13 @@ def run_training(
     """Train or continue, a line per report and training.png redrawn; or print the settings or the cost.
 
     reports: default `train` in the package of that kind of run. style: of its figure."""
-    if options.print_config:
-        print(settings.to_yaml(), end="")
-        return 0
-    package = import_module(f"jovium.{settings.kind}.training")
-    if options.dry_run:
-        cost = package.cost(settings) if hasattr(package, "cost") else {}
-        print(json.dumps({**settings.to_dict(), **cost}, indent=2))
+    if printed_only(options, settings):
         return 0
     from jovium.training.devices import is_writer
     from jovium.training.run_folder import read_metrics
 
-    for report in reports() if reports else package.train(options.run_folder, settings, options.report_every):
+    train = import_module(f"jovium.{settings.kind}.training").train
+    for report in reports() if reports else train(options.run_folder, settings, options.report_every):
         if not is_writer():
             continue
         note = f"  [{report.note}]" if report.note else ""
@@ -61,3 +56,25 @@ def run_training(
             figures = import_module(f"jovium.report.{FIGURES[settings.kind]}")
             figures.draw_training(options.run_folder / "training.png", read_metrics(options.run_folder), **style)
     return 0
+
+
+def printed_only(options: argparse.Namespace, settings: Settings, **more: Any) -> bool:
+    """Print the settings, or with `more` also the cost of training, if nothing else is asked for; whether it was."""
+    if options.print_config:
+        print(settings.to_yaml(), end="")
+        return True
+    if not getattr(options, "dry_run", False):
+        return False
+    package = import_module(f"jovium.{settings.kind}.training")
+    cost = package.cost(settings) if hasattr(package, "cost") else {}
+    print(json.dumps({**settings.to_dict(), **more, **cost}, indent=2))
+    return True
+
+
+def progress(items: Iterable[Any], name: str = "sampling") -> Iterator[Any]:
+    """The items, with a bar on standard error when somebody watches."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(list(items), name, console=console, disable=not console.is_terminal, transient=True)

@@ -97,16 +97,16 @@ class Analysis:
         return {
             "name": self.name,
             **{name: None if point is None else number(point.value) for name, point in thresholds.items()},
-            "thresholds": {name: _plain(point, THRESHOLD) for name, point in thresholds.items()},
+            "thresholds": {name: _attributes(point, THRESHOLD) for name, point in thresholds.items()},
             "critical_points": {
                 **{name: int(getattr(points, name)) for name in ("maxima", "bonds", "rings", "cages", "morse_sum")},
-                "points": [_plain(point, CRITICAL_POINT) for point in points.points],
+                "points": [_attributes(point, CRITICAL_POINT) for point in points.points],
             },
             "persistence_threshold": number(points.persistence_threshold),
             "hydrogen_fraction": number(self.hydrogen_fraction),
             "hydrogen_dos": number(self.hydrogen_dos),
             "tc_kelvin": {estimate.name: number(estimate.kelvin) for estimate in self.tc},
-            "tc_details": {estimate.name: _plain(estimate, ESTIMATE) for estimate in self.tc},
+            "tc_details": {estimate.name: _attributes(estimate, ESTIMATE) for estimate in self.tc},
             "protocol": plain(self.protocol),
             "warnings": [str(warning) for warning in self.warnings],
             "n_atoms": int(self.structure.n_atoms),
@@ -136,7 +136,7 @@ def plain(value: object) -> object:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _plain(value: object, names: tuple[str, ...]) -> object:
+def _attributes(value: object, names: tuple[str, ...]) -> object:
     """Attributes of a value by their names, its position in angstrom; None for None."""
     if value is None:
         return None

@@ -71,7 +71,7 @@ def draw_pair_correlations(fluids: list[StateCorrelation], path: Path) -> None:
 def draw_pressures(points: list[tuple[float, float, Estimate]], path: Path) -> None:
     """Pressure with error bars against density, coloured by temperature."""
     figure, ax = canvas(5.0, 3.6)
-    rs, kelvin, estimates = zip(*points, strict=True)
+    rs, kelvin, estimates = ([point[i] for point in points] for i in range(3))
     pressure, error = (np.array([getattr(p, name) for p in estimates]) * PRESSURE_GPA for name in ("value", "error"))
     ax.errorbar(rs, pressure, error, fmt="none", ecolor="0.5", elinewidth=0.8, zorder=1)
     scatter = ax.scatter(rs, pressure, c=kelvin, cmap="plasma", s=26, zorder=2)

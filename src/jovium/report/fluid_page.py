@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from jovium.base.files import write_lines
 from jovium.base.grid import GridField
 from jovium.base.statistics import round_to_error
 from jovium.base.structure import Structure
@@ -54,11 +52,6 @@ class FluidReport:
     pairs: PairCorrelation
     bonding: Bonding
     notes: Sequence[str] = ()
-
-
-def write_fluid_page(path: Path, report: FluidReport) -> None:
-    """Write the page, whole or not at all. Raises OutputError."""
-    write_lines(path, [fluid_page(report)])
 
 
 def fluid_page(report: FluidReport) -> str:

@@ -79,11 +79,6 @@ def composition(symbols: tuple[str, ...]) -> str:
     return ", ".join(f"{counts[symbol]} {symbol}" for symbol in ordered)
 
 
-def mass_density(structure: Structure) -> float | None:
-    """Mass density in g/cm^3 of pure hydrogen (protium); None for any other structure."""
-    return structure.hydrogen_density_g_cc if set(structure.symbols) == {"H"} else None
-
-
 def _encode(field: GridField) -> dict[str, object]:
     quantised = np.rint(field.values * MAX_LEVEL).astype("<u2")
     data = base64.b64encode(quantised.tobytes()).decode("ascii")

@@ -1,11 +1,10 @@
-"""Figures of a proton density: its training, its pair correlation, and a density in the plane beside its data."""
+"""Figures of a proton density: its training and its pair correlation."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from jovium.observe.pair_correlation import PairCorrelation
 from jovium.report.data_figures import canvas, finish_pairs, save
@@ -45,25 +44,4 @@ def draw_pairs(path: Path, exact: PairCorrelation, model: PairCorrelation) -> No
     axes.errorbar(exact.r, exact.g, exact.error, fmt="o", ms=3, color=EXACT, label="flow, reweighted")
     finish_pairs(axes)
     axes.legend(frameon=False)
-    save(figure, path)
-
-
-def draw_plane(
-    path: Path,
-    panels: Sequence[tuple[str, Float[np.ndarray, "m 2"]]],
-    density: tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k k"]] | None,
-    extent: float,
-) -> None:
-    """Points in the plane, a panel each, and a density on a square grid of half-width `extent` as the last panel."""
-    count = len(panels) + (density is not None)
-    figure, all_axes = canvas(3.2 * count, 3.3, 1, count, sharex=True, sharey=True, squeeze=False)
-    for axes, (title, points) in zip(all_axes.flat, panels, strict=False):
-        axes.plot(*points[:4000].T, ".", ms=1.2, color=DATA, alpha=0.6, mew=0)
-        axes.set_title(title, fontsize=10)
-    if density is not None:
-        axes = all_axes.flat[-1]
-        axes.imshow(density[1].T, origin="lower", extent=(-extent, extent, -extent, extent), cmap="magma")
-        axes.set_title("density p of the flow", fontsize=10)
-    for axes in all_axes.flat:
-        axes.set(aspect="equal", xlim=(-extent, extent), ylim=(-extent, extent), xticks=[], yticks=[])
     save(figure, path)

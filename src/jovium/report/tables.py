@@ -10,7 +10,7 @@ import numpy as np
 
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.report.analysis import plain
-from jovium.report.picture import composition, mass_density
+from jovium.report.picture import composition
 
 if TYPE_CHECKING:
     from jovium.report.analysis import Analysis
@@ -36,12 +36,13 @@ def facts(analysis: Analysis, picture_shape: tuple[int, int, int]) -> str:
     from ase.geometry import cell_to_cellpar
 
     structure = analysis.structure
-    density, angles = mass_density(structure), cell_to_cellpar(structure.cell.vectors)[3:]
+    density = "mass density", f"{structure.hydrogen_density_g_cc:.4f} g/cm³"
+    angles = cell_to_cellpar(structure.cell.vectors)[3:]
     splined = f"{_shape(picture_shape)}, cubic splines through the full grid"
     rows = [
         ("atoms", escape(composition(structure.symbols))),
         ("Wigner–Seitz radius r<sub>s</sub> of the atoms", f"{structure.rs:.4f} bohr"),
-        *([("mass density", f"{density:.4f} g/cm³")] if density is not None else []),
+        *([density] if set(structure.symbols) == {"H"} else []),
         ("cell volume", f"{structure.cell.volume * BOHR_ANGSTROM**3:.4f} Å³"),
         ("cell lengths a, b, c", ", ".join(f"{x * BOHR_ANGSTROM:.4f}" for x in structure.cell.lengths) + " Å"),
         ("cell angles α, β, γ", ", ".join(f"{x:.2f}" for x in angles) + "°"),

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from jovium.base.errors import InputError
-from jovium.base.files import existing_folder
+from jovium.base.files import existing_folder, write_lines
 from jovium.elf.model import shipped_model
 from jovium.free_energy.finite_size import size_notes
 from jovium.free_energy.measurement import sample
 from jovium.free_energy.training import load_run
 from jovium.observe.pair_correlation import pair_correlation
-from jovium.report.fluid_page import Bonding, FluidReport, write_fluid_page
+from jovium.report.fluid_page import Bonding, FluidReport, fluid_page
 from jovium.topology.network import hydrogen_network
 from jovium.training.run_folder import read_measurement, read_metrics
 
@@ -53,5 +53,5 @@ def report_run(
     report = FluidReport(
         measured, read_metrics(folder), pair_correlation(structures, 25), bonding, size_notes(measured)
     )
-    write_fluid_page(existing_folder(out or folder) / PAGE, report)
+    write_lines(existing_folder(out or folder) / PAGE, [fluid_page(report)])
     return report
