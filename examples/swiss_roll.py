@@ -16,7 +16,7 @@ from jovium.protons.base_density import GaussianPoint
 from jovium.protons.fit import fit_flow
 from jovium.protons.flow import Flow
 from jovium.protons.velocity import PointVelocity
-from jovium.report.proton_figures import draw_plane
+from jovium.report.data_figures import canvas, save
 
 EXTENT = 2.6
 
@@ -43,10 +43,23 @@ def main(path: Path, steps: int) -> float:
     density = np.exp(sharpened.log_prob(grid)).reshape(160, 160)
     samples = {"flow matching": matched.sample(4000, seed=2), "+ maximum likelihood": sharpened.sample(4000, seed=2)}
     panels = [(title, points[:, 0]) for title, points in {"data": data, **samples}.items()]
-    draw_plane(path, panels, (axis, density), EXTENT)
+    draw(path, panels, density)
     loss, area = -float(sharpened.log_prob(held_out).mean()), (axis[1] - axis[0]) ** 2
     print(f"-E[ln p] of held-out points: {loss:.3f}; int p over the figure: {density.sum() * area:.3f}")
     return loss
+
+
+def draw(path: Path, panels: list[tuple[str, np.ndarray]], density: np.ndarray) -> None:
+    """Points in the plane, a panel each, and the density on a square grid as the last panel."""
+    figure, all_axes = canvas(3.2 * (len(panels) + 1), 3.3, 1, len(panels) + 1, sharex=True, sharey=True)
+    for axes, (title, points) in zip(all_axes, panels, strict=False):
+        axes.plot(*points[:4000].T, ".", ms=1.2, color="#4c72b0", alpha=0.6, mew=0)
+        axes.set_title(title, fontsize=10)
+    all_axes[-1].imshow(density.T, origin="lower", extent=(-EXTENT, EXTENT, -EXTENT, EXTENT), cmap="magma")
+    all_axes[-1].set_title("density p of the flow", fontsize=10)
+    for axes in all_axes:
+        axes.set(aspect="equal", xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), xticks=[], yticks=[])
+    save(figure, path)
 
 
 if __name__ == "__main__":

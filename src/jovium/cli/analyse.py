@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jovium.base.errors import InputError
+from jovium.cli.arguments import add_number, given_grid
 
 if TYPE_CHECKING:
     from jovium.report.analysis import Analysis
@@ -17,6 +18,13 @@ DESCRIPTION = """Analyse FILE: a structure (POSCAR, CIF, extxyz, XSF, .res, ...)
 seconds or, with --engine dft, is computed from first principles; or an ELF field (cube, ELFCAR, XSF) that is used as it
 is. Writes elf.cube, analysis.json and page.html."""
 
+MEANINGS = {
+    "phi_1d": "the network first connects along one direction",
+    "phi_2d": "along two directions",
+    "phi_3d": "along three: networking value phi",
+    "phi_star": "first contact of two H: molecularity index phi*",
+}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -24,19 +32,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder of the results (default: FILE-jovium)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--no-files", action="store_true", help="write no files, only print")
-    parser.add_argument(
-        "--persistence", type=float, default=0.02, help="ignore critical points below it (default 0.02)"
-    )
+    add_number(parser, "--persistence", 0.02, "ignore critical points below it", "PERSISTENCE")
     source = parser.add_argument_group("where the ELF of a structure comes from")
-    source.add_argument(
-        "--engine",
-        choices=["network", "dft", "espresso", "pyscf"],
-        default="network",
-        help="the network (default, hydrogen only), or first principles: dft is espresso",
-    )
-    source.add_argument(
-        "--compare", action="store_true", help="the network beside first principles, and the difference"
-    )
+    about = "the network (default, hydrogen only), or first principles: dft is espresso"
+    source.add_argument("--engine", choices=["network", "dft", "espresso", "pyscf"], default="network", help=about)
+    about = "the network beside first principles, and the difference"
+    source.add_argument("--compare", action="store_true", help=about)
     engine = parser.add_argument_group("first-principles calculation")
     engine.add_argument("--protocol", choices=["production", "cheap"], help="default: production")
     engine.add_argument("--functional", choices=["PBE", "LDA"])
@@ -44,25 +45,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     engine.add_argument("--k-mesh", type=int, nargs=3, metavar=("N1", "N2", "N3"), help="k-points along each axis")
     engine.add_argument("--electronic-kelvin", type=float, metavar="T", help="temperature of the electrons")
     grid = source.add_mutually_exclusive_group()
-    grid.add_argument(
-        "--spacing",
-        type=float,
-        metavar="ANGSTROM",
-        help="distance of ELF grid points (default 0.1, less in small cells)",
-    )
+    about = "distance of ELF grid points (default 0.1, less in small cells)"
+    grid.add_argument("--spacing", type=float, metavar="ANGSTROM", help=about)
     grid.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="the ELF grid itself")
     field = parser.add_argument_group("ELF field files")
-    field.add_argument(
-        "--elf-convention",
-        choices=["auto", "true", "qe"],
-        default="auto",
-        help="'qe': undo the factor Quantum ESPRESSO 7.0-7.5 loses; 'true': take as is; 'auto': undo when certain",
-    )
+    about = "'qe': undo the factor Quantum ESPRESSO 7.0-7.5 loses; 'true': take as is; 'auto': undo when certain"
+    field.add_argument("--elf-convention", choices=["auto", "true", "qe"], default="auto", help=about)
     tc = parser.add_argument_group("superconductivity")
     tc.add_argument("--h-dos", type=float, help="hydrogen fraction of the density of states at the Fermi level")
     tc.add_argument("--dos-file", type=Path, help="text table energy / total DOS / hydrogen DOS to read it from")
     tc.add_argument("--fermi", type=float, metavar="EV", help="Fermi energy on the scale of the DOS file")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -98,25 +90,25 @@ def refuse_unused_settings(options: argparse.Namespace) -> None:
     settings of a first-principles calculation for the network."""
     from jovium.formats.fields import is_field_file
 
-    physical = ("protocol", "functional", "cutoff", "k_mesh", "electronic_kelvin")
-    unused = option_names(options, (*physical, "spacing", "grid")) + ["--compare"] * options.compare
+    def given(*names: str) -> list[str]:
+        """Those of the options that the command line holds, as they are written there."""
+        held = [name for name in names if getattr(options, name) is not None and getattr(options, name) is not False]
+        return ["--" + name.replace("_", "-") for name in held]
+
+    physical = given("protocol", "functional", "cutoff", "k_mesh", "electronic_kelvin")
+    unused = physical + given("spacing", "grid", "compare")
     if unused and is_field_file(options.file):
         raise InputError(
             f"{', '.join(unused)} for {options.file}",
             "settings of the engine only with a structure",
             "leave them out, or give the structure instead of its ELF field",
         )
-    if option_names(options, physical) and options.engine == "network" and not options.compare:
+    if physical and options.engine == "network" and not options.compare:
         raise InputError(
-            f"{', '.join(option_names(options, physical))} for the network",
+            f"{', '.join(physical)} for the network",
             "settings of a first-principles calculation only with one",
             "add --engine dft, or --compare to see the network beside it",
         )
-
-
-def option_names(options: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
-    """Those options among `names` that the command line holds, as they are written there."""
-    return ["--" + name.replace("_", "-") for name in names if getattr(options, name) is not None]
 
 
 def read_settings(options: argparse.Namespace) -> "AnalysisSettings":
@@ -127,31 +119,25 @@ def read_settings(options: argparse.Namespace) -> "AnalysisSettings":
     from jovium.reference.kohn_sham import PROTOCOLS
     from jovium.workflows.analyse import AnalysisSettings
 
-    protocol = PROTOCOLS[options.protocol or "production"]
-    changes: dict[str, object] = {}
-    if options.functional:
-        changes["functional"] = options.functional
-    if options.cutoff is not None:
-        changes["cutoff"] = options.cutoff
-    if options.electronic_kelvin is not None:
-        changes["electronic_kT"] = kelvin_to_hartree(options.electronic_kelvin)
-    if options.k_mesh:
-        changes |= {"k_mesh": tuple(options.k_mesh), "k_spacing": None}
+    kelvin, mesh = options.electronic_kelvin, options.k_mesh
+    changes = {
+        "functional": options.functional,
+        "cutoff": options.cutoff,
+        "electronic_kT": None if kelvin is None else kelvin_to_hartree(kelvin),
+        "k_mesh": tuple(mesh) if mesh else None,
+    }
+    changes = {name: value for name, value in changes.items() if value is not None}
+    protocol = replace(PROTOCOLS[options.protocol or "production"], **changes | ({"k_spacing": None} if mesh else {}))
     if options.spacing is not None and not options.spacing > 0:
         raise InputError(f"--spacing {options.spacing}", "a positive distance in angstrom", "e.g. --spacing 0.1")
-    if options.grid and min(options.grid) < 4:
-        raise InputError(f"--grid {options.grid}", "three numbers >= 4", "e.g. --grid 48 48 48")
     return AnalysisSettings(
         engine="espresso" if options.engine == "dft" else options.engine,
-        compare=options.compare,
-        protocol=replace(protocol, **changes),
+        protocol=protocol,
         spacing=options.spacing / BOHR_ANGSTROM if options.spacing else None,
-        shape=tuple(options.grid) if options.grid else None,
-        elf_convention=options.elf_convention,
-        persistence=options.persistence,
+        shape=given_grid(options),
         hydrogen_dos=options.h_dos,
-        dos_file=options.dos_file,
         fermi_energy_ev=options.fermi,
+        **{name: getattr(options, name) for name in ("compare", "elf_convention", "persistence", "dos_file")},
     )
 
 
@@ -161,19 +147,10 @@ def print_analysis(analysis: "Analysis") -> None:
     from rich.table import Table
 
     facts: dict[str, Any] = analysis.to_json()
-    console = Console()
-    grid = " x ".join(map(str, facts["grid_shape"]))
-    console.print(
-        f"[bold]{analysis.name}[/bold]: {facts['n_atoms']} atoms, rs {facts['rs_bohr']:.4f} bohr, grid {grid}"
-    )
-    table = Table("quantity", "value", "meaning")
-    meanings = {
-        "phi_1d": "the network first connects along one direction",
-        "phi_2d": "along two directions",
-        "phi_3d": "along three: networking value phi",
-        "phi_star": "first contact of two H: molecularity index phi*",
-    }
-    for key, meaning in meanings.items():
+    console, table = Console(), Table("quantity", "value", "meaning")
+    size = f"{facts['n_atoms']} atoms, rs {facts['rs_bohr']:.4f} bohr, grid {' x '.join(map(str, facts['grid_shape']))}"
+    console.print(f"[bold]{analysis.name}[/bold]: {size}")
+    for key, meaning in MEANINGS.items():
         value, interval = facts[key], (analysis.intervals or {}).get(key)
         within = f"  [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
         table.add_row(key, "-" if value is None else f"{value:.4f}{within}", meaning)
@@ -181,9 +158,8 @@ def print_analysis(analysis: "Analysis") -> None:
         for key, point in analysis.computed.thresholds().items():
             table.add_row(f"{key}, computed", "-" if point is None else f"{point.value:.4f}", "from first principles")
         errors = analysis.errors()
-        table.add_row(
-            "RMSE of the ELF", f"{errors['rmse']:.4f}", f"R^2 {errors['r2']:.4f}, largest {errors['largest']:.3f}"
-        )
+        others = f"R^2 {errors['r2']:.4f}, largest {errors['largest']:.3f}"
+        table.add_row("RMSE of the ELF", f"{errors['rmse']:.4f}", others)
     points = facts["critical_points"]
     for kind in ("maxima", "bonds", "rings", "cages"):
         table.add_row(kind, str(points[kind]), f"Morse sum {points['morse_sum']}" if kind == "maxima" else "")

@@ -10,7 +10,6 @@ DESCRIPTION = "The sources of the methods behind each number, to be cited with i
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("run_folder", metavar="RUN", type=Path, nargs="?", help="a run (default: all methods)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

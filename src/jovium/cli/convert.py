@@ -4,9 +4,7 @@ import argparse
 from pathlib import Path
 
 from jovium.base.errors import InputError
-
-MAX_GRID_POINTS = 400_000_000
-"""Points of a resampled field at most: 3 GB in memory, 7 GB of text."""
+from jovium.cli.arguments import given_grid
 
 HELP = "convert an ELF field (cube, ELFCAR, XSF) or a structure to another format"
 DESCRIPTION = """Convert IN to OUT. A field (cube, ELFCAR, XSF) becomes another field, or the structure inside it; a
@@ -19,7 +17,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="OUT", type=Path)
     parser.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="resample the field")
     parser.add_argument("--elf-convention", choices=["auto", "true", "qe"], default="auto")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,10 +29,9 @@ def run(options: argparse.Namespace) -> int:
     source, target = options.source, options.target
     if not source.exists():
         raise InputError(f"no file {source}", "a field or a structure file", "check the path")
-    if options.grid:
-        _check_grid(options.grid)
+    grid = given_grid(options, 1)
     if not is_field_file(source):
-        if options.grid:
+        if grid:
             raise InputError(f"--grid for {source}", "a field file", f"{source} holds a structure only")
         write_structure(target, read_structure(source))
         return 0
@@ -46,16 +42,6 @@ def run(options: argparse.Namespace) -> int:
         write_structure(target, file.structure)
         return 0
     # The ELF is not band-limited: splines keep it free of Fourier ringing.
-    field = file.field.spline(tuple(options.grid)) if options.grid else file.field
+    field = file.field.spline(grid) if grid else file.field
     write_field(target, file.structure, field, comment=f"converted from {source.name}", provenance=file.provenance)
     return 0
-
-
-def _check_grid(grid: list[int]) -> None:
-    nx, ny, nz = grid
-    if min(grid) < 1 or nx * ny * nz > MAX_GRID_POINTS:
-        raise InputError(
-            f"--grid {nx} {ny} {nz}",
-            f"three numbers >= 1, {MAX_GRID_POINTS:.0e} points together at most",
-            "e.g. --grid 48 48 48",
-        )

@@ -12,7 +12,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="e.g. cs-iv, bcc, c2/c-24")
     parser.add_argument("--rs", type=float, metavar="BOHR", help="Wigner-Seitz radius (default: the published one)")
     parser.add_argument("--out", type=Path, help="structure file; its name gives the format (default: NAME.vasp)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 import tempfile
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 
 from jovium.base.errors import EngineError
@@ -23,7 +24,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("--run", action="store_true", dest="try_engine", help="compute H2 with the default engine")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -73,8 +73,5 @@ def hydrogen_molecule_energy() -> float:
     from jovium.reference.kohn_sham import CHEAP
 
     molecule = Structure(Cell(np.eye(3) * 9.0), np.array([[0.0, 0, 0], [0, 0, 1.4]]), ("H", "H"))
-    engine = open_engine()
-    try:
+    with closing(open_engine()) as engine:
         return engine.ground_state(molecule, CHEAP, fields=False, stress=False).energy
-    finally:
-        engine.close()

@@ -3,10 +3,10 @@
 import argparse
 import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jovium.cli.training import configure_training, run_training
+from jovium.cli.arguments import add_command, add_json, add_number
+from jovium.cli.training import configure_training, progress, run_training
 from jovium.electrons.settings import ElectronSettings
 from jovium.training.settings import settings_from
 
@@ -32,38 +32,19 @@ Writes measure.json, and in a cell g_of_r.csv and g_of_r.png, into RUN."""
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command and its subcommands."""
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
-    train = commands.add_parser("train", help="train a wave function", description=TRAIN, epilog=STRUCTURES)
+    train = add_command(commands, "train", run_train, "train a wave function", TRAIN)
+    train.epilog = STRUCTURES
     configure_training(train, ElectronSettings, 20)
     train.add_argument("structure", metavar="STRUCTURE", help="see below")
-    train.set_defaults(run=run_train)
-    measure = commands.add_parser("measure", help="measure a wave function", description=MEASURE)
-    measure.add_argument("run_folder", metavar="RUN", type=Path)
-    measure.add_argument("--steps", type=int, default=50, metavar="N", help="steps of the walkers (default 50)")
-    measure.add_argument("--seed", type=int, default=1, metavar="N")
-    measure.add_argument("--json", action="store_true", help="print one JSON object")
-    measure.set_defaults(run=run_measure)
+    measure = add_command(commands, "measure", run_measure, "measure a wave function", MEASURE, run_folder="RUN")
+    add_number(measure, "--steps", 50, "steps of the walkers")
+    add_number(measure, "--seed", 1)
+    add_json(measure)
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
-    settings = settings_from(options, ElectronSettings)
-
-    def reports() -> Any:
-        from jovium.electrons.training import train
-
-        return train(options.run_folder, settings, options.report_every)
-
-    def cost() -> dict[str, Any]:
-        from jovium.electrons.training import cost
-
-        return cost(settings)
-
-    def draw(path: Path, metrics: list[dict[str, Any]]) -> None:
-        from jovium.report.electron_figures import draw_energy
-
-        draw_energy(path, metrics)
-
-    return run_training(options, settings, reports, report_line, cost=cost, draw=draw)
+    return run_training(options, settings_from(options, ElectronSettings), report_line)
 
 
 def report_line(report: "Report") -> str:
@@ -80,7 +61,6 @@ def report_line(report: "Report") -> str:
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures of a trained wave function."""
     from jovium.base.statistics import round_to_error
-    from jovium.cli.progress import progress
     from jovium.electrons.measurement import measure_run
     from jovium.report.electron_figures import draw_correlations
 

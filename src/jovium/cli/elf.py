@@ -3,11 +3,12 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jovium.cli.training import configure_training, run_training
+from jovium.cli.arguments import add_command, add_json, add_number, given_grid
+from jovium.cli.training import configure_training, progress, run_training
 from jovium.elf.settings import ElfSettings
 from jovium.training.settings import settings_from
 
@@ -26,45 +27,39 @@ EXPORT = """Make a model file of a run: the averaged weights, the range of the t
 EVALUATE = """Errors of a model on labels of one split: of the ELF, of phi and of phi*, altogether and by state, and the
 share of the grid points inside the band."""
 
-PREDICT = (
-    """The ELF of a structure (the last one of a trajectory) by a model, as a field file that VESTA and ASE read."""
-)
+PREDICT = "The ELF of a structure (the last one of a trajectory) by a model, as a field file that VESTA and ASE read."
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command and its subcommands."""
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
-    train = commands.add_parser("train", help="train a network on labels", description=TRAIN)
+    model: dict[str, Any] = {"metavar": "MODEL.safetensors", "type": Path, "help": "default: the one of the package"}
+    labels: dict[str, Any] = {"metavar": "LABELS", "type": Path, "nargs": "+", "help": "files or folders of labels"}
+    train = add_command(commands, "train", run_train, "train a network on labels", TRAIN)
     configure_training(train, ElfSettings, 500)
-    train.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
-    train.set_defaults(run=run_train)
-    export = commands.add_parser("export", help="a model file of a run", description=EXPORT)
-    export.add_argument("run_folder", metavar="RUN", type=Path)
-    export.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="the labels of the run")
+    train.add_argument("labels", **labels)
+    export = add_command(commands, "export", run_export, "a model file of a run", EXPORT, run_folder="RUN")
+    export.add_argument("labels", **dict(labels, help="the labels of the run"))
     export.add_argument("--out", metavar="MODEL.safetensors", type=Path, required=True)
-    export.set_defaults(run=run_export)
-    evaluate = commands.add_parser("evaluate", help="errors of a model on labels", description=EVALUATE)
-    evaluate.add_argument("--model", metavar="MODEL.safetensors", type=Path, help="default: the one of the package")
-    evaluate.add_argument("labels", metavar="LABELS", type=Path, nargs="+", help="files or folders of labels")
+    evaluate = add_command(commands, "evaluate", run_evaluate, "errors of a model on labels", EVALUATE)
+    evaluate.add_argument("--model", **model)
+    evaluate.add_argument("labels", **labels)
     evaluate.add_argument("--split", default="test", help="which labels (default: test and everything test-...)")
     evaluate.add_argument("--out", metavar="FOLDER", type=Path, help="write evaluation.json and figures there")
-    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
-    evaluate.set_defaults(run=run_evaluate)
-    predict = commands.add_parser("predict", help="the ELF of a structure by a model", description=PREDICT)
-    predict.add_argument("file", metavar="FILE", type=Path)
-    predict.add_argument("--model", metavar="MODEL.safetensors", type=Path, help="default: the one of the package")
+    add_json(evaluate)
+    predict = add_command(commands, "predict", run_predict, "the ELF of a structure by a model", PREDICT, file="FILE")
+    predict.add_argument("--model", **model)
     predict.add_argument("--out", metavar="FIELD", type=Path, required=True, help="cube, ELFCAR or XSF")
     grid = predict.add_mutually_exclusive_group()
-    grid.add_argument("--spacing", type=float, default=0.1, metavar="ANGSTROM", help="of the grid points (default 0.1)")
+    add_number(grid, "--spacing", 0.1, "of the grid points", "ANGSTROM")
     grid.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="the grid itself")
-    predict.set_defaults(run=run_predict)
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     settings = settings_from(options, ElfSettings)
 
-    def reports() -> Any:
+    def reports() -> Iterator["Report"]:
         from jovium.elf.samples import read_samples
         from jovium.elf.training import train
 
@@ -73,7 +68,7 @@ def run_train(options: argparse.Namespace) -> int:
     def line(report: "Report") -> str:
         return f"RMSE {report['rmse']:.4f}  validation {report['validation_rmse']:.4f}  {report.seconds:.0f} s"
 
-    return run_training(options, settings, reports, line)
+    return run_training(options, settings, line, reports)
 
 
 def run_export(options: argparse.Namespace) -> int:
@@ -118,20 +113,13 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 def run_predict(options: argparse.Namespace) -> int:
     """Write the predicted field; warnings go to standard error."""
-    import math
-
-    from jovium.base.cell import LARGEST_GRID
-    from jovium.base.errors import InputError
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.elf.model import ElfModel, shipped_model
     from jovium.formats.fields import write_field
     from jovium.formats.structures import read_structure
 
-    if options.grid and not (min(options.grid) >= 4 and math.prod(options.grid) <= LARGEST_GRID):
-        most = f"three numbers >= 4, {LARGEST_GRID:.0e} points at most"
-        raise InputError(f"--grid {options.grid}", most, "e.g. --grid 48 48 48")
     structure = read_structure(options.file)
-    shape = tuple(options.grid) if options.grid else structure.cell.grid_shape(options.spacing / BOHR_ANGSTROM)
+    shape = given_grid(options) or structure.cell.grid_shape(options.spacing / BOHR_ANGSTROM)
     model = ElfModel.load(options.model) if options.model else shipped_model()
     predicted = model.predict(structure, shape)
     write_field(options.out, structure, predicted.elf, comment=f"ELF of {options.file.stem} by a network")
@@ -152,9 +140,8 @@ def print_evaluation(evaluations: dict[str, dict[str, Any]]) -> None:
         print_rows("all crystals", [(name, one["all_crystals"]) for name, one in evaluations.items()])
         print()
         print_rows("crystal", [(row["group"], row) for row in found["crystals"]])
-        strict, among = (
-            100 * found["all_crystals"][f"critical_point_recall{name}"] for name in ("", "_among_candidates")
-        )
+        recall = "critical_point_recall"
+        strict, among = (100 * found["all_crystals"][name] for name in (recall, f"{recall}_among_candidates"))
         print(
             "\ncritical points of the crystals above persistence 0.02 found within 0.1 angstrom: "
             f"{strict:.1f} % among those predicted above 0.02, {among:.1f} % among those above 0.01"

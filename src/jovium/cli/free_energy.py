@@ -3,10 +3,12 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jovium.cli.training import configure_training, run_training
+from jovium.cli.arguments import add_command, add_json, add_number
+from jovium.cli.training import configure_training, printed_only, progress, run_training
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
 from jovium.training.settings import add_options, settings_from
 
@@ -46,55 +48,43 @@ every state."""
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command and its subcommands."""
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
-
-    def add(name: str, text: str, help_text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=help_text, description=text)
-
-    train = add("train", TRAIN, "train protons and electrons at rs and T")
+    train = add_command(commands, "train", run_train, "train protons and electrons at rs and T", TRAIN)
     configure_training(train, FreeEnergySettings, 20)
-    train.set_defaults(run=run_train)
 
-    measure = add("measure", MEASURE, "F, E, S, P with errors of a trained run")
-    measure.add_argument("run_folder", metavar="RUN", type=Path)
+    about = "F, E, S, P with errors of a trained run"
+    measure = add_command(commands, "measure", run_measure, about, MEASURE, run_folder="RUN")
     add_options(measure, MeasurementSettings)
-    measure.add_argument("--json", action="store_true", help="print one JSON object")
-    measure.set_defaults(run=run_measure)
+    add_json(measure)
 
-    sample = add("sample", SAMPLE, "configurations of a trained run, as extxyz")
-    sample.add_argument("run_folder", metavar="RUN", type=Path)
-    sample.add_argument("out", metavar="OUT", type=Path)
-    sample.add_argument("--samples", type=int, default=100, metavar="N", help="how many (default 100)")
+    about = "configurations of a trained run, as extxyz"
+    sample = add_command(commands, "sample", run_sample, about, SAMPLE, run_folder="RUN", out="OUT")
+    add_number(sample, "--samples", 100, "how many")
     add_options(sample, MeasurementSettings, leave_out=("samples", "electron_samples"))
-    sample.set_defaults(run=run_sample)
 
-    report = add("report", REPORT, "one page of a measured run: F, E, S, P, g(r), ELF")
-    report.add_argument("run_folder", metavar="RUN", type=Path)
+    about = "one page of a measured run: F, E, S, P, g(r), ELF"
+    report = add_command(commands, "report", run_report, about, REPORT, run_folder="RUN")
     report.add_argument("--out", metavar="FOLDER", type=Path, help="write page.html there (default: RUN)")
-    report.add_argument("--samples", type=int, default=40, metavar="N", help="configurations (default 40)")
-    report.add_argument("--seed", type=int, default=1, metavar="N")
-    report.add_argument("--json", action="store_true", help="print one JSON object")
-    report.set_defaults(run=run_report)
+    add_number(report, "--samples", 40, "configurations")
+    add_number(report, "--seed", 1)
+    add_json(report)
 
-    eos = add("eos", EOS, "equation of state: F, E, S, P over rs and T")
+    eos = add_command(commands, "eos", run_eos, "equation of state: F, E, S, P over rs and T", EOS)
     configure_training(eos, FreeEnergySettings, 20, leave_out=("rs", "kelvin"))
     states = eos.add_argument_group("states")
     states.add_argument("--rs", type=float, nargs="+", required=True, metavar="RS", help="Wigner-Seitz radii [bohr]")
     states.add_argument("--kelvin", type=float, nargs="+", required=True, metavar="T", help="temperatures [K]")
-    states.add_argument(
-        "--steps-per-state", type=int, default=120, metavar="N", help="of every state but the first (default 120)"
-    )
+    add_number(states, "--steps-per-state", 120, "of every state but the first")
     measuring = eos.add_argument_group("measurement of every state")
     measuring.add_argument("--samples", type=int, metavar="N", help="configurations of protons (default: 8 batches)")
-    measuring.add_argument("--electron-samples", type=int, default=32, metavar="N", help="of each (default 32)")
-    measuring.add_argument("--accept-fraction", type=float, default=1.0, metavar="X", help="see measure (default 1)")
-    eos.set_defaults(run=run_eos)
+    add_number(measuring, "--electron-samples", 32, "of each")
+    add_number(measuring, "--accept-fraction", 1.0, "see measure", metavar="X")
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     settings = settings_from(options, FreeEnergySettings)
 
-    def reports() -> Any:
+    def reports() -> Iterator["Report"]:
         from jovium.free_energy.training import train
         from jovium.training.devices import idle_devices, is_writer, join_processes
 
@@ -104,17 +94,7 @@ def run_train(options: argparse.Namespace) -> int:
             print(warning, file=sys.stderr)
         return train(options.run_folder, settings, options.report_every)
 
-    def cost() -> dict[str, Any]:
-        from jovium.free_energy.training import cost
-
-        return cost(settings)
-
-    def draw(path: Path, metrics: list[dict[str, Any]]) -> None:
-        from jovium.report.free_energy_figures import draw_training
-
-        draw_training(path, metrics)
-
-    return run_training(options, settings, reports, report_line, cost=cost, draw=draw)
+    return run_training(options, settings, report_line, reports)
 
 
 def report_line(report: "Report") -> str:
@@ -135,22 +115,15 @@ def report_line(report: "Report") -> str:
 
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures, what they have to be read with, and published ones of the same state."""
-    from jovium.cli.progress import progress
     from jovium.free_energy.measurement import measure_run
     from jovium.report.published import published_lines
 
     how = settings_from(options, MeasurementSettings)
-    if options.print_config:
-        print(how.to_yaml(), end="")
+    if printed_only(options, how):
         return 0
     measurement = measure_run(options.run_folder, how, progress)
     record = measurement.record()
-    if options.json:
-        print(json.dumps(record))
-        return 0
-    print(measurement)
-    for line in published_lines(record):
-        print(line)
+    print(json.dumps(record) if options.json else "\n".join([str(measurement), *published_lines(record)]))
     return 0
 
 
@@ -166,7 +139,6 @@ def run_sample(options: argparse.Namespace) -> int:
 
 def run_report(options: argparse.Namespace) -> int:
     """Write the page, say where it is."""
-    from jovium.cli.progress import progress
     from jovium.workflows.fluid_report import PAGE, report_run
 
     out = options.out or options.run_folder
@@ -190,13 +162,7 @@ def run_eos(options: argparse.Namespace) -> int:
     settings = settings_from(options, FreeEnergySettings, rs=rs[0], kelvin=kelvin[0])
     measurement = MeasurementSettings(options.samples, options.electron_samples, options.accept_fraction)
     plan = Scan(settings, rs, kelvin, options.steps_per_state, measurement)
-    if options.print_config:
-        print(settings.to_yaml(), end="")
-        return 0
-    if options.dry_run:
-        from jovium.free_energy.training import cost
-
-        print(json.dumps({**settings.to_dict(), "states": plan.states, **cost(settings)}, indent=2))
+    if printed_only(options, settings, states=plan.states):
         return 0
     rows = []
     for name, result in scan(options.run_folder, plan, options.report_every):

@@ -10,7 +10,6 @@ DESCRIPTION = "Write FOLDER/index.html with a link to every page.html below FOLD
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("folder", metavar="FOLDER", type=Path)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

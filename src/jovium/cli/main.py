@@ -8,40 +8,16 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any, NoReturn
 
 from jovium import __version__
 from jovium.base.errors import JoviumError
-from jovium.cli import (
-    analyse,
-    cite,
-    convert,
-    crystal,
-    doctor,
-    electrons,
-    elf,
-    free_energy,
-    index,
-    protons,
-    reference,
-    screen,
-)
 from jovium.cli.compiled import enable_compilation_cache
 
-COMMANDS = {
-    "analyse": analyse,
-    "screen": screen,
-    "convert": convert,
-    "crystal": crystal,
-    "free-energy": free_energy,
-    "elf": elf,
-    "protons": protons,
-    "electrons": electrons,
-    "reference": reference,
-    "index": index,
-    "doctor": doctor,
-    "cite": cite,
-}
+NAMES = "analyse screen convert crystal free-energy elf protons electrons reference index doctor cite"
+COMMANDS = {name: import_module(f"jovium.cli.{name.replace('-', '_')}") for name in NAMES.split()}
+"""Modules of the commands: help, description, arguments, and what is run, unless there are subcommands."""
 
 DESCRIPTION = "Jovium: the free energy of dense hydrogen, and the bonding of its electrons."
 EPILOG = """examples:
@@ -87,18 +63,16 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line as an argparse parser (shell completion and the docs read it too)."""
-    top = Parser(
-        prog="jovium",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-    )
+    top = Parser(prog="jovium", description=DESCRIPTION, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"jovium {__version__}")
     top.add_argument(
         "--print-completion", choices=["bash", "zsh", "tcsh"], metavar="SHELL", help="print a completion script"
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, module in COMMANDS.items():
-        module.configure(commands.add_parser(name, help=module.HELP, description=module.DESCRIPTION))
+        command = commands.add_parser(name, help=module.HELP, description=module.DESCRIPTION)
+        command.set_defaults(run=getattr(module, "run", None))
+        module.configure(command)
     return top
 
 

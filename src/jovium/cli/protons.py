@@ -3,10 +3,10 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jovium.cli.training import configure_training, run_training
+from jovium.cli.arguments import add_command, add_json, add_number
+from jovium.cli.training import configure_training, progress, run_training
 from jovium.protons.settings import ProtonSettings
 from jovium.training.settings import settings_from
 
@@ -35,49 +35,30 @@ surface (--n-atoms, --rs, --kelvin, --data); yukawa: screened charges (and --scr
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command and its subcommands."""
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
-    train = commands.add_parser("train", help="train a density", description=TRAIN, epilog=SYSTEMS)
+    train = add_command(commands, "train", run_train, "train a density", TRAIN)
+    train.epilog = SYSTEMS
     configure_training(train, ProtonSettings, 25)
-    train.set_defaults(run=run_train)
-    for name, text, function in (("measure", MEASURE, run_measure), ("sample", SAMPLE, run_sample)):
-        command = commands.add_parser(name, help=text.split(".")[0].lower(), description=text)
-        command.add_argument("run_folder", metavar="RUN", type=Path)
+    for name, text, run, samples in (("measure", MEASURE, run_measure, 8192), ("sample", SAMPLE, run_sample, 100)):
+        paths = {"run_folder": "RUN"} | ({"out": "OUT.extxyz"} if name == "sample" else {})
+        command = add_command(commands, name, run, text.split(".")[0].lower(), text, **paths)
         if name == "sample":
-            command.add_argument("out", metavar="OUT.extxyz", type=Path)
             command.add_argument("--exact", action="store_true", help="as independence Metropolis accepts them")
         else:
             command.add_argument(
                 "--ais-stages", type=int, default=0, metavar="K",
                 help="annealed importance sampling: also move samples to the target in K stages (default 0: none)",
             )  # fmt: skip
-            command.add_argument("--ais-samples", type=int, default=1024, metavar="N", help="of them (default 1024)")
-        default = 8192 if name == "measure" else 100
-        command.add_argument("--samples", type=int, default=default, metavar="N", help=f"how many (default {default})")
-        command.add_argument("--seed", type=int, default=1, metavar="N")
-        command.add_argument("--json", action="store_true", help="print one JSON object")
-        command.set_defaults(run=function)
+            add_number(command, "--ais-samples", 1024, "of them")
+        add_number(command, "--samples", samples, "how many")
+        add_number(command, "--seed", 1)
+        add_json(command)
 
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     settings = settings_from(options, ProtonSettings)
-
-    def reports() -> Any:
-        from jovium.protons.training import train
-
-        return train(options.run_folder, settings, options.report_every)
-
-    def cost() -> dict[str, Any]:
-        from jovium.protons.training import cost
-
-        return cost(settings)
-
-    def draw(path: Path, metrics: list[dict[str, Any]]) -> None:
-        from jovium.report.proton_figures import draw_training
-
-        label = "-ln Z per particle" if settings.in_open_space else "free energy (kT per particle)"
-        draw_training(path, metrics, label)
-
-    return run_training(options, settings, reports, report_line, cost=cost, draw=draw)
+    label = "-ln Z per particle" if settings.in_open_space else "free energy (kT per particle)"
+    return run_training(options, settings, report_line, label=label)
 
 
 def report_line(report: "Report") -> str:
@@ -93,7 +74,6 @@ def report_line(report: "Report") -> str:
 
 def run_measure(options: argparse.Namespace) -> int:
     """Print the figures of a trained density."""
-    from jovium.cli.progress import progress
     from jovium.protons.measurement import measure_run
     from jovium.report.proton_figures import draw_pairs
 

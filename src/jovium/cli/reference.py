@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jovium.cli import reference_label
+from jovium.cli.arguments import add_command, add_json
 
 if TYPE_CHECKING:
     from jovium.reference.dynamics import FluidState
@@ -32,8 +33,8 @@ equilibrium frames, each with split, group, rs and temperature, to OUT.extxyz: t
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command and its subcommands."""
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
-    sample = commands.add_parser("sample", help="molecular dynamics at one (rs, T, N)", description=SAMPLE)
-    sample.add_argument("out", metavar="OUT.extxyz", type=Path)
+    plan, folder, out = "STATES.csv", "FOLDER: where the trajectories are", "OUT.extxyz"
+    sample = add_command(commands, "sample", run_sample, "molecular dynamics at one (rs, T, N)", SAMPLE, out=out)
     sample.add_argument("--n-atoms", type=int, required=True, help="number of protons")
     sample.add_argument("--rs", type=float, required=True, metavar="BOHR", help="Wigner-Seitz radius")
     sample.add_argument("--kelvin", type=float, required=True, help="temperature")
@@ -41,28 +42,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     sample.add_argument("--frames", type=int, default=40, help="frames after the start (default 40)")
     sample.add_argument("--time-step-fs", type=float, help="default: 0.5, above 4000 K 0.5 sqrt(4000 / T)")
     sample.add_argument("--block", type=int, default=40, help="steps per frame (default 40)")
-    sample.add_argument("--json", action="store_true", help="one JSON line per frame")
-    sample.set_defaults(run=run_sample)
-    plan = commands.add_parser("plan", help="molecular dynamics at every state of a table", description=PLAN)
-    plan.add_argument("plan", metavar="STATES.csv", type=Path)
-    plan.add_argument("folder", metavar="FOLDER", type=Path, help="where the trajectories are")
-    plan.add_argument("--shard", default="0/1", metavar="i/N", help="every N-th state from the i-th on (job arrays)")
-    plan.add_argument("--json", action="store_true", help="one JSON line per frame")
-    plan.set_defaults(run=run_plan)
-    crystals = commands.add_parser("crystals", help="the crystals a model is tested on", description=CRYSTALS)
-    crystals.add_argument("out", metavar="OUT.extxyz", type=Path)
-    crystals.set_defaults(run=run_crystals)
-    collect = commands.add_parser("collect", help="the frames of a plan that are worth a label", description=COLLECT)
-    collect.add_argument("plan", metavar="STATES.csv", type=Path)
-    collect.add_argument("folder", metavar="FOLDER", type=Path, help="where the trajectories are")
-    collect.add_argument("out", metavar="OUT.extxyz", type=Path)
-    collect.set_defaults(run=run_collect)
-    card = commands.add_parser("card", help="tables and figures of a data set", description=CARD)
-    card.add_argument("plan", metavar="STATES.csv", type=Path)
-    card.add_argument("folder", metavar="FOLDER", type=Path, help="where the trajectories are")
+    add_json(sample, "one JSON line per frame")
+    about = "molecular dynamics at every state of a table"
+    planned = add_command(commands, "plan", run_plan, about, PLAN, plan=plan, folder=folder)
+    planned.add_argument("--shard", default="0/1", metavar="i/N", help="every N-th state from the i-th on (job arrays)")
+    add_json(planned, "one JSON line per frame")
+    add_command(commands, "crystals", run_crystals, "the crystals a model is tested on", CRYSTALS, out=out)
+    about = "the frames of a plan that are worth a label"
+    add_command(commands, "collect", run_collect, about, COLLECT, plan=plan, folder=folder, out=out)
+    about = "tables and figures of a data set"
+    card = add_command(commands, "card", run_card, about, CARD, plan=plan, folder=folder)
     card.add_argument("labels", metavar="LABELS", type=Path, nargs="+")
     card.add_argument("--out", type=Path, default=Path("card"), help="folder of the card (default: card)")
-    card.set_defaults(run=run_card)
     reference_label.configure(commands)
 
 

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jovium.cli.arguments import add_command, add_json, add_number
+
 if TYPE_CHECKING:
     from jovium.labels.audit import Audit
     from jovium.labels.labelling import Progress
@@ -23,26 +25,23 @@ is wrong; a failure recorded with its reason is not."""
 
 def configure(commands: Any) -> None:
     """Add the subcommands to the subparsers of `jovium reference`."""
-    label = commands.add_parser("label", help="ELF, density, energies and forces of structures", description=LABEL)
-    label.add_argument("structures", metavar="IN", type=Path, help="any file of structures that ASE reads")
-    label.add_argument("folder", metavar="FOLDER", type=Path, help="where the labels are; made when missing")
+    paths = {"structures": "IN: any file of structures that ASE reads"}
+    paths |= {"folder": "FOLDER: where the labels are; made when missing"}
+    about = "ELF, density, energies and forces of structures"
+    label = add_command(commands, "label", run_label, about, LABEL, **paths)
     label.add_argument("--frames", default=":", metavar="SLICE", help="e.g. ::10 (default: all)")
     label.add_argument("--shard", metavar="i/N", help="every N-th structure from the i-th on (job arrays)")
-    label.add_argument("--workers", type=int, default=1, metavar="K", help="calculations at a time (default 1)")
+    add_number(label, "--workers", 1, "calculations at a time", "K")
     label.add_argument("--protocol", choices=["production", "cheap"], default="production")
     label.add_argument("--spacing", type=float, metavar="ANGSTROM", help="distance of grid points (default 0.13)")
     label.add_argument("--known", metavar="LABELS", type=Path, help="leave out structures with a label there")
     label.add_argument("--retry-failed", action="store_true", help="compute failed structures again")
-    label.add_argument("--json", action="store_true", help="one JSON line per structure")
-    label.set_defaults(run=run_label)
-    pack = commands.add_parser("pack", help="small files of labels, one per group, to keep", description=PACK)
-    pack.add_argument("folder", metavar="FOLDER", type=Path)
-    pack.add_argument("out", metavar="OUT", type=Path)
-    pack.set_defaults(run=run_pack)
-    verify = commands.add_parser("verify", help="check a folder of labels, print its states", description=VERIFY)
-    verify.add_argument("folder", metavar="FOLDER", type=Path, help="of labels, packed or not, or a single file")
-    verify.add_argument("--json", action="store_true", help="print one JSON object")
-    verify.set_defaults(run=run_verify)
+    add_json(label, "one JSON line per structure")
+    about = "small files of labels, one per group, to keep"
+    add_command(commands, "pack", run_pack, about, PACK, folder="FOLDER", out="OUT")
+    of_labels = "FOLDER: of labels, packed or not, or a single file"
+    about = "check a folder of labels, print its states"
+    add_json(add_command(commands, "verify", run_verify, about, VERIFY, folder=of_labels))
 
 
 def run_label(options: argparse.Namespace) -> int:
@@ -67,7 +66,6 @@ def run_label(options: argparse.Namespace) -> int:
     if options.shard:
         index, count = shard(options.shard)
         candidates = candidates[index::count]
-
     if options.known is not None:
         known = structure_identities(options.known)
         candidates = [c for c in candidates if structure_sha256(c.structure) not in known]
@@ -81,13 +79,12 @@ def run_label(options: argparse.Namespace) -> int:
 
     # Threads: each waits for an engine, and every engine computes in a process of its own.
     with ThreadPoolExecutor(options.workers) as executor:
-        outcome = label(
-            candidates, folder, label_protocol, executor=executor, retry_failed=options.retry_failed, progress=show
-        )
+        how = {"executor": executor, "retry_failed": options.retry_failed, "progress": show}
+        outcome = label(candidates, folder, label_protocol, **how)
     if not options.json:
         print(f"{folder}: {outcome.labelled} labelled, {outcome.present} there before, {outcome.failed} failed")
-    if outcome.failed_before and not options.json:
-        print(f"{outcome.failed_before} failed before and were not tried again (--retry-failed)")
+        if outcome.failed_before:
+            print(f"{outcome.failed_before} failed before and were not tried again (--retry-failed)")
     return 3 if outcome.failed or outcome.failed_before else 0
 
 
@@ -178,8 +175,5 @@ def print_audit(report: "Audit") -> None:
         f"{report.labels} labels, {len(report.failures)} failed; largest error of the electron number {error}, "
         f"largest net force {report.largest_net_force:.1e} hartree/bohr"
     )
-    for failure in report.failures:
-        print(f"failed: {failure}")
-    for problem in report.problems:
-        print(f"WRONG: {problem}")
-    print("something is wrong" if report.problems else "all checks passed")
+    lines = [f"failed: {failure}" for failure in report.failures] + [f"WRONG: {fault}" for fault in report.problems]
+    print(*lines, "something is wrong" if report.problems else "all checks passed", sep="\n")

@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+from jovium.cli.arguments import add_json, add_number
+
 HELP = "networking value and Tc of thousands of structures"
 DESCRIPTION = """Predict the ELF of every structure of IN by the network, and write phi, phi*, their intervals, Tc and
 warnings to OUT.csv, a line per structure, and OUT.extxyz. Repeat the command to continue after a kill."""
@@ -15,15 +17,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="IN", type=Path, help="any text file of structures that ASE reads")
     parser.add_argument("out", metavar="OUT", type=Path, help="name of the results without its ending")
     parser.add_argument("--frames", default=":", metavar="SLICE", help="e.g. ::10 (default: all)")
-    parser.add_argument(
-        "--shard", metavar="i/N", help="every N-th structure from the i-th on, into OUT-i-of-N.csv (job arrays)"
-    )
-    parser.add_argument("--workers", type=int, default=1, metavar="K", help="processes (default 1)")
-    parser.add_argument(
-        "--spacing", type=float, default=0.1, metavar="ANGSTROM", help="distance of grid points (default 0.1)"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON line per structure")
-    parser.set_defaults(run=run)
+    into = "every N-th structure from the i-th on, into OUT-i-of-N.csv (job arrays)"
+    parser.add_argument("--shard", metavar="i/N", help=into)
+    add_number(parser, "--workers", 1, "processes", "K")
+    add_number(parser, "--spacing", 0.1, "distance of grid points", "ANGSTROM")
+    add_json(parser, "one JSON line per structure")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,15 +38,8 @@ def run(options: argparse.Namespace) -> int:
         flags = f"  {row['flags']}" if row["flags"] else ""
         print(json.dumps(row) if options.json else f"{row['structure']:>6}  {numbers}{flags}", flush=True)
 
-    rows = screen(
-        options.file,
-        options.out,
-        spacing=options.spacing / BOHR_ANGSTROM,
-        frames=options.frames,
-        shard=options.shard,
-        workers=options.workers,
-        progress=report,
-    )
+    how = {name: getattr(options, name) for name in ("frames", "shard", "workers")}
+    rows = screen(options.file, options.out, spacing=options.spacing / BOHR_ANGSTROM, progress=report, **how)
     failed = sum(row["phi_3d"] is None for row in new)
     written = sum(row["phi_3d"] is not None for row in rows)
     print(f"{table}: {len(new)} new, {failed} of them failed; {images}: {written} structures", file=sys.stderr)

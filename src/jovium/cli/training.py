@@ -1,15 +1,20 @@
-"""What the training commands share: settings from options and files, a dry run, reports as lines, a figure."""
+"""What the commands of models share: settings from options and files, a dry run, reports as lines, a figure, a bar."""
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jovium.cli.arguments import add_json, add_number
 from jovium.training.settings import Settings, add_options
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
+
+FIGURES = {"free_energy": "free_energy_figures", "protons": "proton_figures", "electrons": "electron_figures"}
+"""Module of `jovium.report` that draws the training of a kind of run."""
 
 
 def configure_training(
@@ -18,41 +23,58 @@ def configure_training(
     """The run folder, one option per setting, and how reports are given."""
     parser.add_argument("run_folder", metavar="RUN", type=Path, help="folder of the run")
     add_options(parser, kind, leave_out)
-    parser.add_argument(
-        "--report-every", type=int, default=report_every, metavar="N",
-        help=f"steps per report and save (default {report_every})",
-    )  # fmt: skip
+    add_number(parser, "--report-every", report_every, "steps per report and save")
     parser.add_argument(
         "--dry-run", action="store_true", help="print settings, parameters, memory and time; train nothing"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON line per report")
+    add_json(parser, "one JSON line per report")
 
 
 def run_training(
     options: argparse.Namespace,
     settings: Settings,
-    reports: Callable[[], Iterator["Report"]],
     line: Callable[["Report"], str],
-    *,
-    cost: Callable[[], dict[str, Any]] | None = None,
-    draw: Callable[[Path, list[dict[str, Any]]], None] | None = None,
+    reports: Callable[[], Iterator["Report"]] | None = None,
+    **style: Any,
 ) -> int:
-    """Train or continue, a line per report and training.png redrawn; or print the settings or the cost."""
-    if options.print_config:
-        print(settings.to_yaml(), end="")
-        return 0
-    if options.dry_run:
-        print(json.dumps({**settings.to_dict(), **(cost() if cost else {})}, indent=2))
+    """Train or continue, a line per report and training.png redrawn; or print the settings or the cost.
+
+    reports: default `train` in the package of that kind of run. style: of its figure."""
+    if printed_only(options, settings):
         return 0
     from jovium.training.devices import is_writer
     from jovium.training.run_folder import read_metrics
 
-    for report in reports():
+    train = import_module(f"jovium.{settings.kind}.training").train
+    for report in reports() if reports else train(options.run_folder, settings, options.report_every):
         if not is_writer():
             continue
         note = f"  [{report.note}]" if report.note else ""
         text = json.dumps(report.record()) if options.json else f"step {report.step:5d}  {line(report)}{note}"
         print(text, flush=True)
-        if draw is not None:
-            draw(options.run_folder / "training.png", read_metrics(options.run_folder))
+        if settings.kind in FIGURES:
+            figures = import_module(f"jovium.report.{FIGURES[settings.kind]}")
+            figures.draw_training(options.run_folder / "training.png", read_metrics(options.run_folder), **style)
     return 0
+
+
+def printed_only(options: argparse.Namespace, settings: Settings, **more: Any) -> bool:
+    """Print the settings, or with `more` also the cost of training, if nothing else is asked for; whether it was."""
+    if options.print_config:
+        print(settings.to_yaml(), end="")
+        return True
+    if not getattr(options, "dry_run", False):
+        return False
+    package = import_module(f"jovium.{settings.kind}.training")
+    cost = package.cost(settings) if hasattr(package, "cost") else {}
+    print(json.dumps({**settings.to_dict(), **more, **cost}, indent=2))
+    return True
+
+
+def progress(items: Iterable[Any], name: str = "sampling") -> Iterator[Any]:
+    """The items, with a bar on standard error when somebody watches."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(list(items), name, console=console, disable=not console.is_terminal, transient=True)

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from jovium.base.grid import GridField
     from jovium.base.structure import Structure
     from jovium.superconductivity.fits import TcEstimate
-    from jovium.topology.critical_points import CriticalPoint, CriticalPoints
+    from jovium.topology.critical_points import CriticalPoints
     from jovium.topology.network import Network, Threshold
+
+
+THRESHOLD = "value", "grid_value", "refined"
+CRITICAL_POINT = "kind", "value", "persistence"
+ESTIMATE = "kelvin", "rmse_kelvin", "doi", "note"
+"""What is told of each."""
 
 
 @dataclass(frozen=True)
@@ -91,20 +97,16 @@ class Analysis:
         return {
             "name": self.name,
             **{name: None if point is None else number(point.value) for name, point in thresholds.items()},
-            "thresholds": {name: _threshold(point) for name, point in thresholds.items()},
+            "thresholds": {name: _attributes(point, THRESHOLD) for name, point in thresholds.items()},
             "critical_points": {
-                "maxima": int(points.maxima),
-                "bonds": int(points.bonds),
-                "rings": int(points.rings),
-                "cages": int(points.cages),
-                "morse_sum": int(points.morse_sum),
-                "points": [_critical_point(point) for point in points.points],
+                **{name: int(getattr(points, name)) for name in ("maxima", "bonds", "rings", "cages", "morse_sum")},
+                "points": [_attributes(point, CRITICAL_POINT) for point in points.points],
             },
             "persistence_threshold": number(points.persistence_threshold),
             "hydrogen_fraction": number(self.hydrogen_fraction),
             "hydrogen_dos": number(self.hydrogen_dos),
             "tc_kelvin": {estimate.name: number(estimate.kelvin) for estimate in self.tc},
-            "tc_details": {estimate.name: _estimate(estimate) for estimate in self.tc},
+            "tc_details": {estimate.name: _attributes(estimate, ESTIMATE) for estimate in self.tc},
             "protocol": plain(self.protocol),
             "warnings": [str(warning) for warning in self.warnings],
             "n_atoms": int(self.structure.n_atoms),
@@ -134,34 +136,10 @@ def plain(value: object) -> object:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _threshold(point: Threshold | None) -> dict[str, object] | None:
-    if point is None:
+def _attributes(value: object, names: tuple[str, ...]) -> object:
+    """Attributes of a value by their names, its position in angstrom; None for None."""
+    if value is None:
         return None
-    return {
-        "value": number(point.value),
-        "grid_value": number(point.grid_value),
-        "refined": bool(point.refined),
-        "position_angstrom": _angstrom(point.position),
-    }
-
-
-def _critical_point(point: CriticalPoint) -> dict[str, object]:
-    return {
-        "kind": point.kind,
-        "value": number(point.value),
-        "persistence": number(point.persistence),
-        "position_angstrom": _angstrom(point.position),
-    }
-
-
-def _estimate(estimate: TcEstimate) -> dict[str, object]:
-    return {
-        "kelvin": number(estimate.kelvin),
-        "rmse_kelvin": number(estimate.rmse_kelvin),
-        "doi": estimate.doi,
-        "note": estimate.note,
-    }
-
-
-def _angstrom(position: np.ndarray) -> list[float | None]:
-    return [number(x) for x in np.asarray(position, dtype=float) * BOHR_ANGSTROM]
+    position = getattr(value, "position", None)
+    where = {} if position is None else {"position_angstrom": plain(np.asarray(position, float) * BOHR_ANGSTROM)}
+    return {name: plain(getattr(value, name)) for name in names} | where

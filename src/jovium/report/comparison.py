@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jovium.base.units import BOHR_ANGSTROM
+from jovium.report.data_figures import canvas, png_image
 from jovium.report.tables import SYMBOLS
 
 if TYPE_CHECKING:
@@ -25,15 +24,13 @@ def prediction(analysis: Analysis) -> str:
         return ""
     computed = analysis.computed
     heads = ["threshold", "predicted", "interval"] + (["first principles", "difference"] if computed else [])
+    head = "".join(f'<th scope="col">{title}</th>' for title in heads)
     rows = "".join(_row(analysis, name) for name in analysis.intervals)
     return (
         '<section class="full" aria-labelledby="prediction-title">'
         '<h2 id="prediction-title">Prediction of the network</h2>'
-        '<div class="wide"><table><thead><tr>'
-        + "".join(f'<th scope="col">{head}</th>' for head in heads)
-        + f'</tr></thead><tbody id="prediction-rows">{rows}</tbody></table></div><p class="hint">{EXPLANATION}</p>'
-        + (_comparison(analysis, computed) if computed else "")
-        + "</section>"
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody id="prediction-rows">{rows}</tbody></table>'
+        f'</div><p class="hint">{EXPLANATION}</p>{_comparison(analysis, computed) if computed else ""}</section>'
     )
 
 
@@ -45,33 +42,27 @@ def _row(analysis: Analysis, name: str) -> str:
     if analysis.computed:
         true = analysis.computed.thresholds()[name]
         cells += [f"{true.value:.4f}", f"{predicted.value - true.value:+.4f}"] if true and predicted else ["–", "–"]
-    return (
-        f'<tr><th scope="row">{SYMBOLS[name]}</th>' + "".join(f'<td class="number">{c}</td>' for c in cells) + "</tr>"
-    )
+    numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
+    return f'<tr><th scope="row">{SYMBOLS[name]}</th>{numbers}</tr>'
 
 
 def _comparison(analysis: Analysis, computed: Analysis) -> str:
     errors = analysis.errors()
     height = float(analysis.structure.cell.fractional(np.asarray(analysis.network.phi_3d.position)[None])[0, 2] % 1)
-    drawn = base64.b64encode(comparison_figure(analysis.elf, computed.elf, height)).decode("ascii")
-    text = (
-        f"Predicted minus computed ELF: root mean square {errors['rmse']:.4f}, mean of the absolute value "
-        f"{errors['mae']:.4f}, largest {errors['largest']:.3f}; R² {errors['r2']:.4f}."
-    )
-    figure = (
-        f'<img id="comparison" style="max-width:100%" alt="predicted ELF, computed ELF and their difference in '
-        f'the plane c = {height:.3f}" src="data:image/png;base64,{drawn}">'
+    text = f"predicted ELF, computed ELF and their difference in the plane c = {height:.3f}"
+    figure = png_image(
+        comparison_figure(analysis.elf, computed.elf, height), text, 'id="comparison" style="max-width:100%" '
     )
     return (
-        f'<p>{text}</p>{figure}<p class="hint">The plane at c = {height:.3f}, through the saddle of φ<sub>3D</sub>.</p>'
+        f"<p>Predicted minus computed ELF: root mean square {errors['rmse']:.4f}, mean of the absolute value "
+        f"{errors['mae']:.4f}, largest {errors['largest']:.3f}; R² {errors['r2']:.4f}.</p>{figure}"
+        f'<p class="hint">The plane at c = {height:.3f}, through the saddle of φ<sub>3D</sub>.</p>'
     )
 
 
-def comparison_figure(predicted: GridField, computed: GridField, height: float) -> bytes:
-    """PNG of predicted and computed ELF and their difference in the plane at a fraction `height` of the third lattice
+def comparison_figure(predicted: GridField, computed: GridField, height: float) -> Any:
+    """Predicted and computed ELF and their difference in the plane at a fraction `height` of the third lattice
     vector, in true angles."""
-    from matplotlib.figure import Figure
-
     plane = round(height * predicted.shape[2]) % predicted.shape[2]
     nx, ny = predicted.shape[:2]
     a, b = predicted.cell.vectors[0] * BOHR_ANGSTROM, predicted.cell.vectors[1] * BOHR_ANGSTROM
@@ -79,8 +70,7 @@ def comparison_figure(predicted: GridField, computed: GridField, height: float) 
     beside = np.array([b @ a / along, np.linalg.norm(np.cross(a, b)) / along])
     s, t = np.meshgrid(np.arange(nx + 1) / nx, np.arange(ny + 1) / ny, indexing="ij")
     x, y = s * along + t * beside[0], t * beside[1]
-    figure = Figure(figsize=(9.6, 3.1), layout="constrained")
-    axes = figure.subplots(1, 3)
+    figure, axes = canvas(9.6, 3.1, 1, 3)
     difference = predicted.values - computed.values
     reach = max(0.02, float(np.abs(difference[:, :, plane]).max()))
     fields = [("predicted", predicted.values), ("first principles", computed.values), ("difference", difference)]
@@ -88,8 +78,5 @@ def comparison_figure(predicted: GridField, computed: GridField, height: float) 
         style = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if title == "difference" else {"vmin": 0, "vmax": 1}
         drawn = ax.pcolormesh(x, y, values[:, :, plane], **style)
         figure.colorbar(drawn, ax=ax, shrink=0.6)
-        ax.set(title=title, xlabel="Å")
-        ax.set_aspect("equal")
-    with io.BytesIO() as file:
-        figure.savefig(file, format="png", dpi=110)
-        return file.getvalue()
+        ax.set(title=title, xlabel="Å", aspect="equal")
+    return figure

@@ -1,6 +1,9 @@
 """Figures of a data set: pair correlations, pressures, and every number against every other."""
 
+import base64
+import io
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +52,7 @@ class StateCorrelation:
 def draw_pair_correlations(fluids: list[StateCorrelation], path: Path) -> None:
     """g(r) with error bands, one panel per (rs, T), cell sizes over each other."""
     states = sorted({(fluid.rs, fluid.kelvin) for fluid in fluids})
-    columns = min(5, max(1, len(states)))
-    figure, axes = panels(-(-max(1, len(states)) // columns), columns, 2.5, 1.9)
+    figure, axes = panels(max(1, len(states)), min(5, max(1, len(states))), 2.5, 1.9)
     for ax, (rs, kelvin) in zip(axes.flat, states, strict=False):
         for fluid in fluids:
             if (fluid.rs, fluid.kelvin) == (rs, kelvin):
@@ -61,8 +63,6 @@ def draw_pair_correlations(fluids: list[StateCorrelation], path: Path) -> None:
         ax.set_title(f"rs {rs:g}, {kelvin:g} K", fontsize=8)
         ax.legend(fontsize=6, frameon=False, loc="lower right")
         ax.set(xlim=(0, 5), ylim=(0, None))
-    for ax in axes.flat[len(states) :]:
-        ax.set_visible(False)
     figure.supxlabel("r (bohr)", fontsize=9)
     figure.supylabel("g(r)", fontsize=9)
     save(figure, path)
@@ -70,12 +70,9 @@ def draw_pair_correlations(fluids: list[StateCorrelation], path: Path) -> None:
 
 def draw_pressures(points: list[tuple[float, float, Estimate]], path: Path) -> None:
     """Pressure with error bars against density, coloured by temperature."""
-    figure, axes = panels(1, 1, 5.0, 3.6)
-    ax = axes.flat[0]
-    rs = np.array([point[0] for point in points])
-    kelvin = np.array([point[1] for point in points])
-    pressure = np.array([point[2].value for point in points]) * PRESSURE_GPA
-    error = np.array([point[2].error for point in points]) * PRESSURE_GPA
+    figure, ax = canvas(5.0, 3.6)
+    rs, kelvin, estimates = ([point[i] for point in points] for i in range(3))
+    pressure, error = (np.array([getattr(p, name) for p in estimates]) * PRESSURE_GPA for name in ("value", "error"))
     ax.errorbar(rs, pressure, error, fmt="none", ecolor="0.5", elinewidth=0.8, zorder=1)
     scatter = ax.scatter(rs, pressure, c=kelvin, cmap="plasma", s=26, zorder=2)
     figure.colorbar(scatter, label="T (K)")
@@ -98,7 +95,7 @@ def draw_pairs(points: list[LabelPoint], path: Path) -> None:
     names, values = list(columns), np.array(list(columns.values()))
     kinds = np.array([p.split if p.split in SPLIT_COLOURS else "crystals" for p in points])
     colours = {**SPLIT_COLOURS, "crystals": CRYSTAL_COLOUR}
-    figure, axes = panels(len(names), len(names), 1.35, 1.2)
+    figure, axes = panels(len(names) ** 2, len(names), 1.35, 1.2)
     for i, row in enumerate(axes):
         for j, ax in enumerate(row):
             edges = np.linspace(np.nanmin(values[j]), np.nanmax(values[j]) + 1e-9, 25)
@@ -109,31 +106,55 @@ def draw_pairs(points: list[LabelPoint], path: Path) -> None:
                 else:
                     ax.scatter(x, y, s=2, color=colour, lw=0, label=kind)
             margin = 0.05 * (edges[-1] - edges[0])
-            ax.set_xlim(edges[0] - margin, edges[-1] + margin)
-            ax.tick_params(labelsize=5)
+            ax.set(xlim=(edges[0] - margin, edges[-1] + margin))
+            ax.tick_params(labelsize=5, labelleft=j == 0, labelbottom=i == len(names) - 1)
             if i == j:
                 ax.set_yticks([])
-            if j:
-                ax.set_yticklabels([])
-            if i < len(names) - 1:
-                ax.set_xticklabels([])
         row[0].set_ylabel(names[i], fontsize=6)
     for j, name in enumerate(names):
         axes[-1][j].set_xlabel(name, fontsize=6)
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize=7, frameon=False)
+    legend_outside(figure, axes[0][0], "upper", 4, 7)
     save(figure, path)
 
 
-def panels(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
-    """A figure of rows by columns of axes, each of this size in inches."""
+def canvas(width: float, height: float, rows: int = 1, columns: int = 1, **style: Any) -> tuple[Any, Any]:
+    """A figure of this size in inches, and its axes."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, **style)
+
+
+def panels(count: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
+    """A figure of `count` axes in so many columns, each of this size in inches; the axes by row and column."""
+    rows = -(-count // columns)
+    figure, axes = canvas(columns * width, rows * height, rows, columns, squeeze=False)
+    for ax in axes.flat[count:]:
+        ax.set_visible(False)
+    return figure, axes
+
+
+def finish_pairs(axes: Any) -> None:
+    """Labels and limits of a figure of g(r), and a line where particles are independent."""
+    axes.axhline(1, color="0.8", lw=1, zorder=0)
+    axes.set(xlabel="r (bohr)", ylabel="g(r)", xlim=(0, None), ylim=(0, None))
+
+
+def legend_outside(figure: Any, axes: Any, place: str, columns: int, size: float) -> None:
+    """One legend for all panels, the one of these axes."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc=f"outside {place} center", ncols=columns, fontsize=size, frameon=False)
 
 
 def save(figure: Any, path: Path) -> None:
     """Write a figure as PNG, as a whole or not at all."""
     with atomic_write(path) as part:
         figure.savefig(part, format="png", dpi=130)
+
+
+def png_image(figure: Any, text: str, attributes: str = "") -> str:
+    """A figure as an HTML element that holds its PNG; text: what it shows, for those who do not see it."""
+    with io.BytesIO() as data:
+        figure.savefig(data, format="png", dpi=110)
+        encoded = base64.b64encode(data.getvalue()).decode()
+    return f'<img {attributes}alt="{escape(text)}" src="data:image/png;base64,{encoded}">'

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jovium.report.data_figures import panels, save
+from jovium.report.data_figures import canvas, legend_outside, panels, save
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,7 @@ class Phi:
 
 def draw_parity(fields: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path) -> None:
     """Predicted over computed ELF, one panel per state: (title, predicted, computed) of all grid points."""
-    columns = min(4, max(1, len(fields)))
-    figure, axes = panels(-(-len(fields) // columns), columns, 2.3, 2.3)
+    figure, axes = panels(len(fields), min(4, max(1, len(fields))), 2.3, 2.3)
     for ax, (title, predicted, computed) in zip(axes.flat, fields, strict=False):
         error = np.sqrt(np.mean((predicted - computed) ** 2))
         ax.hist2d(computed, predicted, bins=120, range=[[0, 1], [0, 1]], cmap="viridis", norm="log")
@@ -30,8 +29,6 @@ def draw_parity(fields: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path
         ax.set_title(f"{title}, RMSE {error:.4f}", fontsize=8)
         ax.set_aspect("equal")
         ax.tick_params(labelsize=7)
-    for ax in axes.flat[len(fields) :]:
-        ax.set_visible(False)
     figure.supxlabel("computed ELF", fontsize=9)
     figure.supylabel("predicted ELF", fontsize=9)
     save(figure, path)
@@ -40,7 +37,7 @@ def draw_parity(fields: Sequence[tuple[str, np.ndarray, np.ndarray]], path: Path
 def draw_phi(points: Sequence[Phi], path: Path) -> None:
     """phi predicted over phi computed, one panel per model, states by colour."""
     models, states = list(dict.fromkeys(p.model for p in points)), sorted({p.state for p in points})
-    figure, axes = panels(1, len(models), 3.0, 3.2)
+    figure, axes = panels(len(models), len(models), 3.0, 3.2)
     span = [p.computed for p in points] + [p.predicted for p in points]
     low, high = min(span) - 0.02, max(span) + 0.02
     for ax, model in zip(axes.flat, models, strict=True):
@@ -52,6 +49,5 @@ def draw_phi(points: Sequence[Phi], path: Path) -> None:
         ax.set(xlim=(low, high), ylim=(low, high), xlabel="phi computed")
         ax.set_title(model, fontsize=9)
     axes[0][0].set_ylabel("phi predicted")
-    handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=6, frameon=False)
+    legend_outside(figure, axes[0][0], "lower", 4, 6)
     save(figure, path)

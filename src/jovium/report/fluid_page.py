@@ -1,22 +1,19 @@
 """One page of a fluid of hydrogen: F, E, S and P, their training, g(r), and the ELF of its configurations."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from jovium.base.files import write_lines
 from jovium.base.grid import GridField
 from jovium.base.statistics import round_to_error
 from jovium.base.structure import Structure
 from jovium.observe.pair_correlation import PairCorrelation
+from jovium.report.data_figures import canvas, finish_pairs, png_image
 from jovium.report.free_energy_figures import training_figure
 from jovium.report.published import published_beside, show_figure
 
@@ -57,11 +54,6 @@ class FluidReport:
     notes: Sequence[str] = ()
 
 
-def write_fluid_page(path: Path, report: FluidReport) -> None:
-    """Write the page, whole or not at all. Raises OutputError."""
-    write_lines(path, [fluid_page(report)])
-
-
 def fluid_page(report: FluidReport) -> str:
     """The whole HTML page, figures within."""
     measured, bonding = report.measured, report.bonding
@@ -78,7 +70,7 @@ def fluid_page(report: FluidReport) -> str:
     rejection = f", accepted by rejection from {1 / fraction:.1f} times as many of the flow" if fraction < 1 else ""
     notes = "".join(f"<p>{escape(note)}</p>" for note in report.notes)
     training = training_figure(report.training)
-    curve = _image(training, "F, E and S against time") if training else ""
+    curve = png_image(training, "F, E and S against time") if training else ""
     style = files("jovium.report").joinpath("web/fluid.css").read_text(encoding="utf-8")
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -90,9 +82,9 @@ def fluid_page(report: FluidReport) -> str:
 <section class="wide"><h2>Free energy</h2>{_table(measured)}{notes}</section>
 <section><h2>Free energy during training</h2>{curve}</section>
 <section><h2>Electron localization</h2><p>phi {means[0]}, phi* {means[1]}, of {len(bonding.phi_3d)} configurations by
-the network</p>{_image(_thresholds(bonding), "distributions of phi and phi*")}</section>
-<section><h2>ELF of a configuration</h2>{_image(_slice(bonding), "ELF in a plane through the protons")}</section>
-<section><h2>Pair correlation of the protons</h2>{_image(_pairs(report.pairs), "g(r)")}</section>
+the network</p>{png_image(_thresholds(bonding), "distributions of phi and phi*")}</section>
+<section><h2>ELF of a configuration</h2>{png_image(_slice(bonding), "ELF in a plane through the protons")}</section>
+<section><h2>Pair correlation of the protons</h2>{png_image(_pairs(report.pairs), "g(r)")}</section>
 </main></body></html>
 """
 
@@ -111,50 +103,29 @@ def _table(measured: dict[str, Any]) -> str:
     return f"<table>{''.join(rows)}</table>".replace("+-", "&plusmn;")
 
 
-def _image(figure: Any, text: str) -> str:
-    with io.BytesIO() as data:
-        figure.savefig(data, format="png", dpi=110)
-        return f'<img alt="{escape(text)}" src="data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}">'
-
-
 def _thresholds(bonding: Bonding) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = canvas(6.0, 3.6)
     bins = np.linspace(0, 1, 41).tolist()
     axes.hist(bonding.phi_3d, bins, alpha=0.6, color="#4c72b0", label="phi, the network spans the cell")
     axes.hist(bonding.phi_star, bins, alpha=0.6, color="#c44e52", label="phi*, two atoms connect")
-    axes.set_xlabel("ELF")
-    axes.set_ylabel("configurations")
+    axes.set(xlabel="ELF", ylabel="configurations")
     axes.legend(frameon=False)
     return figure
 
 
 def _slice(bonding: Bonding) -> Any:
     """The plane through the closest pair of protons and the proton nearest to it, over one cell and its neighbours."""
-    from matplotlib.figure import Figure
-
     across, up, origin = _plane(bonding.structure)
     size = 0.75 * np.linalg.norm(bonding.structure.cell.vectors, axis=1).mean()
     steps = np.linspace(-size, size, 121)
     x, y = np.meshgrid(steps, steps)
     points = origin + x[..., None] * across + y[..., None] * up
     values = bonding.elf.interpolant().value(points)
-    figure = Figure(figsize=(6.0, 4.8), layout="constrained")
-    axes = figure.subplots()
-    drawn = axes.imshow(
-        values,
-        origin="lower",
-        extent=(-size, size, -size, size),
-        vmin=0,
-        vmax=1,
-        cmap="viridis",
-        interpolation="bilinear",
-    )
+    figure, axes = canvas(6.0, 4.8)
+    extent = (-size, size, -size, size)
+    drawn = axes.imshow(values, "viridis", origin="lower", extent=extent, vmin=0, vmax=1, interpolation="bilinear")
     axes.contour(x, y, values, [float(bonding.phi_3d[0])], colors="white", linewidths=1.0)
-    axes.set_xlabel("bohr")
-    axes.set_ylabel("bohr")
+    axes.set(xlabel="bohr", ylabel="bohr")
     figure.colorbar(drawn, ax=axes, label="ELF; white: phi of this configuration")
     return figure
 
@@ -173,14 +144,7 @@ def _plane(structure: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _pairs(pairs: PairCorrelation) -> Any:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = canvas(6.0, 3.6)
     axes.errorbar(pairs.r, pairs.g, pairs.error, fmt="o-", ms=3, color="#333333", lw=1.0, capsize=1.5)
-    axes.axhline(1, color="0.8", lw=1, zorder=0)
-    axes.set_xlabel("r (bohr)")
-    axes.set_ylabel("g(r)")
-    axes.set_xlim(0)
-    axes.set_ylim(0)
+    finish_pairs(axes)
     return figure

@@ -50,8 +50,7 @@ def page(analysis: Analysis) -> str:
 def write_page(path: str | Path, analysis: Analysis) -> Path:
     """Write the page to `path`, whole or not at all. Raises OutputError when the file cannot be written."""
     path = Path(path)
-    text = page(analysis)
-    write_lines(path, [text])
+    write_lines(path, [page(analysis)])
     return path
 
 

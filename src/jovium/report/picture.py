@@ -17,6 +17,8 @@ from jovium.report.analysis import number
 if TYPE_CHECKING:
     from jovium.base.structure import Structure
     from jovium.report.analysis import Analysis
+    from jovium.topology.critical_points import CriticalPoint
+    from jovium.topology.network import Threshold
 
 MAX_POINTS_PER_AXIS = 64
 """Largest picture grid: 64^3 points of 16 bits are 0.7 MB of base64, and a surface redraws within a second."""
@@ -44,15 +46,12 @@ def picture(analysis: Analysis) -> dict[str, object]:
         },
         "bohr_angstrom": BOHR_ANGSTROM,
         "grid": _encode(picture_grid(analysis.elf)),
-        "levels": _threshold_levels(analysis),
-        "points": [
-            {
-                "kind": point.kind,
-                "value": number(point.value),
-                "position": _angstrom(structure.cell.wrap(np.asarray(point.position)[None]))[0],
-            }
-            for point in analysis.critical_points.points
+        "levels": [
+            {"name": name, **_mark(point, structure)}
+            for name, point in analysis.thresholds().items()
+            if point is not None and number(point.value) is not None
         ],
+        "points": [{"kind": point.kind, **_mark(point, structure)} for point in analysis.critical_points.points],
     }
 
 
@@ -80,28 +79,16 @@ def composition(symbols: tuple[str, ...]) -> str:
     return ", ".join(f"{counts[symbol]} {symbol}" for symbol in ordered)
 
 
-def mass_density(structure: Structure) -> float | None:
-    """Mass density in g/cm^3 of pure hydrogen (protium); None for any other structure."""
-    return structure.hydrogen_density_g_cc if set(structure.symbols) == {"H"} else None
-
-
 def _encode(field: GridField) -> dict[str, object]:
     quantised = np.rint(field.values * MAX_LEVEL).astype("<u2")
     data = base64.b64encode(quantised.tobytes()).decode("ascii")
     return {"shape": list(field.shape), "levels": MAX_LEVEL, "data": data}
 
 
-def _threshold_levels(analysis: Analysis) -> list[dict[str, object]]:
-    cell = analysis.structure.cell
-    return [
-        {
-            "name": name,
-            "value": number(point.value),
-            "position": _angstrom(cell.wrap(np.asarray(point.position, dtype=float)[None]))[0],
-        }
-        for name, point in analysis.thresholds().items()
-        if point is not None and number(point.value) is not None
-    ]
+def _mark(point: Threshold | CriticalPoint, structure: Structure) -> dict[str, object]:
+    """Value of a point and where it is in the cell."""
+    position = structure.cell.wrap(np.asarray(point.position, dtype=float)[None])
+    return {"value": number(point.value), "position": _angstrom(position)[0]}
 
 
 def _angstrom(bohr: np.ndarray) -> list[list[float]]:

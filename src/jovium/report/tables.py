@@ -10,18 +10,13 @@ import numpy as np
 
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.report.analysis import plain
-from jovium.report.picture import composition, mass_density
+from jovium.report.picture import composition
 
 if TYPE_CHECKING:
     from jovium.report.analysis import Analysis
     from jovium.topology.network import Threshold
 
-SYMBOLS = {
-    "phi_1d": "φ<sub>1D</sub>",
-    "phi_2d": "φ<sub>2D</sub>",
-    "phi_3d": "φ<sub>3D</sub>",
-    "phi_star": "φ*",
-}
+SYMBOLS = {f"phi_{n}d": f"φ<sub>{n}D</sub>" for n in (1, 2, 3)} | {"phi_star": "φ*"}
 MEANINGS = {
     "phi_1d": "network spans one direction",
     "phi_2d": "network spans two directions",
@@ -38,21 +33,25 @@ KINDS = {
 
 def facts(analysis: Analysis, picture_shape: tuple[int, int, int]) -> str:
     """Rows of the structure: atoms, density, cell, grids."""
+    from ase.geometry import cell_to_cellpar
+
     structure = analysis.structure
-    density = mass_density(structure)
+    density = "mass density", f"{structure.hydrogen_density_g_cc:.4f} g/cm³"
+    angles = cell_to_cellpar(structure.cell.vectors)[3:]
+    splined = f"{_shape(picture_shape)}, cubic splines through the full grid"
     rows = [
         ("atoms", escape(composition(structure.symbols))),
         ("Wigner–Seitz radius r<sub>s</sub> of the atoms", f"{structure.rs:.4f} bohr"),
-        *([("mass density", f"{density:.4f} g/cm³")] if density is not None else []),
+        *([density] if set(structure.symbols) == {"H"} else []),
         ("cell volume", f"{structure.cell.volume * BOHR_ANGSTROM**3:.4f} Å³"),
         ("cell lengths a, b, c", ", ".join(f"{x * BOHR_ANGSTROM:.4f}" for x in structure.cell.lengths) + " Å"),
-        ("cell angles α, β, γ", ", ".join(f"{x:.2f}" for x in _angles(structure.cell.vectors)) + "°"),
+        ("cell angles α, β, γ", ", ".join(f"{x:.2f}" for x in angles) + "°"),
         *(
             (f"lattice vector {letter}", _vector(row * BOHR_ANGSTROM) + " Å")
             for letter, row in zip("abc", structure.cell.vectors, strict=True)
         ),
         ("ELF grid (every number in the tables)", _shape(analysis.elf.shape)),
-        ("ELF grid of the pictures", _picture_grid(analysis.elf.shape, picture_shape)),
+        ("ELF grid of the pictures", "the same" if picture_shape == analysis.elf.shape else splined),
     ]
     return _rows(rows)
 
@@ -118,24 +117,13 @@ def _rows(rows: list[tuple[str, str]]) -> str:
 
 def _flatten(prefix: str, value: object) -> list[tuple[str, str]]:
     if isinstance(value, dict):
-        return [
-            row for key, entry in value.items() for row in _flatten(f"{prefix}.{key}" if prefix else str(key), entry)
-        ]
+        rows = ((f"{prefix}.{key}" if prefix else str(key), entry) for key, entry in value.items())
+        return [row for name, entry in rows for row in _flatten(name, entry)]
     if isinstance(value, list):
-        return [(prefix, ", ".join(str(entry) for entry in value))]
+        return [(prefix, ", ".join(map(str, value)))]
     if isinstance(value, bool):
         return [(prefix, "yes" if value else "no")]
     return [] if value is None else [(prefix, str(value))]
-
-
-def _angles(vectors: np.ndarray) -> list[float]:
-    unit = vectors / np.linalg.norm(vectors, axis=1)[:, None]
-    pairs = ((1, 2), (0, 2), (0, 1))
-    return [float(np.degrees(np.arccos(np.clip(unit[i] @ unit[j], -1, 1)))) for i, j in pairs]
-
-
-def _picture_grid(full: tuple[int, int, int], picture: tuple[int, int, int]) -> str:
-    return "the same" if full == picture else f"{_shape(picture)}, cubic splines through the full grid"
 
 
 def _shape(shape: tuple[int, int, int]) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from jovium.base.errors import InputError
-from jovium.base.files import existing_folder
+from jovium.base.files import existing_folder, write_lines
 from jovium.elf.model import shipped_model
 from jovium.free_energy.finite_size import size_notes
 from jovium.free_energy.measurement import sample
 from jovium.free_energy.training import load_run
 from jovium.observe.pair_correlation import pair_correlation
-from jovium.report.fluid_page import Bonding, FluidReport, write_fluid_page
+from jovium.report.fluid_page import Bonding, FluidReport, fluid_page
 from jovium.training.run_folder import read_measurement, read_metrics
 from jovium.workflows.thresholds import phi_and_phi_star
 
@@ -48,7 +48,5 @@ def report_run(
     first = rows[0][2]
     warnings = tuple(sorted({reason for row in rows for reason in row[2].warnings}))
     bonding = Bonding(phi, phi_star, structures[0], first.elf, warnings)
-    correlation = pair_correlation(structures, 25)
-    report = FluidReport(measured, read_metrics(folder), correlation, bonding, size_notes(measured))
-    write_fluid_page(existing_folder(out or folder) / PAGE, report)
+from jovium.report.fluid_page import Bonding, FluidReport, fluid_page
     return report
