@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jovium.cli.arguments import add_command, add_json, add_number, given_grid
-from jovium.cli.training import configure_training, progress, run_training
+from jovium.cli.training import configure_training, run_training
 from jovium.elf.settings import ElfSettings
 from jovium.training.settings import settings_from
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jovium.report.data_figures import canvas, legend_outside, panels, save
+from jovium.report.data_figures import legend_outside, panels, save
 
 
 @dataclass(frozen=True)

@@ -48,5 +48,8 @@ def report_run(
     first = rows[0][2]
     warnings = tuple(sorted({reason for row in rows for reason in row[2].warnings}))
     bonding = Bonding(phi, phi_star, structures[0], first.elf, warnings)
-from jovium.report.fluid_page import Bonding, FluidReport, fluid_page
+    report = FluidReport(
+        measured, read_metrics(folder), pair_correlation(structures, 25), bonding, size_notes(measured)
+    )
+    write_lines(existing_folder(out or folder) / PAGE, [fluid_page(report)])
     return report
