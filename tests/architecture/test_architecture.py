@@ -81,6 +81,7 @@ def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
                         "jovium.base.errors",
                         "jovium.cli",
                         "jovium.cli.compiled",
+                        "jovium.cli.arguments",
                         "jovium.cli.training",
                         "jovium.training.settings",
                         "jovium.protons.settings",
@@ -123,6 +124,15 @@ def test_every_module_and_public_name_has_a_docstring_that_is_a_sentence(path: P
         text = ast.get_docstring(node)
         assert text, f"{path.name}: {node.name}"
         assert len(text) > 10, f"{path.name}: {node.name}"
+
+
+def test_no_package_holds_more_than_a_seventh_of_the_lines():
+    lines = {path: path.read_text().count("\n") for path in FILES}
+    packages = {package_of(path) for path in FILES}
+    shares = {name: sum(n for path, n in lines.items() if package_of(path) == name) for name in packages}
+    largest = max(shares, key=lambda name: shares[name])
+    print({name: f"{n / sum(lines.values()):.1%}" for name, n in sorted(shares.items())})
+    assert shares[largest] <= 0.14 * sum(lines.values()), largest
 
 
 def test_files_and_functions_stay_readable():

@@ -17,7 +17,7 @@ being computed. Several commands, on several machines too, may write into one fo
 temperature_kelvin and step come from the comment lines of an extended-XYZ file."""
 
 PACK = """Write the ok labels of FOLDER, without the density and with the ELF in 10 bits, to one small file per group in
-the folder OUT: what is kept, shared and trained on. A file that is there already is added to."""
+the folder OUT: what is stored, shared and trained on. A file that is there already is added to."""
 
 VERIFY = """Check every label of a folder, packed or not, and print the table of its states. Exit code 1 when something
 is wrong; a failure recorded with its reason is not."""

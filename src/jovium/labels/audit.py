@@ -8,7 +8,7 @@ import numpy as np
 
 from jovium.base.cell import Cell
 from jovium.base.errors import FormatError, JoviumError
-from jovium.labels.file import PROTOCOL, Protocol, head, read_protocol_file, split_conflicts
+from jovium.labels.file import PROTOCOL, ProtocolFacts, head, read_protocol_file, split_conflicts
 from jovium.labels.reading import label_files, read_records
 from jovium.labels.record import SPLIT, Record, structure_of, structure_sha256, text, total_pressure
 from jovium.reference.kohn_sham import KohnShamSettings
@@ -45,7 +45,7 @@ class Audit:
     largest_electron_error: of the integrated density, None where packing left it out; largest_net_force: hartree/bohr.
     """
 
-    protocol: Protocol
+    protocol: ProtocolFacts
     labels: int
     problems: tuple[str, ...]
     failures: tuple[str, ...]
@@ -62,7 +62,7 @@ def audit(path: Path) -> Audit:
     structure or group in two splits, one protocol. That the ELF lies in [0, 1] is certain from how it is stored. Raises
     InputError when there is nothing to read.
     """
-    protocol: Protocol = {}
+    protocol: ProtocolFacts = {}
     problems, entries, heads = [], [], []
     for file in [*path.glob(PROTOCOL), *label_files(path)]:
         try:
@@ -102,7 +102,7 @@ def _electron_error(record: Record) -> float | None:
     return electrons - len(record["positions"])
 
 
-def _problems(record: Record, protocol: Protocol) -> Iterator[str]:
+def _problems(record: Record, protocol: ProtocolFacts) -> Iterator[str]:
     if not SPLIT.fullmatch(text(record["split"])):
         yield f"split '{text(record['split'])}'"
     structure = structure_of(record)
@@ -122,7 +122,7 @@ def _net_force(record: Record) -> float:
     return float(np.abs(record["forces"].sum(axis=0)).max())
 
 
-def _label_problems(record: Record, protocol: Protocol, cell: Cell) -> Iterator[str]:
+def _label_problems(record: Record, protocol: ProtocolFacts, cell: Cell) -> Iterator[str]:
     numbers = ("energy", "free_energy", "entropy_term", "forces", "stress", "density")
     unfinite = [name for name in numbers if name in record and not np.isfinite(record[name]).all()]
     if unfinite:

@@ -29,7 +29,7 @@ FORMAT = "jovium labels 1"
 SUFFIX = ".npz"
 PROTOCOL = "protocol.json"
 
-Protocol = dict[str, Any]
+ProtocolFacts = dict[str, Any]
 """`LabelProtocol.attributes` and the name of the format, as they come out of JSON."""
 
 DAMAGE = (OSError, EOFError, ValueError, KeyError, IndexError, RuntimeError, struct.error)
@@ -47,12 +47,12 @@ class Head(NamedTuple):
     status: str
 
 
-def protocol_values(label_protocol: LabelProtocol) -> Protocol:
+def protocol_values(label_protocol: LabelProtocol) -> ProtocolFacts:
     """The protocol as files hold it: two files with equal values hold labels that can be compared."""
     return json.loads(json.dumps({"format": FORMAT, **label_protocol.attributes()}))
 
 
-def prepare_folder(folder: Path, protocol: Protocol) -> None:
+def prepare_folder(folder: Path, protocol: ProtocolFacts) -> None:
     """Make `folder` where it is missing and write its `protocol.json`, or compare with the one that is there.
 
     Of several processes that begin at once the first decides. Raises InputError for a folder of another protocol,
@@ -72,13 +72,13 @@ def prepare_folder(folder: Path, protocol: Protocol) -> None:
     require_same_protocol(path, read_protocol_file(path), protocol)
 
 
-def read_protocol_file(path: Path) -> Protocol:
+def read_protocol_file(path: Path) -> ProtocolFacts:
     """The protocol in a `protocol.json`. Raises FormatError when it is damaged."""
     with damage_as_format_error(path, "the protocol of a folder of labels", "delete it and repeat the command"):
         return json.loads(path.read_text())["protocol"]
 
 
-def require_same_protocol(path: Path, held: Protocol, asked: Protocol) -> None:
+def require_same_protocol(path: Path, held: ProtocolFacts, asked: ProtocolFacts) -> None:
     """Raises InputError with the values that differ when the labels at `path` are of another protocol."""
     different = [key for key in {**held, **asked} if held.get(key) != asked.get(key)]
     if different:
@@ -90,7 +90,7 @@ def require_same_protocol(path: Path, held: Protocol, asked: Protocol) -> None:
         )
 
 
-def write_record(folder: Path, record: Record, protocol: Protocol) -> None:
+def write_record(folder: Path, record: Record, protocol: ProtocolFacts) -> None:
     """Write the file of one record: after this returns it is on the disk.
 
     A failure never takes the place of a label. Raises OutputError when the disk is full.
@@ -110,7 +110,7 @@ def record_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*" + SUFFIX))
 
 
-def read_record(path: Path) -> tuple[Protocol, Record]:
+def read_record(path: Path) -> tuple[ProtocolFacts, Record]:
     """Protocol and record of a file. Raises InputError when it is not there, FormatError when it is damaged."""
     with _opened(path) as array:
         record: Record = {}
@@ -125,7 +125,7 @@ def read_record(path: Path) -> tuple[Protocol, Record]:
         return json.loads(text(array("about")))["protocol"], record
 
 
-def read_head(path: Path) -> tuple[Protocol, Head]:
+def read_head(path: Path) -> tuple[ProtocolFacts, Head]:
     """Protocol and head of a file; grids and checksum are left unread. Raises what `read_record` raises."""
     with _opened(path) as array:
         protocol = json.loads(text(array("about")))["protocol"]
@@ -138,7 +138,9 @@ def head(record: Record) -> Head:
     return Head(step=int(record["step"]), **strings)
 
 
-def read_heads(folder: Path, protocol: Protocol, asked: Collection[str] = ()) -> tuple[dict[str, Head], dict[str, str]]:
+def read_heads(
+    folder: Path, protocol: ProtocolFacts, asked: Collection[str] = ()
+) -> tuple[dict[str, Head], dict[str, str]]:
     """Heads of the files in a folder, and what is wrong with the damaged ones, both by `structure_sha256`.
 
     asked: structures whose file is read whole and compared with its checksum. Raises InputError for a file of another
@@ -196,7 +198,7 @@ def _opened(path: Path) -> Iterator[Callable[[str], np.ndarray]]:
         yield lambda name: np.load(io.BytesIO(arrays.read(name + ".npy")), allow_pickle=False)
 
 
-def _about(protocol: Protocol) -> dict[str, object]:
+def _about(protocol: ProtocolFacts) -> dict[str, object]:
     return {
         "title": "Labels of dense hydrogen: ELF, density, energies, forces, stress",
         "licence": "CC-BY-4.0",

@@ -16,7 +16,7 @@ import numpy as np
 from jovium.base.errors import InputError
 from jovium.base.files import atomic_write
 from jovium.labels.file import (
-    Protocol,
+    ProtocolFacts,
     archive,
     damage_as_format_error,
     head,
@@ -52,7 +52,7 @@ def pack(folder: Path, out: Path) -> list[Path]:
     return [_pack_group(group, [path for _, path in members], out) for group, members in groups]
 
 
-def read_packed(path: Path) -> tuple[Protocol, list[Record]]:
+def read_packed(path: Path) -> tuple[ProtocolFacts, list[Record]]:
     """Protocol and records, without density, of one packed file.
 
     Raises InputError when it is not there, FormatError when it is damaged.
@@ -75,7 +75,7 @@ def _pack_group(group: str, files: list[Path], out: Path) -> Path:
     return path
 
 
-def _write(path: Path, protocol: Protocol, records: list[Record]) -> None:
+def _write(path: Path, protocol: ProtocolFacts, records: list[Record]) -> None:
     """Row i of a column per structure is structure i; its atoms are rows atom_offset[i] to atom_offset[i + 1], its grid
     points elements grid_offset[i] to grid_offset[i + 1]."""
     arrays: dict[str, np.ndarray] = {"protocol": np.array(json.dumps(protocol, sort_keys=True))}

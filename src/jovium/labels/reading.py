@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jovium.base.errors import InputError
 from jovium.labels import packed
-from jovium.labels.file import Head, Protocol, read_head, read_record, record_files, require_same_protocol
+from jovium.labels.file import Head, ProtocolFacts, read_head, read_record, record_files, require_same_protocol
 from jovium.labels.record import Label, Record, text
 
 
@@ -17,7 +17,7 @@ def label_files(path: Path) -> list[Path]:
     return files
 
 
-def read_records(file: Path) -> tuple[Protocol, list[Record]]:
+def read_records(file: Path) -> tuple[ProtocolFacts, list[Record]]:
     """Protocol and records of one file of labels, packed ones without density.
 
     Raises InputError when it is not there, FormatError when it is damaged.
@@ -43,7 +43,7 @@ def read_labels(path: Path) -> Iterator[Label]:
                 yield Label.from_record(record)
 
 
-def read_protocol(path: Path) -> Protocol:
+def read_protocol(path: Path) -> ProtocolFacts:
     """The protocol of the labels at `path`: that of the first file. Raises what `read_labels` raises."""
     file = label_files(path)[0]
     return packed.read_packed(file)[0] if _is_packed(file) else read_head(file)[0]
