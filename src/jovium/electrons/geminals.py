@@ -77,8 +77,7 @@ class PlaneWaveGeminal(eqx.Module):
     spin up gain exp(i t.L) when they cross the cell, those of spin down exp(-i t.L), so that pairs are those of time
     reversal (docs/electrons.md). Without a twist everything is real. T (`dispersion` of |k|, `anisotropy` of its
     direction), v (`potential`) and a (`modulation` by features f) are functions of k in units of the Fermi wave vector:
-    the parameters know nothing of the twist or of the size of the cell.
-    """
+    the parameters know nothing of the twist or of the size of the cell."""
 
     vectors: tuple[tuple[float, ...], ...] = eqx.field(static=True)
     twisted: bool = eqx.field(static=True)
@@ -191,8 +190,7 @@ class AtomicGeminal(eqx.Module):
     resonate; it depends on the distance of the two protons (`resonance`), with c channels `proton_channels` of the
     features of both (`feature_resonance`), and with their direction (`direction_resonance`). Without directions
     psi would have the full symmetry of the protons, which a ground state need not have: that of a square changes its
-    sign when the square is turned.
-    """
+    sign when the square is turned."""
 
     n_pairs: int = eqx.field(static=True)
     log_zetas: Float[Array, "a"]

@@ -23,8 +23,7 @@ class Jastrow(eqx.Module):
     J = sum_pairs [-s b^2 / (r + b) + p(r)] + sum_iI [SOFTENING^2 / (r + SOFTENING) + p(r)] + sum_i tanh(h_i A) a,
 
     ln b `log_cusp_ranges`, p(r) a sum of the radial basis with `pair_weights`, both for electrons of equal and of
-    opposite spin (p also for electrons and protons), A `hidden_weights`, a `output_weights`.
-    """
+    opposite spin (p also for electrons and protons), A `hidden_weights`, a `output_weights`."""
 
     log_cusp_ranges: Float[Array, "2"]
     pair_weights: Float[Array, "3 k"]

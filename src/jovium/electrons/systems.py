@@ -32,7 +32,8 @@ class ElectronSystem:
 def electron_system(text: str, unpaired: int | None = None) -> ElectronSystem:
     """The system of a file or a name. unpaired: electrons of spin up without a partner, as few as possible when None.
     Raises InputError for a text that is neither, atoms that are no hydrogen, or a spin that cannot be."""
-    box, cell, protons, n = _read_system(Path(text)) if Path(text).exists() else _named_system(text)
+    cell, protons, n = _read_system(Path(text)) if Path(text).exists() else _named_system(text)
+    box = Box.open(3, OPEN_REACH) if cell is None else Box.periodic(cell, 0.0)
     if not np.isfinite(protons).all():
         raise InputError(f"{text}: positions that are not finite", "numbers", "check the file")
     if len(protons) > 1:
@@ -42,16 +43,14 @@ def electron_system(text: str, unpaired: int | None = None) -> ElectronSystem:
             vectors = cell.minimum_image(vectors)
         shortest = np.linalg.norm(vectors, axis=1).min()
         if shortest < 0.2:
-            raise InputError(
-                f"{text}: two protons {shortest:.3g} bohr apart", "0.2 bohr or more", "check the positions"
-            )
+            raise InputError(f"{text}: two protons {shortest:.3g} bohr apart", "0.2 bohr or more", "check positions")
     unpaired = n % 2 if unpaired is None else unpaired
     if not 0 <= unpaired <= n or (n - unpaired) % 2:
         raise InputError(f"{unpaired} unpaired of {n} electrons", "as even or odd as their number", "leave it out")
     return ElectronSystem(box, cell, protons, (n + unpaired) // 2, (n - unpaired) // 2)
 
 
-def _named_system(text: str) -> tuple[Box, Cell | None, np.ndarray, int]:
+def _named_system(text: str) -> tuple[Cell | None, np.ndarray, int]:
     name, *values = text.split(":")
     try:
         numbers = [float(value) for value in values]
@@ -72,15 +71,15 @@ def _named_system(text: str) -> tuple[Box, Cell | None, np.ndarray, int]:
                 from jovium.crystals import cubic_lattice_sites
 
                 cell = _cube(_particle_number(n), rs)
-                return _periodic_system(cell, cubic_lattice_sites(name, int(n), cell), int(n))
+                return cell, cubic_lattice_sites(name, int(n), cell), int(n)
             case "gas", [n, rs]:
-                return _periodic_system(_cube(_particle_number(n), rs), np.zeros((0, 3)), int(n))
+                return _cube(_particle_number(n), rs), np.zeros((0, 3)), int(n)
     except ValueError as error:
         raise InputError(f"'{text}': {error}", STRUCTURE_NAMES, "check the numbers") from error
     raise InputError(f"'{text}' is no system", f"a file, or {STRUCTURE_NAMES}", "for example h2:1.4")
 
 
-def _read_system(path: Path) -> tuple[Box, Cell | None, np.ndarray, int]:
+def _read_system(path: Path) -> tuple[Cell | None, np.ndarray, int]:
     import ase.io
 
     try:
@@ -96,15 +95,11 @@ def _read_system(path: Path) -> tuple[Box, Cell | None, np.ndarray, int]:
         return _open_system(positions)
     if not atoms.pbc.all():
         raise InputError(f"{path} is periodic in some directions", "in all three or in none", "set pbc in the file")
-    return _periodic_system(Cell(np.asarray(atoms.cell) / BOHR_ANGSTROM), positions, len(atoms))
+    return Cell(np.asarray(atoms.cell) / BOHR_ANGSTROM), positions, len(atoms)
 
 
-def _open_system(protons: Float[np.ndarray, "m 3"]) -> tuple[Box, Cell | None, np.ndarray, int]:
-    return Box.open(3, OPEN_REACH), None, protons, len(protons)
-
-
-def _periodic_system(cell: Cell, protons: Float[np.ndarray, "m 3"], n: int) -> tuple[Box, Cell | None, np.ndarray, int]:
-    return Box.periodic(cell, 0.0), cell, protons, n
+def _open_system(protons: Float[np.ndarray, "m 3"]) -> tuple[Cell | None, np.ndarray, int]:
+    return None, protons, len(protons)
 
 
 def _particle_number(n: float) -> int:

@@ -49,17 +49,15 @@ class WaveFunction(eqx.Module):
         Raises InputError for fewer electrons of spin up than of spin down, unpaired electrons among protons in a cell,
         or a twist in open space."""
         if not 0 <= n_down <= n_up or n_up < 1 or (box.vectors is None and (any(twist) or not with_protons)):
-            raise InputError(
-                f"{n_up} electrons of spin up, {n_down} of spin down, twist {twist}",
-                "one or more, no fewer of spin up; a twist and a uniform gas only in a periodic cell",
-                "name the majority spin up",
-            )
+            expected = "one or more, no fewer of spin up; a twist and a uniform gas only in a periodic cell"
+            got = f"{n_up} electrons of spin up, {n_down} of spin down, twist {twist}"
+            raise InputError(got, expected, "name the majority spin up")
         if box.vectors is not None and with_protons and n_up != n_down:
-            raise InputError(
-                f"{n_up - n_down} electrons without a partner in a cell of protons",
-                "as many of spin up as of spin down: unpaired ones would be in waves that do not know the protons",
-                "take an even number of atoms and leave out --unpaired",
+            got = f"{n_up - n_down} electrons without a partner in a cell of protons"
+            expected = (
+                "as many of spin up as of spin down: unpaired ones would be in waves that do not know the protons"
             )
+            raise InputError(got, expected, "take an even number of atoms and leave out --unpaired")
         geminal_key, messages_key, jastrow_key = jax.random.split(key, 3)
         all_sizes, spacing = Sizes(**sizes), 1.5
         if box.vectors is None:
@@ -119,11 +117,10 @@ class WaveFunction(eqx.Module):
         # Without x64 JAX makes float32 of everything, of double parameters too.
         single = any(jnp.result_type(x) != jnp.float64 for x in positions)
         if single and not self.allow_single_precision and needs_double_precision(self.box, self.n_electrons):
-            raise InputError(
-                f"{self.n_electrons} electrons in a cell in single precision",
-                "positions in double precision, without which local energies are wrong by a hartree",
-                "jax.config.update('jax_enable_x64', True) first; allow_single_precision=True if that is what you want",
-            )
+            got = f"{self.n_electrons} electrons in a cell in single precision"
+            expected = "positions in double precision, without which local energies are wrong by a hartree"
+            do = "jax.config.update('jax_enable_x64', True) first; allow_single_precision=True if that is what you want"
+            raise InputError(got, expected, do)
 
 
 def needs_double_precision(box: Box, n_electrons: int) -> bool:

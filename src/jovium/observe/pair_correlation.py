@@ -36,11 +36,9 @@ def pair_histogram(structure: Structure, edges: Float[np.ndarray, "edges"]) -> F
     n = structure.n_atoms
     heights = structure.cell.heights
     if n < 2 or edges[-1] > heights.min() / 2 * (1 + 1e-9):
-        raise InputError(
-            f"g(r) up to {edges[-1]:.3f} bohr for {n} atoms in a cell of height {heights.min():.3f} bohr",
-            "at least two atoms and distances up to half the height of the cell",
-            "ask for a shorter range or use a larger cell",
-        )
+        got = f"g(r) up to {edges[-1]:.3f} bohr for {n} atoms in a cell of height {heights.min():.3f} bohr"
+        expected = "at least two atoms and distances up to half the height of the cell"
+        raise InputError(got, expected, "ask for a shorter range or use a larger cell")
     i, j = np.triu_indices(n, 1)
     distances = np.linalg.norm(structure.cell.minimum_image(structure.positions[i] - structure.positions[j]), axis=1)
     counts = np.histogram(distances, edges)[0]

@@ -101,9 +101,7 @@ def reweighted_mean(
 def _valid_work(work: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
     work = np.asarray(work, float)
     if work.ndim != 1 or len(work) < 2 or np.isnan(work).any() or not np.isfinite(work).any():
-        raise InputError(
-            f"works of shape {work.shape}, {np.isnan(work).sum()} of them NaN",
-            "two or more numbers, one of them finite",
-            "sample again, and look at the configurations whose energy is not finite",
-        )
+        got = f"works of shape {work.shape}, {np.isnan(work).sum()} of them NaN"
+        do = "sample again, and look at the configurations whose energy is not finite"
+        raise InputError(got, "two or more numbers, one of them finite", do)
     return work

@@ -70,8 +70,7 @@ class Lattice(BaseDensity):
 
     x_i = s + R_i + u_i, s uniform in the cell, u Gaussian of width exp(log_width) with sum u_i = 0;
     ln p = -ln V - 3/2 ln n + ln N(u), the second term because the centroid is n^(1/2) shorter than an orthonormal
-    coordinate. A density of the displacements, not wrapped into the cell.
-    """
+    coordinate. A density of the displacements, not wrapped into the cell."""
 
     vectors: tuple[tuple[float, ...], ...] = eqx.field(static=True)
     sites: tuple[tuple[float, ...], ...] = eqx.field(static=True)
@@ -123,9 +122,6 @@ class Lattice(BaseDensity):
     @property
     def log_copies(self) -> float:
         """ln(n! / m), m the translations that map the sites onto themselves."""
-        return math.lgamma(len(self.sites) + 1) - math.log(self._count_translations())
-
-    def _count_translations(self) -> int:
         sites, vectors = np.array(self.sites), np.array(self.vectors)
         fractional = sites @ np.linalg.inv(vectors)
 
@@ -135,7 +131,8 @@ class Lattice(BaseDensity):
             return bool((np.linalg.norm(displacements, axis=-1).min(axis=1) < 1e-4).all())
 
         # A translation takes the first site to some site: these are all there can be.
-        return sum(maps_onto_itself(site - fractional[0]) for site in fractional)
+        m = sum(maps_onto_itself(site - fractional[0]) for site in fractional)
+        return math.lgamma(len(sites) + 1) - math.log(m)
 
 
 class GaussianCloud(BaseDensity):

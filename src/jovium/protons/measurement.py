@@ -22,7 +22,8 @@ from jovium.protons.flow import Flow, FlowSamples, reduced_work, sample_batch
 from jovium.protons.settings import ProtonSettings
 from jovium.protons.systems import target_of
 from jovium.protons.targets import Target
-from jovium.protons.training import excess_offset, load_run
+from jovium.protons.thermodynamics import excess_offset
+from jovium.protons.training import load_run
 from jovium.sampling.annealing import anneal
 from jovium.sampling.independence import IndependenceChain, independence_chain
 from jovium.training.run_folder import MEASURED

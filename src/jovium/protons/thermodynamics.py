@@ -11,6 +11,9 @@ import math
 
 import numpy as np
 
+from jovium.protons.flow import Flow
+from jovium.protons.targets import Target
+
 
 def thermal_wavelength(mass: float, temperature: float) -> float:
     """Lambda in bohr; mass in electron masses, temperature as kT in hartree."""
@@ -27,6 +30,9 @@ def labelling_term(n_particles: int, log_copies: float) -> float:
     return math.lgamma(n_particles + 1) - log_copies
 
 
-def excess_term(n_particles: int, volume: float, log_copies: float) -> float:
-    """beta F - beta F_ideal less E_p[ln p + beta U]: N ln V - ln copies."""
-    return n_particles * float(np.log(volume)) - log_copies
+def excess_offset(target: Target, flow: Flow) -> float:
+    """beta F - beta F_ideal less E_p[ln p + beta U]: N ln V - ln copies in a cell; in open space beta F is -ln Z, and
+    lacks nothing."""
+    if target.cell is None:
+        return 0.0
+    return target.n_particles * float(np.log(target.cell.volume)) - flow.base.log_copies

@@ -22,8 +22,7 @@ from jovium.protons.losses import Loss, MaximumLikelihood, VariationalFreeEnergy
 from jovium.protons.settings import ProtonSettings
 from jovium.protons.step import judge_program, step_program, step_rule
 from jovium.protons.systems import flow_template, initial_flow, target_of
-from jovium.protons.targets import Target
-from jovium.protons.thermodynamics import excess_term
+from jovium.protons.thermodynamics import excess_offset
 from jovium.sampling.independence import independence_chain
 from jovium.training import checkpoint
 from jovium.training.loop import Metrics, Report, Stage, Training, TrainingState, run_in_folder
@@ -210,13 +209,6 @@ def widen(trained: Flow, untrained: Flow) -> Flow:
     if len(old) != len(new):
         raise InputError("a start of another kind of flow", "the same system", "check the options of both runs")
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), list(map(fill, old, new))), static)
-
-
-def excess_offset(target: Target, flow: Flow) -> float:
-    """What E[ln p + beta U] lacks to be beta F - beta F_ideal in a cell; in open space beta F is -ln Z as it stands."""
-    if target.cell is None:
-        return 0.0
-    return excess_term(target.n_particles, target.cell.volume, flow.base.log_copies)
 
 
 def _template(settings: ProtonSettings, facts: dict[str, Any]) -> TrainingState:
