@@ -41,14 +41,10 @@ class Box:
         """Open space."""
         return cls(None, dimensions, reach)
 
-    def pair_displacements(self, positions: Float[Array, "n d"]) -> Float[Array, "n n d"]:
-        """r_i - r_j, in a cell that of the nearest image for every pair within the reach."""
-        return self.displacements(positions, positions)
-
     def displacements(
         self, ends: Float[Array | np.ndarray, "n d"], starts: Float[Array | np.ndarray, "m d"]
     ) -> Float[Array, "n m d"]:
-        """r_i - s_j of two sets of positions, likewise."""
+        """r_i - s_j of two sets of positions, in a cell that of the nearest image for every pair within the reach."""
         displacements = jnp.asarray(ends)[:, None] - jnp.asarray(starts)
         return displacements if self.vectors is None else nearest_images(displacements, np.array(self.vectors))
 

@@ -46,8 +46,7 @@ class GridField:
 
     def points(self) -> Float[np.ndarray, "nx ny nz 3"]:
         """Cartesian positions of the grid points, in bohr."""
-        axes = [np.arange(n) / n for n in self.shape]
-        return self.cell.cartesian(np.stack(np.meshgrid(*axes, indexing="ij"), -1))
+        return self.cell.cartesian(np.moveaxis(np.indices(self.shape), 0, -1) / np.array(self.shape))
 
     def mean(self) -> float:
         """Cell average of the field."""

@@ -77,7 +77,5 @@ def electron_localization(
     chi = np.maximum(excess, 0.0) / (THOMAS_FERMI * safe ** (5 / 3))
     elf = np.where(occupied, elf_from_chi(chi), 0.0)
     return Localization(
-        GridField(elf, density.cell),
-        int(np.count_nonzero(occupied & (excess < 0))),
-        int(np.count_nonzero(~occupied)),
+        GridField(elf, density.cell), int(np.count_nonzero(occupied & (excess < 0))), int(np.count_nonzero(~occupied))
     )

@@ -110,7 +110,7 @@ class Structure:
         if self.n_atoms == 1:
             return own_image
         if self.n_atoms > MAX_ATOMS_IN_PAIRS:
-            nearest = self._with_images().query(self._wrap(), k=2)[0][:, 1]
+            nearest = self._with_images().query(Cell(self.cell.reduced).wrap(self.positions), k=2)[0][:, 1]
             return float(min(own_image, nearest.min()))
         i, j = np.triu_indices(self.n_atoms, 1)
         pairs = self.cell.minimum_image(self.positions[i] - self.positions[j])
@@ -122,17 +122,12 @@ class Structure:
         grid = np.stack(np.meshgrid(*(np.arange(n) / n for n in shape), indexing="ij"), -1).reshape(-1, 3)
         return float(self._with_images().query(grid @ self.cell.reduced)[0].max())
 
-    def _wrap(self) -> Float[np.ndarray, "n 3"]:
-        """Positions inside the reduced cell."""
-        fractional = self.positions @ np.linalg.inv(self.cell.reduced)
-        return (fractional - np.floor(fractional)) @ self.cell.reduced
-
     def _with_images(self) -> "KDTree":
         """The atoms of the reduced cell and of the 26 around it, to look neighbours up."""
         from scipy.spatial import KDTree
 
         shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3) @ self.cell.reduced
-        return KDTree((self._wrap() + shifts[:, None]).reshape(-1, 3))
+        return KDTree((Cell(self.cell.reduced).wrap(self.positions) + shifts[:, None]).reshape(-1, 3))
 
     def supercell(self, multiples: tuple[int, int, int]) -> "Structure":
         """The structure repeated along each lattice vector."""

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jovium.base.gaussians import gaussians
 from jovium.elf.invariants import WIDTHS, derivative_series, invariants, n_invariants
 from jovium.elf.spectrum import Shape, grid_values, half_spectrum, structure_factor, wave_vectors
 
@@ -170,6 +171,6 @@ class FieldNetwork(eqx.Module):
 
 def radial_basis(length: Float[Array, "*g"]) -> Float[Array, "*g r"]:
     """Gaussians in |G| of which filters are made."""
-    centres = jnp.linspace(0.0, LARGEST_WAVE, N_RADIAL, dtype=length.dtype)
-    width = LARGEST_WAVE / (N_RADIAL - 1)
-    return jnp.exp(-0.5 * ((length[..., None] - centres) / width) ** 2)
+    return gaussians(
+        length, jnp.linspace(0.0, LARGEST_WAVE, N_RADIAL, dtype=length.dtype), LARGEST_WAVE / (N_RADIAL - 1)
+    )

@@ -14,12 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Complex, Float
 
-from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.elf.invariants import derivative_series
 from jovium.elf.network import FieldNetwork
+from jovium.elf.samples import network_atoms
 from jovium.elf.spectrum import Shape, grid_values, half_spectrum, plane_values, structure_factor, wave_vectors
 
 INNER_SPACING = 0.25
@@ -77,7 +77,8 @@ def inner_grid_fields(network: FieldNetwork, structure: Structure, shape: Shape)
             "give a cell without vacuum, the network knows none",
         )
     waves = wave_vectors(cell.reciprocal.astype(np.float32), shape)
-    factor = structure_factor(_wrap_positions(cell, structure.positions), shape).astype(np.complex64)
+    fractional = np.asarray(network_atoms(cell, structure.positions).fractional_positions)
+    factor = structure_factor(fractional, shape).astype(np.complex64)
     parts = np.concatenate(derivative_series(factor, waves, np.float32(cell.volume), network.n_widths))
     x = _map_points(_inputs, network, grid_values(parts, shape))
     lengths = np.sqrt(np.sum(waves**2, axis=-1))
@@ -105,11 +106,6 @@ def _predict_planes(
         slab = slice(start, start + at_once)
         elf[slab], spread[slab] = _map_points(_predict_from_derivatives, network, *fields)
     return elf, spread
-
-
-def _wrap_positions(cell: Cell, positions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
-    fractional = cell.fractional(positions)
-    return (fractional - np.floor(fractional)).astype(np.float32)
 
 
 def _map_points(function: Callable, network: FieldNetwork, *fields: Fields) -> Fields:

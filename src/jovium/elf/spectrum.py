@@ -31,12 +31,14 @@ def wave_vectors(reciprocal: Float[Array, "3 3"], shape: Shape) -> Float[Array, 
     On an even axis the Nyquist frequency stands for +n/2 and -n/2 at once; fields here hold nothing at it.
     """
     m = np.stack(np.meshgrid(*frequencies(shape), indexing="ij"), -1)
-    return _namespace(reciprocal).asarray(m, dtype=reciprocal.dtype) @ reciprocal
+    return reciprocal.__array_namespace__().asarray(m, dtype=reciprocal.dtype) @ reciprocal
 
 
 def structure_factor(fractional_positions: Float[Array, "n 3"], shape: Shape) -> Complex[Array, "nx ny nh"]:
     """S(G) = sum_a exp(-i G.R_a): three phases per atom and axis, then one matrix product, 8 n flops per wave."""
-    x, y, z = _phases(-fractional_positions, shape)
+    xp = fractional_positions.__array_namespace__()
+    waves = [xp.asarray(m, dtype=fractional_positions.dtype) for m in frequencies(shape)]
+    x, y, z = (_unit(-fractional_positions[:, axis, None] * m) for axis, m in enumerate(waves))
     n = len(fractional_positions)
     plane = (x[:, :, None] * y[:, None, :]).reshape(n, -1)
     return (plane.T @ z).reshape(x.shape[1], y.shape[1], -1)
@@ -54,7 +56,7 @@ def half_spectrum(values: Float[Array, "*channels nx ny nz"]) -> HalfSpectrum:
 
 def resize(coefficients: HalfSpectrum, shape: Shape, target: Shape) -> Complex[Array, "*channels mx my mh"]:
     """The same series on the half spectrum of another grid; waves that do not fit are dropped."""
-    xp = _namespace(coefficients)
+    xp = coefficients.__array_namespace__()
     for axis in (-3, -2):
         n, common = shape[axis], min(shape[axis], target[axis])
         # Positive frequencies come first, negative ones last: what is cut or filled up lies between them.
@@ -76,7 +78,7 @@ def plane_values(
 
     The sum along the first axis, then a two-dimensional transform: a large grid is made a few planes at a time.
     """
-    xp = _namespace(coefficients)
+    xp = coefficients.__array_namespace__()
     ny, nz = target
     x = xp.asarray(frequencies(shape)[0], dtype=fractional_x.dtype)
     phases = _unit(fractional_x[:, None] * x)
@@ -86,26 +88,13 @@ def plane_values(
     return _transforms(planes).irfftn(planes, s=(ny, nz), axes=(-2, -1), norm="forward")
 
 
-def _phases(fractional: Float[Array, "n 3"], shape: Shape) -> list[Complex[Array, "n _"]]:
-    """exp(2 pi i m x) along every axis."""
-    xp = _namespace(fractional)
-    return [
-        _unit(fractional[:, axis, None] * xp.asarray(m, dtype=fractional.dtype))
-        for axis, m in enumerate(frequencies(shape))
-    ]
-
-
 def _unit(turns: Float[Array, "*n"]) -> Complex[Array, "*n"]:
     """exp(2 pi i turns) in the precision of its argument."""
-    xp = _namespace(turns)
+    xp = turns.__array_namespace__()
     angle = 2 * np.pi * (turns - xp.round(turns))
     return xp.cos(angle) + 1j * xp.sin(angle)
 
 
 def _transforms(array: Array) -> Any:
     """SciPy's transforms for arrays of NumPy: they handle several at once, twice as fast as NumPy's own."""
-    return scipy.fft if isinstance(array, np.ndarray) else _namespace(array).fft
-
-
-def _namespace(array: Array) -> Any:
-    return array.__array_namespace__()
+    return scipy.fft if isinstance(array, np.ndarray) else array.__array_namespace__().fft

@@ -16,7 +16,7 @@ from jovium.base.errors import FormatError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.formats.files import Parsed, format_errors, numbers, value_lines
+from jovium.formats.files import Parsed, format_errors, numbers, value_lines, vector_line
 
 HEADER_LINES = 6
 
@@ -57,11 +57,8 @@ def parse_cube(text: str, path: Path) -> Parsed:
     if code and _has_repeated_ends(values):
         values = values[:-1, :-1, :-1]
         warnings.append("the grid repeats its first planes as its last (Quantum ESPRESSO of 2013): they were dropped")
-    if (
-        code
-        and len(set(atomic_numbers)) > 1
-        and sorted(set(atomic_numbers)) == list(range(1, len(set(atomic_numbers)) + 1))
-    ):
+    species = sorted(set(atomic_numbers))
+    if code and len(species) > 1 and species == list(range(1, len(species) + 1)):
         warnings.append("atomic numbers 1, 2, ... look like species indices: check the elements")
     cell = Cell(header.steps * np.array(values.shape)[:, None] * header.unit)
     structure = Structure(cell, positions - header.origin * header.unit, symbols)
@@ -120,18 +117,11 @@ def holds_values(text: str) -> bool:
 
 def cube_lines(structure: Structure, field: GridField, stamp: str, comment: str) -> Iterator[str]:
     """The lines of a cube file in bohr."""
-    from ase.data import atomic_numbers
-
     yield f"{stamp}\n{comment}\n"
-    yield _row(structure.n_atoms, np.zeros(3))
+    yield f"{structure.n_atoms:6d}" + vector_line(np.zeros(3), 20, 12)
     for n, vector in zip(field.shape, field.cell.vectors, strict=True):
-        yield _row(n, vector / n)
-    for symbol, position in zip(structure.symbols, structure.positions, strict=True):
-        number = 1 if symbol in ("D", "T") else atomic_numbers[symbol]
-        yield f"{number:6d}{number:12.6f}" + "".join(f"{x:20.12f}" for x in position) + "\n"
+        yield f"{n:6d}" + vector_line(vector / n, 20, 12)
+    for number, position in zip(structure.to_ase().numbers, structure.positions, strict=True):
+        yield f"{number:6d}{number:12.6f}" + vector_line(position, 20, 12)
     for row in np.asarray(field.values, dtype=float).reshape(-1, field.shape[2]):
         yield from value_lines(row, 6)
-
-
-def _row(count: int, vector: np.ndarray) -> str:
-    return f"{count:6d}" + "".join(f"{x:20.12f}" for x in vector) + "\n"

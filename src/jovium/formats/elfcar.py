@@ -16,7 +16,7 @@ from jovium.base.errors import FormatError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.formats.files import Parsed, format_errors, numbers, value_lines
+from jovium.formats.files import Parsed, format_errors, numbers, value_lines, vector_line
 
 SPIN_WARNING = (
     "spin-polarised ELFCAR: the mean of its two blocks is taken, and the reference of VASP for one spin channel "
@@ -100,11 +100,10 @@ def elfcar_lines(structure: Structure, field: GridField, stamp: str, comment: st
     runs = [(symbol, len(list(group))) for symbol, group in groupby(structure.symbols)]
     yield f"{stamp}; {comment}\n" if comment else f"{stamp}\n"
     yield "   1.00000000000000\n"
-    for vector in structure.cell.vectors * BOHR_ANGSTROM:
-        yield "".join(f"{x:22.14f}" for x in vector) + "\n"
+    yield from map(vector_line, structure.cell.vectors * BOHR_ANGSTROM)
     yield "".join(f"{symbol:>6s}" for symbol, _ in runs) + "\n"
     yield "".join(f"{count:6d}" for _, count in runs) + "\nDirect\n"
     for point in structure.cell.fractional(structure.positions):
-        yield "".join(f"{x:20.14f}" for x in point) + "\n"
+        yield vector_line(point, 20)
     yield "\n" + "".join(f"{n:5d}" for n in field.shape) + "\n"
     yield from value_lines(np.asarray(field.values, dtype=float).ravel(order="F"), 5)

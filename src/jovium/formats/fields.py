@@ -116,6 +116,4 @@ def _kind_by_name(path: Path) -> str | None:
 def _kind_by_content(text: str) -> str | None:
     if "DATAGRID_3D" in text:
         return "xsf"
-    if cube.holds_values(text):
-        return "cube"
-    return None
+    return "cube" if cube.holds_values(text) else None

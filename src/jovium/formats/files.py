@@ -92,3 +92,8 @@ def value_lines(flat: Float[np.ndarray, "n"], per_line: int) -> Iterator[str]:
     for start in range(0, len(flat), per_line):
         row = flat[start : start + per_line]
         yield (VALUE_FORMAT * len(row)) % tuple(row) + "\n"
+
+
+def vector_line(vector: Float[np.ndarray, "3"], width: int = 22, digits: int = 14) -> str:
+    """The line of a vector."""
+    return "".join(f"{x:{width}.{digits}f}" for x in vector) + "\n"

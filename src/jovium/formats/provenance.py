@@ -47,9 +47,9 @@ class Provenance:
 
 def stamp(values: Float[np.ndarray, "*shape"], provenance: Provenance | None) -> str:
     """The line that Jovium writes into its own files, so that they are never corrected twice."""
-    if provenance is not None and provenance.elf_correction == "suspected":
-        return f"jovium {jovium.__version__}, ELF convention unknown"
     kind = "true ELF" if is_elf_range(values) else "field"
+    if provenance is not None and provenance.elf_correction == "suspected":
+        kind = "ELF convention unknown"
     return f"jovium {jovium.__version__}, {kind}"
 
 
@@ -97,13 +97,11 @@ def _undo_qe_prefactor(values: np.ndarray, elf_convention: str) -> np.ndarray:
 
 
 def _parse_header_text(text: str, code: str | None) -> Provenance:
-    own = _STAMP.search(text)
-    if own:
+    if own := _STAMP.search(text):
         return _jovium(own.group(1), own.group(2))
     if code == "Quantum ESPRESSO" or _QE_NAME.search(text):
         return _quantum_espresso(text)
-    pyscf = _PYSCF.search(text)
-    if pyscf:
+    if pyscf := _PYSCF.search(text):
         return Provenance("PySCF", pyscf.group(1), "none", ())
     return Provenance(code, None, "none", ())
 

@@ -14,7 +14,7 @@ from jovium.base.errors import FormatError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.formats.files import Parsed, format_errors, numbers, value_lines
+from jovium.formats.files import Parsed, format_errors, numbers, value_lines, vector_line
 
 CELL_TOLERANCE = 1e-4
 """Relative difference allowed between lattice and grid vectors: pp.x prints six decimals and an older bohr."""
@@ -95,20 +95,14 @@ def _drop_end_points(general: np.ndarray, path: Path) -> np.ndarray:
 
 def xsf_lines(structure: Structure, field: GridField, stamp: str, comment: str) -> Iterator[str]:
     """The lines of an XSF file with one general grid."""
-    from ase.data import atomic_numbers
-
     yield f"# {stamp}\n# {comment}\nCRYSTAL\nPRIMVEC\n"
-    yield from map(_row, structure.cell.vectors * BOHR_ANGSTROM)
+    yield from map(vector_line, structure.cell.vectors * BOHR_ANGSTROM)
     yield f"PRIMCOORD\n{structure.n_atoms} 1\n"
-    for symbol, position in zip(structure.symbols, structure.positions * BOHR_ANGSTROM, strict=True):
-        yield f"{1 if symbol in ('D', 'T') else atomic_numbers[symbol]:4d}" + _row(position)
+    for number, position in zip(structure.to_ase().numbers, structure.positions * BOHR_ANGSTROM, strict=True):
+        yield f"{number:4d}" + vector_line(position)
     yield "BEGIN_BLOCK_DATAGRID_3D\njovium\nBEGIN_DATAGRID_3D_field\n"
-    yield " ".join(str(n + 1) for n in field.shape) + "\n" + _row(np.zeros(3))
-    yield from map(_row, field.cell.vectors * BOHR_ANGSTROM)
+    yield " ".join(str(n + 1) for n in field.shape) + "\n" + vector_line(np.zeros(3))
+    yield from map(vector_line, field.cell.vectors * BOHR_ANGSTROM)
     general = np.pad(np.asarray(field.values, dtype=float), (0, 1), mode="wrap")
     yield from value_lines(general.ravel(order="F"), 6)
     yield "END_DATAGRID_3D\nEND_BLOCK_DATAGRID_3D\n"
-
-
-def _row(vector: np.ndarray) -> str:
-    return "".join(f"{x:22.14f}" for x in vector) + "\n"

@@ -88,7 +88,7 @@ class PairVelocity(eqx.Module):
 
     def _from_pairs(self, positions: Float[Array, "n d"]) -> Motion:
         n, dimensions = positions.shape
-        displacements = self.box.pair_displacements(positions)
+        displacements = self.box.displacements(positions, positions)
         # A finite distance from itself: no division by zero, and every radial function vanishes there.
         distances = jnp.sqrt(jnp.where(jnp.eye(n, dtype=bool), SELF_DISTANCE**2, jnp.sum(displacements**2, axis=-1)))
         e = displacements / distances[..., None]

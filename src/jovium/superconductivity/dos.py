@@ -119,7 +119,9 @@ def _read_projwfc(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         match = _ORBITAL_FILE.match(orbital.name.removeprefix(prefix))
         if not match or not orbital.name.startswith(prefix):
             continue
-        states = _orbital_states(orbital)
+        lines = _lines(orbital)
+        # Local density of states, both spins added.
+        states = _columns(lines, orbital)[:, 1 : 3 if "ldosup" in lines[0] else 2].sum(axis=1)
         if len(states) != len(energy):
             raise FormatError(
                 f"{orbital}: {len(states)} energies", f"{len(energy)} as in {path}", "run projwfc.x again"
@@ -130,14 +132,6 @@ def _read_projwfc(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not n_files:
         raise FormatError(f"no {prefix}.pdos_atm# files beside {path}", "the files of projwfc.x", "keep them together")
     return energy, total, hydrogen
-
-
-def _orbital_states(path: Path) -> Float[np.ndarray, "energies"]:
-    """Local density of states of one orbital file, both spins added."""
-    lines = _lines(path)
-    table = _columns(lines, path)
-    n_spins = 2 if "ldosup" in lines[0] else 1
-    return table[:, 1 : 1 + n_spins].sum(axis=1)
 
 
 def _read_doscar(path: Path, structure: Structure) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

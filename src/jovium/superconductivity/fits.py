@@ -14,9 +14,6 @@ from jovium.base.errors import InputError
 MAX_OVERSHOOT = 1e-3
 """How far outside [0, 1] phi and phi* may lie: a spline through an ELF overshoots a little at a saddle near 1."""
 
-MIN_PLAUSIBLE_KELVIN = 0.0
-"""Kelvin: below it a linear fit has left the range it was made for."""
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -46,27 +43,6 @@ class TcEstimate:
     note: str
 
 
-def _belli_2021(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
-    return 750.0 * phi * h_f * h_dos ** (1 / 3) - 85.0
-
-
-def _least_squares(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
-    return 456.34 * phi * h_f * h_dos ** (1 / 3) - 9.46
-
-
-def _sr2(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
-    return 442.3 * (1 - (phi_star - phi)) * h_f**3 * h_dos**0.5
-
-
-def _sr4(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
-    return 574.7 * phi * (h_dos * h_f**3) ** 0.5
-
-
-def _sr5(phi: float, phi_star: float, h_f: float, h_dos: float) -> float:
-    # (27/4)(x^2 - x^3) is 1 at its maximum, x = 2/3.
-    return 422.2 * (27 / 4) * (phi_star**2 - phi_star**3) * h_f**3 * (phi * h_dos) ** (1 / 3) + 5.5
-
-
 _BELLI = "10.1038/s41467-021-25687-0"
 _TCESTIME = "10.1039/D4SC04465G"
 _MOLECULARITY = "10.48550/arXiv.2403.07584"
@@ -85,19 +61,26 @@ _HYDRIDES = "more than a hundred hydrides predicted in the literature"
 FITS: tuple[Fit, ...] = (
     Fit(
         "Belli 2021", "750 phi H_f H_DOS^(1/3) - 85", _BELLI, 60.0, False, f"{_HYDRIDES}; accuracy about 60 K",
-        _belli_2021,
+        lambda phi, phi_star, h_f, h_dos: 750.0 * phi * h_f * h_dos ** (1 / 3) - 85.0,
     ),
-    Fit("leastsq", "456.34 phi H_f H_DOS^(1/3) - 9.46", _TCESTIME, None, False, _HYDRIDES, _least_squares),
-    Fit("SR2", "442.3 (1 - (phi* - phi)) H_f^3 H_DOS^(1/2)", _MOLECULARITY, None, True, _HYDRIDES, _sr2),
-    Fit("SR4", "574.7 phi (H_DOS H_f^3)^(1/2)", _MOLECULARITY, None, False, _HYDRIDES, _sr4),
     Fit(
-        "SR5",
-        "422.2 (27/4) (phi*^2 - phi*^3) H_f^3 (phi H_DOS)^(1/3) + 5.5",
-        _REFINED,
-        41.0,
-        True,
+        "leastsq", "456.34 phi H_f H_DOS^(1/3) - 9.46", _TCESTIME, None, False, _HYDRIDES,
+        lambda phi, phi_star, h_f, h_dos: 456.34 * phi * h_f * h_dos ** (1 / 3) - 9.46,
+    ),
+    Fit(
+        "SR2", "442.3 (1 - (phi* - phi)) H_f^3 H_DOS^(1/2)", _MOLECULARITY, None, True, _HYDRIDES,
+        lambda phi, phi_star, h_f, h_dos: 442.3 * (1 - (phi_star - phi)) * h_f**3 * h_dos**0.5,
+    ),
+    Fit(
+        "SR4", "574.7 phi (H_DOS H_f^3)^(1/2)", _MOLECULARITY, None, False, _HYDRIDES,
+        lambda phi, phi_star, h_f, h_dos: 574.7 * phi * (h_dos * h_f**3) ** 0.5,
+    ),
+    # (27/4)(x^2 - x^3) is 1 at its maximum, x = 2/3.
+    Fit(
+        "SR5", "422.2 (27/4) (phi*^2 - phi*^3) H_f^3 (phi H_DOS)^(1/3) + 5.5", _REFINED, 41.0, True,
         "244 binary and ternary hydrides; formula as in TcESTIME, its paper and its error of 41 K not verified",
-        _sr5,
+        lambda phi, phi_star, h_f, h_dos:
+            422.2 * (27 / 4) * (phi_star**2 - phi_star**3) * h_f**3 * (phi * h_dos) ** (1 / 3) + 5.5,
     ),
 )  # fmt: skip
 """Every fit, oldest first.
@@ -142,7 +125,7 @@ def _estimate(fit: Fit, phi: float, phi_star: float | None, h_f: float, h_dos: f
     # A fit that does not use phi* ignores the zero.
     kelvin = float(fit.kelvin(phi, phi_star or 0.0, h_f, h_dos or 0.0))
     note = f"fitted to {fit.validity}"
-    if kelvin < MIN_PLAUSIBLE_KELVIN:
+    if kelvin < 0:  # a linear fit has left the range it was made for
         note = f"negative: below the range of the fit, read it as not superconducting; {note}"
     return TcEstimate(fit.name, kelvin, fit.rmse_kelvin, fit.doi, note)
 

@@ -14,7 +14,7 @@ extends in. `pairing` holds per cell 0 for critical, else 1 + direction (0..5) o
 """
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import UInt8
 from numba import njit
 
 from jovium.topology.torus_graph import is_higher
@@ -26,8 +26,9 @@ _STEPS = sorted(
     ((i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1) if (i, j, k) != (0, 0, 0)),
     key=lambda step: sum(map(abs, step)),
 )
-STEPS = np.array(_STEPS, dtype=np.int64)
-"""The 26 steps from a vertex to the cells around it: 6 edges, 12 squares, 8 cubes."""
+STEPS = np.array([*_STEPS, (0, 0, 0)], dtype=np.int64)
+"""The 26 steps from a vertex to the cells around it, 6 edges, 12 squares, 8 cubes, and at VERTEX to itself."""
+VERTEX = 26
 
 
 def _step_masks(dimension_drop: tuple[int, ...]) -> np.ndarray:
@@ -78,7 +79,7 @@ def _lowest_bit(mask):
 def _pair_star(star, steepest, codes):
     """Pair the cells of one star; codes[26] receives the code of every cell in it."""
     # The voxel itself flows along its steepest edge, which therefore is no longer free.
-    codes[steepest] = reverse_code(_edge_code(steepest))
+    codes[steepest] = reverse_code(_difference_code(steepest, VERTEX))
     remaining = star & ~(1 << steepest)
     while remaining:
         collapsed = False
@@ -100,15 +101,6 @@ def _pair_star(star, steepest, codes):
                 codes[cell] = CRITICAL
                 remaining &= ~(1 << cell)
                 break
-
-
-@njit(cache=True)
-def _edge_code(edge):
-    """Code of the step from a voxel to one of its six edges."""
-    for axis in range(3):
-        if STEPS[edge, axis] != 0:
-            return 1 + 2 * axis + (STEPS[edge, axis] > 0)
-    return CRITICAL
 
 
 @njit(cache=True)
@@ -153,7 +145,7 @@ def discrete_gradient(values, shape) -> UInt8[np.ndarray, "cells"]:
                 if steepest < 0:  # no higher neighbour along an edge: a maximum, whose star is itself
                     pairing[vertex] = CRITICAL
                     continue
-                pairing[vertex] = _edge_code(steepest)
+                pairing[vertex] = _difference_code(steepest, VERTEX)
                 _pair_star(star, steepest, codes)
                 for n in range(26):
                     if (star >> n) & 1:
@@ -162,8 +154,3 @@ def discrete_gradient(values, shape) -> UInt8[np.ndarray, "cells"]:
                         z = (2 * k + STEPS[n, 2]) % nz
                         pairing[(x * ny + y) * nz + z] = codes[n]
     return pairing
-
-
-def critical_cells(pairing: UInt8[np.ndarray, "cells"]) -> Int[np.ndarray, "n"]:
-    """Critical cells of a pairing, in cell order."""
-    return np.flatnonzero(pairing == CRITICAL)

@@ -19,9 +19,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numba import njit
 
-from jovium.topology.lower_stars import CRITICAL, critical_cells, discrete_gradient
-
-NO_PARTNER = -1
+from jovium.topology.lower_stars import CRITICAL, discrete_gradient
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def persistent_cells(flat: Float[np.ndarray, "voxels"], shape: tuple[int, int, i
     order = np.argsort(-flat, kind="stable").astype(np.int32)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    cell = critical_cells(pairing)
+    cell = np.flatnonzero(pairing == CRITICAL)
     voxel, dimension = _entry_voxels(cell, rank, shape)
     # Filtration order: by entry voxel, faces before what they bound.
     sequence = np.lexsort((cell, dimension, rank[voxel]))
@@ -66,14 +64,14 @@ def _partners(cell, dimension, pairing, order, rank, shape) -> Int[np.ndarray, "
     joined = _merge_along(bond_ends, len(maxima))
     # The dual complex grows from the lowest cage upwards: reverse both sequences, and the result back.
     filled = _merge_along(len(cages) - 1 - ring_ends[::-1], len(cages))[::-1]
-    filled = np.where(filled >= 0, len(cages) - 1 - filled, NO_PARTNER)
+    filled = np.where(filled >= 0, len(cages) - 1 - filled, -1)
     # Rings that fill no void close loops; only bonds that join no components have opened one.
     closing = np.flatnonzero(filled < 0)
     sorter = np.argsort(cell[bonds])
     closed = _reduce_rings(
         cell[rings[closing]], cell[bonds][sorter], sorter, joined < 0, pairing, order, rank, np.array(shape)
     )
-    partner = np.full(len(cell), NO_PARTNER)
+    partner = np.full(len(cell), -1)
     for left, left_partner, right in ((bonds, joined, maxima), (rings, filled, cages), (rings[closing], closed, bonds)):
         paired = np.flatnonzero(left_partner >= 0)
         partner[left[paired]] = right[left_partner[paired]]

@@ -73,11 +73,9 @@ def _refine_chunk(
     close = np.abs(end_values - values) <= curvature * np.sum((ends - events) ** 2, axis=-1) + rounding
     steps = np.where(converged & close & (steps <= MAX_DISPLACEMENT), steps, np.inf)
     # Of several starting points the one that ends nearest to the event.
-    best = np.argmin(steps, axis=0)[None]
-    success = np.isfinite(np.take_along_axis(steps, best, 0)[0])
-    best_ends = np.take_along_axis(ends, best[..., None], 0)[0]
-    best_values = np.take_along_axis(end_values, best, 0)[0]
-    return np.where(success[:, None], best_ends, events), np.where(success, best_values, values), success
+    best = np.argmin(steps, axis=0), np.arange(len(events))
+    success = np.isfinite(steps[best])
+    return np.where(success[:, None], ends[best], events), np.where(success, end_values[best], values), success
 
 
 def _newton(interpolant: Interpolant, points: Points, index: np.ndarray) -> tuple[Points, np.ndarray]:

@@ -62,22 +62,19 @@ def sweep(values: Float[np.ndarray, "nx ny nz"], labels: Int[np.ndarray, "n"]) -
     # Basins: every voxel is led to the maximum of its steepest ascent, with the winding of the way there.
     basin, winding = _ascend(flat, values.shape)
     _unwind(basin, winding)
-    births = _number_basins(basin)
+    births = np.flatnonzero(basin == np.arange(basin.size, dtype=np.int32))
+    number = np.empty_like(basin)
+    number[births] = np.arange(births.size)
+    basin = number[basin]
     labels = np.sort(np.asarray(labels, dtype=np.int64))
     # Only walls between basins can change the topology: they alone are sorted and swept.
     walls = _walls(flat, basin, winding, values.shape, labels)
-    walls = _sort_descending(flat, walls)
+    walls = walls[np.argsort(-flat[walls], kind="stable")]  # stable: walls come in ascending index
     merge_voxel, parent, events = _sweep_walls(flat, basin, winding, births, walls, labels, values.shape)
     merge_value = np.where(merge_voxel >= 0, flat[merge_voxel], -np.inf)
     tree = MergeTree(births, flat[births], merge_voxel, merge_value, parent)
     first, second, third, label = (int(voxel) for voxel in events)
     return Sweep(tree, (first, second, third), label)
-
-
-def _sort_descending(flat: np.ndarray, walls: np.ndarray) -> np.ndarray:
-    keys = flat[walls]
-    np.negative(keys, out=keys)
-    return walls[np.argsort(keys, kind="stable")]  # stable: walls come in ascending index
 
 
 @njit(cache=True)
@@ -124,27 +121,6 @@ def _unwind(link, winding):
 
 
 @njit(cache=True)
-def _number_basins(link):
-    """Replace maxima by their running number, in place; returns the voxels of the maxima."""
-    count = 0
-    for v in range(link.size):
-        count += link[v] == v
-    births = np.empty(count, np.int64)
-    count = 0
-    for v in range(link.size):
-        if link[v] == v:
-            births[count] = v
-            link[v] = -1 - count  # negative: already a number, not a voxel
-            count += 1
-    for v in range(link.size):
-        if link[v] >= 0:
-            link[v] = link[link[v]]
-    for v in range(link.size):
-        link[v] = -1 - link[v]
-    return births
-
-
-@njit(cache=True)
 def _walls(values, basin, winding, shape, labels):
     """Voxels with a higher neighbour in another basin or around the torus, and the labelled voxels, ascending."""
     is_wall = np.zeros(values.size, np.bool_)
@@ -161,13 +137,7 @@ def _walls(values, basin, winding, shape, labels):
                         is_wall[v] = True
                         break
                 v += 1
-    walls = np.empty(np.count_nonzero(is_wall), np.int32)
-    count = 0
-    for v in range(values.size):
-        if is_wall[v]:
-            walls[count] = v
-            count += 1
-    return walls
+    return np.flatnonzero(is_wall).astype(np.int32)
 
 
 @njit(cache=True)

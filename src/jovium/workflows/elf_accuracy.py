@@ -104,11 +104,22 @@ def summarise(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     return {
         **_errors(fluid or crystals),
         "by_state": [
-            {"group": group, **_state(members[0].label.sample), **_errors(members)}
+            {
+                "group": group,
+                "rs": round(members[0].label.sample.structure.rs, 4),
+                "kelvin": members[0].label.sample.kelvin,
+                **_errors(members),
+            }
             for group, members in sorted(by_state(fluid).items())
         ],
         "crystals": [
-            {"group": j.label.sample.group, "split": j.label.sample.split, **_errors([j]), **_topology_errors(j)}
+            {
+                "group": j.label.sample.group,
+                "split": j.label.sample.split,
+                **_errors([j]),
+                "threshold_errors": {name: j.threshold_error(name) for name in ("phi_1d", "phi_2d", "phi_3d")},
+                "critical_points": asdict(j.match(PERSISTENCE)),
+            }
             for j in crystals
         ],
         "all_crystals": _crystal_errors(crystals) if crystals else None,
@@ -119,8 +130,14 @@ def draw(evaluations: Mapping[str, Sequence[Evaluation]], folder: Path) -> None:
     """Figures of predictors on the same fluid labels, if there are any: parity by state of the first, phi of two."""
     fluid = {name: [j for j in group if not is_crystal(j.label.sample)] for name, group in evaluations.items()}
     if any(fluid.values()):
-        draw_parity(_parity(next(iter(fluid.values()))), existing_folder(folder) / "parity.png")
-        draw_phi([_phi(name, j) for name in list(fluid)[:2] for j in fluid[name]], folder / "phi.png")
+        states = by_state(next(iter(fluid.values()))).values()
+        draw_parity([_parity(members) for members in states], existing_folder(folder) / "parity.png")
+        points = [
+            Phi(name, state_title(j.label.sample), *(t.network.phi_3d.value for t in (j.topology, j.label.topology)))
+            for name in list(fluid)[:2]
+            for j in fluid[name]
+        ]
+        draw_phi(points, folder / "phi.png")
 
 
 def by_state(evaluations: Sequence[Evaluation]) -> dict[str, list[Evaluation]]:
@@ -131,20 +148,10 @@ def by_state(evaluations: Sequence[Evaluation]) -> dict[str, list[Evaluation]]:
     return groups
 
 
-def _parity(evaluations: Sequence[Evaluation]) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    return [
-        (
-            state_title(members[0].label.sample),
-            np.concatenate([j.predicted.ravel() for j in members]),
-            np.concatenate([j.label.sample.elf.ravel() for j in members]),
-        )
-        for members in by_state(evaluations).values()
-    ]
-
-
-def _phi(model: str, j: Evaluation) -> Phi:
-    predicted, true = j.topology.network.phi_3d.value, j.label.topology.network.phi_3d.value
-    return Phi(model, state_title(j.label.sample), predicted, true)
+def _parity(members: Sequence[Evaluation]) -> tuple[str, np.ndarray, np.ndarray]:
+    predicted = np.concatenate([j.predicted.ravel() for j in members])
+    true = np.concatenate([j.label.sample.elf.ravel() for j in members])
+    return state_title(members[0].label.sample), predicted, true
 
 
 def state_title(sample: Sample) -> str:
@@ -167,21 +174,12 @@ def network_predictor(model: ElfModel) -> Predict:
     return lambda sample: model.predict(sample.structure, sample.shape).elf.values
 
 
-def _state(sample: Sample) -> dict[str, float]:
-    return {"rs": round(sample.structure.rs, 4), "kelvin": sample.kelvin}
-
-
 def _errors(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     return {
         **asdict(accuracy((j.predicted, j.label.sample.elf) for j in evaluations)),
         "phi_3d": _statistics([j.threshold_error("phi_3d") for j in evaluations]),
         "phi_star": _statistics([j.threshold_error("phi_star") for j in evaluations]),
     }
-
-
-def _topology_errors(j: Evaluation) -> dict[str, Any]:
-    errors = {name: j.threshold_error(name) for name in ("phi_1d", "phi_2d", "phi_3d")}
-    return {"threshold_errors": errors, "critical_points": asdict(j.match(PERSISTENCE))}
 
 
 def _crystal_errors(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
