@@ -21,7 +21,7 @@ def add_command(
 
 
 def add_json(parser: argparse.ArgumentParser, what: str = "print one JSON object") -> None:
-    """--json."""
+    """The option --json; what: its help."""
     parser.add_argument("--json", action="store_true", help=what)
 
 
