@@ -21,7 +21,7 @@ def add_command(
 
 
 def add_json(parser: argparse.ArgumentParser, what: str = "print one JSON object") -> None:
-    """The option --json, for machines."""
+    """The option --json; what: its help."""
     parser.add_argument("--json", action="store_true", help=what)
 
 

@@ -119,22 +119,22 @@ class MaximumLikelihood:
 
 @dataclass(frozen=True, eq=False)
 class FlowMatching:
-    """Minimise E|v(x_t, t) - (x_1 - x_0)|^2, x_t = x_0 + t (x_1 - x_0), over pairs of starts and data (bohr) and their
+    """Minimise E|v(x_t, t) - (x_1 - x_0)|^2, x_t = x_0 + t (x_1 - x_0), over pairs of latents and data (bohr) and their
     displacements x_1 - x_0; `jovium.protons.assignment` makes them short."""
 
-    starts: Float[np.ndarray, "m n d"]
+    latents: Float[np.ndarray, "m n d"]
     displacements: Float[np.ndarray, "m n d"]
     batch: int = 256
 
     def __post_init__(self):
-        _check(self.starts)
+        _check(self.latents)
         _check(self.displacements)
 
     def __call__(self, flow: Flow, key: PRNGKeyArray, with_scores: bool = False) -> Gradient:
         """The gradient of the mean square deviation of the velocity."""
         pair_key, time_key = jax.random.split(key)
-        chosen = jax.random.randint(pair_key, (self.batch,), 0, len(self.starts))
-        starts, displacements = (jnp.asarray(rows, jnp.float32)[chosen] for rows in (self.starts, self.displacements))
+        chosen = jax.random.randint(pair_key, (self.batch,), 0, len(self.latents))
+        starts, displacements = (jnp.asarray(rows, jnp.float32)[chosen] for rows in (self.latents, self.displacements))
         times = jax.random.uniform(time_key, (self.batch,))
 
         def loss(flow: Flow, batch: tuple[Array, ...]) -> tuple[Float[Array, ""], Float[Array, "b"]]:
