@@ -30,8 +30,7 @@ class KohnShamSettings:
     density ring through the whole cell, and with it phi (by 0.03 at 30 hartree). The window keeps that error at the
     nucleus, where it is harmless; it tends to 1 as the cutoff grows, so the limit is the same. 0 switches it off.
     density_floor: density (1/bohr^3) below which the ELF is defined as 0.
-    Raises InputError for a value no calculation can be made with.
-    """
+    Raises InputError for a value no calculation can be made with."""
 
     functional: str = "PBE"
     cutoff: float = 40.0
