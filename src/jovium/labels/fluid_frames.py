@@ -73,12 +73,10 @@ def read_trajectories(plan: list[PlannedRun], folder: Path) -> list[tuple[Planne
     have only just begun are left out."""
     pairs = []
     for run in plan:
-        for suffix in (".extxyz", ".extxyz.xz"):
-            path = folder / (run.name + suffix)
-            if path.exists():
-                with suppress(ShortTrajectory):
-                    pairs.append((run, read_fluid(path)))
-                break
+        written = [path for ending in ("", ".xz") if (path := folder / f"{run.name}.extxyz{ending}").exists()]
+        if written:
+            with suppress(ShortTrajectory):
+                pairs.append((run, read_fluid(written[0])))
     return pairs
 
 

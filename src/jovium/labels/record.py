@@ -147,7 +147,6 @@ class Label(Candidate):
         """The label that an ok record holds."""
         structure = structure_of(record)
         shape, cell = tuple(record["grid_shape"]), structure.cell
-        floats = ("temperature_kelvin", "energy", "free_energy", "entropy_term")
         return cls(
             structure,
             text(record["split"]),
@@ -158,7 +157,7 @@ class Label(Candidate):
             forces=record["forces"],
             stress=record["stress"],
             k_mesh=tuple(record["k_mesh"].tolist()),
-            **{name: float(record[name]) for name in floats},
+            **{name: float(record[name]) for name in ("temperature_kelvin", "energy", "free_energy", "entropy_term")},
         )
 
     @property

@@ -205,11 +205,10 @@ def read_trajectory(path: Path, state: FluidState, protocol: KohnShamSettings) -
     length = state.n_atoms + 2
     complete = len(lines) // length - (1 if lines and len(lines) % length == 0 and not lines[-1].endswith("\n") else 0)
     frames = [_parse_frame(lines[i * length : (i + 1) * length], state, protocol, path) for i in range(complete)]
-    whole = "".join(lines[: complete * length])
     if not frames and not frame_text(state, first_frame(state), protocol).startswith("".join(lines)):
         raise InputError(f"{path} is not this trajectory", "no file yet, or one to continue", "give another file name")
     if complete * length != len(lines):
-        os.truncate(path, len(whole.encode()))
+        os.truncate(path, len("".join(lines[: complete * length]).encode()))
     return frames
 
 

@@ -64,8 +64,7 @@ class KohnShamSettings:
         if self.k_mesh is not None:
             return self.k_mesh
         assert self.k_spacing is not None
-        lengths = np.linalg.norm(cell.reciprocal, axis=1)
-        n = [max(1, int(np.ceil(length / self.k_spacing - 1e-9))) for length in lengths]
+        n = [max(1, int(np.ceil(length / self.k_spacing - 1e-9))) for length in np.linalg.norm(cell.reciprocal, axis=1)]
         return n[0], n[1], n[2]
 
     def k_points(self, cell: Cell) -> tuple[Float[np.ndarray, "k 3"], Float[np.ndarray, "k"]]:

@@ -146,9 +146,7 @@ def tables(cards: list[StateCard], others: dict[str, list[LabelPoint]]) -> Itera
 
 
 def _figure(estimate: Estimate | None, unit: float, digits: int) -> str:
-    if estimate is None:
-        return "-"
-    return f"{estimate.value * unit:.{digits}f} +- {estimate.error * unit:.{digits}f}"
+    return "-" if estimate is None else f"{estimate.value * unit:.{digits}f} +- {estimate.error * unit:.{digits}f}"
 
 
 def _spread(values: Sequence[float] | Float[np.ndarray, "n"], digits: int) -> str:
