@@ -22,11 +22,9 @@ NET_FORCE = 1e-4
 
 @dataclass(frozen=True)
 class StateRow:
-    """The labels of one thermodynamic state in one split.
-
-    rs in bohr, to three digits; temperature_kelvin None for structures without one. pressure: mean static pressure
-    plus the ideal part n kT of the protons where they have a temperature, hartree/bohr^3; None when nothing is ok.
-    """
+    """The labels of one thermodynamic state in one split. rs in bohr, to three digits; temperature_kelvin None for
+    structures without one. pressure: mean static pressure plus the ideal part n kT of the protons where they have a
+    temperature, hartree/bohr^3; None when nothing is ok."""
 
     rs: float
     temperature_kelvin: float | None
@@ -41,7 +39,6 @@ class StateRow:
 @dataclass(frozen=True)
 class Audit:
     """Everything found in a folder of labels: what is wrong (nothing in a good one), the failures, the states.
-
     largest_electron_error: of the integrated density, None where packing left it out; largest_net_force: hartree/bohr.
     """
 
@@ -60,8 +57,7 @@ def audit(path: Path) -> Audit:
     Checksums, identity of the structures, finite values, density that integrates to the number of atoms (where there
     is one), forces that sum to zero, F = E - T S, grids and k-meshes as the protocol says, reasons of failures, no
     structure or group in two splits, one protocol. That the ELF lies in [0, 1] is certain from how it is stored. Raises
-    InputError when there is nothing to read.
-    """
+    InputError when there is nothing to read."""
     protocol: ProtocolFacts = {}
     problems, entries, heads = [], [], []
     for file in [*path.glob(PROTOCOL), *label_files(path)]:

@@ -13,8 +13,7 @@ def read_candidates(path: Path, frames: str = ":") -> list[Candidate]:
 
     frames: a Python slice such as "::10", or a number. Of the comment line of an extended-XYZ frame, split, group,
     temperature_kelvin and step are used; without a group the file name is the group. Raises FormatError or
-    StructureError for a file or structure that is none, InputError for a word in place of a number.
-    """
+    StructureError for a file or structure that is none, InputError for a word in place of a number."""
     import ase.io
 
     structures = read_structures(path, frames)

@@ -53,11 +53,9 @@ def protocol_values(label_protocol: LabelProtocol) -> ProtocolFacts:
 
 
 def prepare_folder(folder: Path, protocol: ProtocolFacts) -> None:
-    """Make `folder` where it is missing and write its `protocol.json`, or compare with the one that is there.
-
-    Of several processes that begin at once the first decides. Raises InputError for a folder of another protocol,
-    FormatError for a damaged `protocol.json`, OutputError when the folder cannot be written.
-    """
+    """Make `folder` where it is missing and write its `protocol.json`, or compare with the one that is there. Of
+    several processes that begin at once the first decides. Raises InputError for a folder of another protocol,
+    FormatError for a damaged `protocol.json`, OutputError when the folder cannot be written."""
     path = existing_folder(folder) / PROTOCOL
     if not path.exists():
         with atomic_write(path) as part:
@@ -91,10 +89,8 @@ def require_same_protocol(path: Path, held: ProtocolFacts, asked: ProtocolFacts)
 
 
 def write_record(folder: Path, record: Record, protocol: ProtocolFacts) -> None:
-    """Write the file of one record: after this returns it is on the disk.
-
-    A failure never takes the place of a label. Raises OutputError when the disk is full.
-    """
+    """Write the file of one record: after this returns it is on the disk. A failure never takes the place of a label.
+    Raises OutputError when the disk is full."""
     path = folder / (text(record["structure_sha256"]) + SUFFIX)
     if text(record["status"]) == "failed" and path.exists():
         with suppress(FormatError):
@@ -141,11 +137,9 @@ def head(record: Record) -> Head:
 def read_heads(
     folder: Path, protocol: ProtocolFacts, asked: Collection[str] = ()
 ) -> tuple[dict[str, Head], dict[str, str]]:
-    """Heads of the files in a folder, and what is wrong with the damaged ones, both by `structure_sha256`.
-
-    asked: structures whose file is read whole and compared with its checksum. Raises InputError for a file of another
-    protocol.
-    """
+    """Heads of the files in a folder, and what is wrong with the damaged ones, both by `structure_sha256`. asked:
+    structures whose file is read whole and compared with its checksum. Raises InputError for a file of another
+    protocol."""
     heads, damage = {}, {}
     for path in record_files(folder):
         try:

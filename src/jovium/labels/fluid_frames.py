@@ -44,10 +44,8 @@ class PlannedRun:
 
 
 def read_plan(path: Path) -> list[PlannedRun]:
-    """The plan in a table with columns n_atoms, rs_bohr, kelvin, seed, frames, split.
-
-    Raises InputError for a missing column, an unknown split or the same run twice.
-    """
+    """The plan in a table with columns n_atoms, rs_bohr, kelvin, seed, frames, split. Raises InputError for a missing
+    column, an unknown split or the same run twice."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     try:
@@ -71,18 +69,14 @@ def trajectory_path(run: PlannedRun, folder: Path) -> Path:
 
 
 def read_trajectories(plan: list[PlannedRun], folder: Path) -> list[tuple[PlannedRun, Trajectory]]:
-    """The trajectories of the plan that are in `folder`, plain or xz-compressed, in the order of the plan.
-
-    Those that have only just begun are left out.
-    """
+    """The trajectories of the plan that are in `folder`, plain or xz-compressed, in the order of the plan. Those that
+    have only just begun are left out."""
     pairs = []
     for run in plan:
-        for suffix in (".extxyz", ".extxyz.xz"):
-            path = folder / (run.name + suffix)
-            if path.exists():
-                with suppress(ShortTrajectory):
-                    pairs.append((run, read_fluid(path)))
-                break
+        written = [path for ending in ("", ".xz") if (path := folder / f"{run.name}.extxyz{ending}").exists()]
+        if written:
+            with suppress(ShortTrajectory):
+                pairs.append((run, read_fluid(written[0])))
     return pairs
 
 
@@ -97,10 +91,8 @@ def write_pair_correlation(path: Path) -> Path:
 
 
 def write_frames(pairs: list[tuple[PlannedRun, Trajectory]], path: Path) -> int:
-    """Write the decorrelated equilibrium frames of all trajectories as one extended-XYZ file; their number.
-
-    Every frame carries split, group (its trajectory), rs_bohr, temperature_kelvin and step.
-    """
+    """Write the decorrelated equilibrium frames of all trajectories as one extended-XYZ file; their number. Every frame
+    carries split, group (its trajectory), rs_bohr, temperature_kelvin and step."""
     frames = []
     for run, fluid in pairs:
         state = {"rs_bohr": f"{fluid.rs:.10g}", "temperature_kelvin": f"{hartree_to_kelvin(fluid.kT):.10g}"}

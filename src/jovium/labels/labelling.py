@@ -32,10 +32,8 @@ from jovium.reference.engine import Engine, open_engine
 
 @dataclass(frozen=True)
 class Progress:
-    """What was written last and what is left: counts of structures of this run, seconds of wall time.
-
-    damage: what was wrong with the file that this one replaced, "" where there was none.
-    """
+    """What was written last and what is left: counts of structures of this run, seconds of wall time. damage: what was
+    wrong with the file that this one replaced, "" where there was none."""
 
     record: Record
     done: int
@@ -51,10 +49,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Numbers of structures: labelled now, labelled before, failed now, failed before and not tried again.
-
-    "Before" counts what other processes did in the meantime.
-    """
+    """Numbers of structures: labelled now, labelled before, failed now, failed before and not tried again. "Before"
+    counts what other processes did in the meantime."""
 
     labelled: int
     present: int
@@ -80,8 +76,7 @@ def label(
     reason and left alone later, unless retry_failed; a damaged file is computed again. Raises InputError before
     anything is computed for no candidates, a structure or group in two splits, or a folder of another protocol;
     StructureError for other species or overlapping atoms; EngineMissing; EngineError when a worker process dies;
-    OutputError when the disk is full. What was written stays.
-    """
+    OutputError when the disk is full. What was written stays."""
     if not candidates:
         raise InputError("no structures", "at least one structure to label", "check the input and --frames, --shard")
     for candidate in candidates:

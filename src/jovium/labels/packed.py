@@ -41,8 +41,7 @@ def pack(folder: Path, out: Path) -> list[Path]:
 
     A packed file that is there already is added to, and replaced as a whole. Raises FormatError for a damaged file,
     InputError for labels without a group, a folder without labels, or labels of another protocol, OutputError when the
-    disk is full.
-    """
+    disk is full."""
     heads = sorted((read_head(path)[1], path) for path in record_files(folder))
     heads = [(label, path) for label, path in heads if label.status == "ok"]
     if not heads or not heads[0][0].group:
@@ -53,10 +52,8 @@ def pack(folder: Path, out: Path) -> list[Path]:
 
 
 def read_packed(path: Path) -> tuple[ProtocolFacts, list[Record]]:
-    """Protocol and records, without density, of one packed file.
-
-    Raises InputError when it is not there, FormatError when it is damaged.
-    """
+    """Protocol and records, without density, of one packed file. Raises InputError when it is not there, FormatError
+    when it is damaged."""
     with damage_as_format_error(path, f"packed labels (*{SUFFIX})", "copy the file again, or pack it again"):
         content = lzma.decompress(path.read_bytes())
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:

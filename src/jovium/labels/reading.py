@@ -18,10 +18,8 @@ def label_files(path: Path) -> list[Path]:
 
 
 def read_records(file: Path) -> tuple[ProtocolFacts, list[Record]]:
-    """Protocol and records of one file of labels, packed ones without density.
-
-    Raises InputError when it is not there, FormatError when it is damaged.
-    """
+    """Protocol and records of one file of labels, packed ones without density. Raises InputError when it is not there,
+    FormatError when it is damaged."""
     if _is_packed(file):
         return packed.read_packed(file)
     protocol, record = read_record(file)
@@ -29,10 +27,8 @@ def read_records(file: Path) -> tuple[ProtocolFacts, list[Record]]:
 
 
 def read_labels(path: Path) -> Iterator[Label]:
-    """The ok labels at `path`, one at a time: packed ones by name of their file, the others by group and step.
-
-    Raises InputError when there are none or of two protocols, FormatError for a damaged file.
-    """
+    """The ok labels at `path`, one at a time: packed ones by name of their file, the others by group and step. Raises
+    InputError when there are none or of two protocols, FormatError for a damaged file."""
     protocol = read_protocol(path)
     no_head = Head("", 0, "", "", "")
     for file in sorted(label_files(path), key=lambda file: no_head if _is_packed(file) else read_head(file)[1]):

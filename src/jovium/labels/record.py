@@ -39,8 +39,7 @@ class Candidate:
 
     split: "train", "validation", "test", "test-<kind>" or "unassigned". group: the trajectory or family it comes from;
     a group lies in one split. temperature_kelvin: temperature of the protons, NaN when they have none. step: its number
-    in the trajectory, -1 when it has none. Raises InputError for another split or for names that do not fit.
-    """
+    in the trajectory, -1 when it has none. Raises InputError for another split or for names that do not fit."""
 
     structure: Structure
     split: str = "unassigned"
@@ -58,11 +57,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class LabelProtocol:
-    """Everything a label depends on besides its structure.
-
-    protocol: of the Kohn-Sham calculation. engine: name and version of the code. spacing: distance of the grid points
-    (bohr). Raises InputError for a spacing at which the stored density would no longer integrate to the electrons.
-    """
+    """Everything a label depends on besides its structure. protocol: of the Kohn-Sham calculation. engine: name and
+    version of the code. spacing: distance of the grid points (bohr). Raises InputError for a spacing at which the
+    stored density would no longer integrate to the electrons."""
 
     protocol: KohnShamSettings
     engine: str
@@ -150,7 +147,6 @@ class Label(Candidate):
         """The label that an ok record holds."""
         structure = structure_of(record)
         shape, cell = tuple(record["grid_shape"]), structure.cell
-        floats = ("temperature_kelvin", "energy", "free_energy", "entropy_term")
         return cls(
             structure,
             text(record["split"]),
@@ -161,7 +157,7 @@ class Label(Candidate):
             forces=record["forces"],
             stress=record["stress"],
             k_mesh=tuple(record["k_mesh"].tolist()),
-            **{name: float(record[name]) for name in floats},
+            **{name: float(record[name]) for name in ("temperature_kelvin", "energy", "free_energy", "entropy_term")},
         )
 
     @property
@@ -182,10 +178,8 @@ def structure_of(record: Record) -> Structure:
 
 
 def structure_sha256(structure: Structure) -> str:
-    """Identity of a structure: sha256 of its cell and unwrapped positions, rounded to 1e-10 bohr.
-
-    The same file read twice gives the same identity; fewer digits, wrapped atoms or another order give another one.
-    """
+    """Identity of a structure: sha256 of its cell and unwrapped positions, rounded to 1e-10 bohr. The same file read
+    twice gives the same identity; fewer digits, wrapped atoms or another order give another one."""
     rows = np.vstack([structure.cell.vectors, structure.positions])
     return hashlib.sha256(np.round(rows * 1e10).astype("<i8").tobytes()).hexdigest()
 
@@ -200,11 +194,9 @@ def record_sha256(record: Record) -> str:
 
 
 def ok_record(candidate: Candidate, state: GroundState, label_protocol: LabelProtocol) -> Record:
-    """The record of a finished calculation.
-
-    Energies, forces and stress are rounded where a repetition of the calculation differs by the order of its sums.
-    Raises EngineError when the state came from another engine or lacks a part.
-    """
+    """The record of a finished calculation. Energies, forces and stress are rounded where a repetition of the
+    calculation differs by the order of its sums. Raises EngineError when the state came from another engine or lacks a
+    part."""
     if state.engine != label_protocol.engine:
         raise EngineError(f"a state of {state.engine}", label_protocol.engine, "label with one code and version")
     if state.forces is None or state.stress is None:
@@ -256,8 +248,7 @@ def sample_fields(state: GroundState, spacing: float) -> tuple[Grid, Grid, float
 
     The densities are taken to a multiple of the grid on which nothing of them is lost, and the ELF is formed there.
     Cutting n and tau down to the coarse grid first would change the ELF by up to 8e-4 at 0.13 angstrom and 4e-3 at
-    0.15 (54 atoms, rs 1.4, 40 hartree).
-    """
+    0.15 (54 atoms, rs 1.4, 40 hartree)."""
     if state.density is None:
         raise EngineError(f"no density from {state.engine}", "density on a grid", "label with the espresso engine")
     shape = state.structure.cell.grid_shape(spacing)

@@ -38,11 +38,9 @@ from jovium.reference.trajectory import frame_lines
 
 @dataclass(frozen=True)
 class FluidState:
-    """A thermodynamic state of fluid hydrogen and how it is sampled, in atomic units.
-
-    n_atoms protons in a cubic box at Wigner-Seitz radius rs (bohr) and temperature kT (hartree), started from a random
-    arrangement drawn with `seed`. time_step and friction time are in atomic units of time, block in steps per frame.
-    """
+    """A thermodynamic state of fluid hydrogen and how it is sampled, in atomic units. n_atoms protons in a cubic box at
+    Wigner-Seitz radius rs (bohr) and temperature kT (hartree), started from a random arrangement drawn with `seed`.
+    time_step and friction time are in atomic units of time, block in steps per frame."""
 
     n_atoms: int
     rs: float
@@ -74,10 +72,8 @@ class FluidState:
 
 def force_protocol(state: FluidState) -> KohnShamSettings:
     """Settings of the forces: electrons at the temperature of the protons, a cutoff and mesh cheaper than for labels.
-
     The mean-value point from 24 atoms on, below that the shifted 2x2x2 mesh. At this threshold three iterations per
-    step leave an error of 0.1 % in the forces (54 atoms, rs 1.4), far below the noise of the thermostat.
-    """
+    step leave an error of 0.1 % in the forces (54 atoms, rs 1.4), far below the noise of the thermostat."""
     large = state.n_atoms >= 24
     return KohnShamSettings(
         cutoff=20.0,
@@ -92,10 +88,8 @@ def force_protocol(state: FluidState) -> KohnShamSettings:
 @dataclass(frozen=True)
 class Frame:
     """One point of a trajectory, atomic units: positions (unwrapped), momenta, and means over the block it ends.
-
     temperature: mean kinetic temperature k_B T of the block; energy: potential (Mermin) energy of the last step;
-    pressure: static pressure plus the ideal-gas part n kT at the last step.
-    """
+    pressure: static pressure plus the ideal-gas part n kT at the last step."""
 
     step: int
     structure: Structure
@@ -156,10 +150,8 @@ def sample(
     state: FluidState, path: Path, n_frames: int, engine: Engine, protocol: KohnShamSettings | None = None
 ) -> Iterator[Frame]:
     """Run or continue the trajectory in `path` until it holds `n_frames` frames after the start; yield each new one.
-
     Raises InputError when the file belongs to another state or another process is writing it, EngineError when a force
-    calculation fails.
-    """
+    calculation fails."""
     protocol = protocol or force_protocol(state)
     if n_frames < 0:
         raise InputError(f"{n_frames} frames", "a number >= 0", "ask for the frames the file shall hold in the end")
@@ -206,20 +198,17 @@ def frame_text(state: FluidState, frame: Frame, protocol: KohnShamSettings) -> s
 
 
 def read_trajectory(path: Path, state: FluidState, protocol: KohnShamSettings) -> list[Frame]:
-    """The complete frames of a trajectory; a frame torn by a kill is cut off the file.
-
-    Raises InputError when the file was made at another state or with other forces, or is no trajectory at all: nothing
-    is cut off a file that does not begin as this trajectory would.
-    """
+    """The complete frames of a trajectory; a frame torn by a kill is cut off the file. Raises InputError when the file
+    was made at another state or with other forces, or is no trajectory at all: nothing is cut off a file that does not
+    begin as this trajectory would."""
     lines = path.read_text().splitlines(keepends=True)
     length = state.n_atoms + 2
     complete = len(lines) // length - (1 if lines and len(lines) % length == 0 and not lines[-1].endswith("\n") else 0)
     frames = [_parse_frame(lines[i * length : (i + 1) * length], state, protocol, path) for i in range(complete)]
-    whole = "".join(lines[: complete * length])
     if not frames and not frame_text(state, first_frame(state), protocol).startswith("".join(lines)):
         raise InputError(f"{path} is not this trajectory", "no file yet, or one to continue", "give another file name")
     if complete * length != len(lines):
-        os.truncate(path, len(whole.encode()))
+        os.truncate(path, len("".join(lines[: complete * length]).encode()))
     return frames
 
 

@@ -17,11 +17,9 @@ class Engine(Interface):
     def ground_state(
         self, structure: Structure, protocol: KohnShamSettings, *, fields: bool = True, stress: bool = True
     ) -> GroundState:
-        """Ground state of `structure` at `protocol`; `fields` asks for density and kinetic-energy density.
-
-        Raises EngineMissing, NotConverged or EngineError, never returns an untrustworthy number; raises
-        StructureError for overlapping atoms or a species the engine has no pseudopotential for.
-        """
+        """Ground state of `structure` at `protocol`; `fields` asks for density and kinetic-energy density. Raises
+        EngineMissing, NotConverged or EngineError, never returns an untrustworthy number; raises StructureError for
+        overlapping atoms or a species the engine has no pseudopotential for."""
         ...
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AbstractContextManager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,7 +59,7 @@ def remove_stale_scratch() -> None:
             continue
 
 
-class Espresso:
+class Espresso(AbstractContextManager["Espresso"]):
     """Plane-wave engine. One worker process at a time, reused with its wave functions while cell, number of atoms and
     protocol stay the same. `trajectory=True` extrapolates them in time: the positions then have to come as the
     successive, equally spaced steps of a molecular-dynamics run, which halves the cost of a step."""
@@ -70,9 +71,6 @@ class Espresso:
         self.version = espresso_version()
         self.trajectory = trajectory
         self.threads = threads
-
-    def __enter__(self) -> "Espresso":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -11,11 +11,9 @@ PSEUDOPOTENTIAL_FILE = "H.upf"
 
 
 def number_of_bands(structure: Structure, protocol: KohnShamSettings) -> int:
-    """Bands that hold the thermal tail of the Fermi-Dirac occupations up to about 10 kT above the Fermi energy.
-
-    From the free-electron count N(E) ~ E^(3/2) at the density of the structure: N/2 (1 + 10 kT/E_F)^(3/2), and at
-    least four empty bands. The engine checks the occupation of the highest band afterwards.
-    """
+    """Bands that hold the thermal tail of the Fermi-Dirac occupations up to about 10 kT above the Fermi energy. From
+    the free-electron count N(E) ~ E^(3/2) at the density of the structure: N/2 (1 + 10 kT/E_F)^(3/2), and at least four
+    empty bands. The engine checks the occupation of the highest band afterwards."""
     fermi_energy = 0.5 * (9 * np.pi / 4) ** (2 / 3) / structure.rs**2
     occupied = structure.n_atoms / 2
     thermal = occupied * (1 + 10 * protocol.electronic_kT / fermi_energy) ** 1.5
@@ -23,10 +21,8 @@ def number_of_bands(structure: Structure, protocol: KohnShamSettings) -> int:
 
 
 def require_feasible(structure: Structure, protocol: KohnShamSettings) -> None:
-    """Raise InputError when the plane waves, V (2 E)^(3/2) / (6 pi^2) per band, are too many or too few.
-
-    More than ten million do not fit into a common memory; fewer than the bands cannot hold the thermal tail.
-    """
+    """Raise InputError when the plane waves, V (2 E)^(3/2) / (6 pi^2) per band, are too many or too few. More than ten
+    million do not fit into a common memory; fewer than the bands cannot hold the thermal tail."""
     n_waves = structure.cell.volume * (2 * protocol.cutoff) ** 1.5 / (6 * np.pi**2)
     if n_waves > 1e7:
         raise InputError(
@@ -47,8 +43,7 @@ def espresso_input(structure: Structure, protocol: KohnShamSettings, *, trajecto
 
     Spatial symmetry is off, so that tau summed over the mesh needs no symmetrisation; the k-points are written out,
     one of each time-reversed pair. With `trajectory`, later position sets continue a molecular-dynamics run: density
-    and wave functions are extrapolated to second order in time (Arias et al., Phys. Rev. B 45, 1538 (1992)).
-    """
+    and wave functions are extrapolated to second order in time (Arias et al., Phys. Rev. B 45, 1538 (1992))."""
     require_feasible(structure, protocol)
     k_points, weights = protocol.k_points(structure.cell)
     rydberg = 1 / RYDBERG_HARTREE

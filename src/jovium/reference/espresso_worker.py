@@ -31,8 +31,7 @@ def windowed_densities(
     Every plane-wave coefficient is multiplied by exp(-window x^2) with x = |k+G|^2 / (2 cutoff); see `window`.
     |grad psi|^2 = (1/2) Laplacian |psi|^2 - Re psi* Laplacian psi, hence
     tau = (1/4) Laplacian n - (1/2) sum f Re psi* Laplacian psi: two transforms per band where the gradient needs three
-    more. Products of two plane waves below the cutoff fit on the grid, so both forms are exact there.
-    """
+    more. Products of two plane waves below the cutoff fit on the grid, so both forms are exact there."""
     waves = wave_numbers(shape) @ cell.reciprocal
     density, tau = np.zeros(shape), np.zeros(shape)
     for k, k_fractional in enumerate(np.asarray(driver.get_ibz_k_points()).reshape(-1, 3)):
@@ -51,9 +50,7 @@ def windowed_densities(
     return density, tau
 
 
-def _ground_state(driver: Any, request: dict[str, Any], first: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    if not first:
-        driver.update_ions(np.array(request["positions"], dtype=float))
+def _ground_state(driver: Any, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     driver.scf()
     converged = bool(driver.qepy_modules.control_flags.get_conv_elec())
     answer = {
@@ -115,10 +112,11 @@ def main() -> None:
     driver = None
     for line in sys.stdin:
         request = json.loads(line)
-        first = driver is None
         if driver is None:
             driver = Driver("pw.in")
-        answer, arrays = _ground_state(driver, request, first)
+        else:
+            driver.update_ions(np.array(request["positions"], dtype=float))
+        answer, arrays = _ground_state(driver, request)
         sys.stdout.flush()
         np.savez(Path("reply.npz"), allow_pickle=False, **arrays)
         replies.write(json.dumps(answer) + "\n")

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from jovium.base.errors import EngineMissing, InputError, NotConverged
 from jovium.base.grid import GridField
@@ -23,11 +24,9 @@ MAX_ITERATIONS = 100
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Periodic Gaussian-basis engine; energy, density and kinetic-energy density, no forces and no stress.
-
-    basis: a PySCF basis name. The protocol's cutoff sets the density grid here, not the orbitals: a plane-wave cutoff E
-    allows densities up to 4 E.
-    """
+    """Periodic Gaussian-basis engine; energy, density and kinetic-energy density, no forces and no stress. basis: a
+    PySCF basis name. The protocol's cutoff sets the density grid here, not the orbitals: a plane-wave cutoff E allows
+    densities up to 4 E."""
 
     basis: str = "gth-cc-tzvp"
 
@@ -79,8 +78,8 @@ class Gaussian:
         cell.build()
         cell.spin = 0  # fractional occupations hold an odd number of electrons in doubly occupied orbitals
         k_points, weights = protocol.k_points(structure.cell)
-        if not np.allclose(weights, weights[0]):  # both members of every time-reversed pair make all weights equal
-            k_points = np.vstack([k_points, -k_points[weights > 1.5 * weights.min()]])
+        if not np.allclose(weights, weights[0]):
+            k_points, _ = _full_mesh(k_points, weights)
         if structure.n_atoms * len(k_points) % 2:
             # PySCF fills pairs over the whole mesh and would round an odd count up, silently.
             raise InputError(
@@ -101,6 +100,14 @@ class Gaussian:
                 "raise the electronic temperature, or check the structure for very short distances",
             )
         return field
+
+
+def _full_mesh(
+    k_points: Float[np.ndarray, "k 3"], weights: Float[np.ndarray, "k"]
+) -> tuple[Float[np.ndarray, "m 3"], Float[np.ndarray, "m"]]:
+    """Both members of every time-reversed pair, so that all weights are equal."""
+    both = np.vstack([k_points, -k_points[weights > 1.5 * weights.min()]])
+    return both, np.full(len(both), 1 / len(both))
 
 
 def _densities(field: Any, structure: Structure) -> tuple[GridField, GridField]:

@@ -30,8 +30,7 @@ class KohnShamSettings:
     density ring through the whole cell, and with it phi (by 0.03 at 30 hartree). The window keeps that error at the
     nucleus, where it is harmless; it tends to 1 as the cutoff grows, so the limit is the same. 0 switches it off.
     density_floor: density (1/bohr^3) below which the ELF is defined as 0.
-    Raises InputError for a value no calculation can be made with.
-    """
+    Raises InputError for a value no calculation can be made with."""
 
     functional: str = "PBE"
     cutoff: float = 40.0
@@ -65,8 +64,7 @@ class KohnShamSettings:
         if self.k_mesh is not None:
             return self.k_mesh
         assert self.k_spacing is not None
-        lengths = np.linalg.norm(cell.reciprocal, axis=1)
-        n = [max(1, int(np.ceil(length / self.k_spacing - 1e-9))) for length in lengths]
+        n = [max(1, int(np.ceil(length / self.k_spacing - 1e-9))) for length in np.linalg.norm(cell.reciprocal, axis=1)]
         return n[0], n[1], n[2]
 
     def k_points(self, cell: Cell) -> tuple[Float[np.ndarray, "k 3"], Float[np.ndarray, "k"]]:

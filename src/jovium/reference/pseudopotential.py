@@ -50,10 +50,8 @@ def hydrogen_potential(functional: str) -> LocalPotential:
 
 
 def upf(functional: str) -> str:
-    """The hydrogen pseudopotential as a UPF 2.0.1 file (rydberg, bohr) on a uniform radial mesh.
-
-    Orbital and density are those of the free atom, 2 r e^-r: starting guesses, without influence on the result.
-    """
+    """The hydrogen pseudopotential as a UPF 2.0.1 file (rydberg, bohr) on a uniform radial mesh. Orbital and density
+    are those of the free atom, 2 r e^-r: starting guesses, without influence on the result."""
     potential = hydrogen_potential(functional)
     r = np.arange(0.0, RADIAL_END + RADIAL_STEP / 2, RADIAL_STEP)
     orbital = 2 * r * np.exp(-r)

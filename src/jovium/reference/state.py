@@ -1,6 +1,6 @@
 """The electronic ground state of a structure: what a Born-Oppenheimer engine returns."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -26,8 +26,7 @@ class GroundState:
         number of electrons is odd or the engine does not say.
     density: n(r) of the self-consistent field, 1/bohr^3. windowed_density and windowed_kinetic_energy_density: n and
         tau (hartree/bohr^3) of the windowed orbitals (`window`), from which the ELF is made. None when not
-        asked for.
-    """
+        asked for."""
 
     structure: Structure
     protocol: KohnShamSettings
@@ -57,11 +56,9 @@ class GroundState:
         return float(-np.trace(self.stress) / 3)
 
     def localization(self, shape: tuple[int, int, int] | None = None) -> Localization:
-        """ELF on the engine's own grid, or on any other grid of the cell.
-
-        n and tau are band-limited (products of plane waves), so going to a finer grid is exact; the ELF, which is not
-        band-limited, is formed afterwards. A grid coarser than the engine's takes every m-th point of a finer one.
-        """
+        """ELF on the engine's own grid, or on any other grid of the cell. n and tau are band-limited (products of plane
+        waves), so going to a finer grid is exact; the ELF, which is not band-limited, is formed afterwards. A grid
+        coarser than the engine's takes every m-th point of a finer one."""
         density, tau = self.windowed_density, self.windowed_kinetic_energy_density
         if density is None or tau is None:
             got, do = f"a state from {self.engine} without electron density", "use an engine that gives them"
@@ -75,7 +72,7 @@ class GroundState:
         coarse = localization.elf.values[:: every[0], :: every[1], :: every[2]]
         # The ELF is 1 where D < 0 was set to 0, and 0 below the density floor: counts of the points that are left.
         n_negative, n_vacuum = (int(np.count_nonzero(coarse == value)) for value in (1, 0))
-        return replace(localization, elf=GridField(coarse, density.cell), n_negative=n_negative, n_vacuum=n_vacuum)
+        return Localization(GridField(coarse, density.cell), n_negative, n_vacuum)
 
     def record(self) -> dict[str, object]:
         """Protocol, engine and how the calculation went, as plain values for files."""

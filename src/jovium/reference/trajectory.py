@@ -24,11 +24,9 @@ class ShortTrajectory(InputError):
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Frames of one sampler run after its random start, in atomic units.
-
-    kinetic_temperature: mean k_B T over the block a frame ends; energy: potential energy per atom; pressure: with the
-    ideal-gas part, at the force protocol `forces`. kT is the temperature of the thermostat.
-    """
+    """Frames of one sampler run after its random start, in atomic units. kinetic_temperature: mean k_B T over the block
+    a frame ends; energy: potential energy per atom; pressure: with the ideal-gas part, at the force protocol `forces`.
+    kT is the temperature of the thermostat."""
 
     name: str
     forces: str
@@ -74,10 +72,8 @@ def frame_lines(
 
 
 def read_fluid(path: Path) -> Trajectory:
-    """The trajectory in a file written by `jovium reference sample`, plain or xz-compressed.
-
-    Raises FormatError when it is not one, ShortTrajectory when it is too short to say anything.
-    """
+    """The trajectory in a file written by `jovium reference sample`, plain or xz-compressed. Raises FormatError when it
+    is not one, ShortTrajectory when it is too short to say anything."""
     from ase.io import read
 
     content = path.read_bytes()

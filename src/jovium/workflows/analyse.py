@@ -46,8 +46,7 @@ class AnalysisSettings:
     elf_convention: see `jovium.formats.fields.read_field`. persistence: critical points below it are noise.
     hydrogen_dos: hydrogen fraction of the density of states at the Fermi level, or dos_file to read it from.
     engine: what makes the ELF of a structure: "network", or a first-principles engine, "espresso" or "pyscf". compare:
-    predict by the network and compute with the engine as well (espresso, if the engine is the network).
-    """
+    predict by the network and compute with the engine as well (espresso, if the engine is the network)."""
 
     engine: str = "network"
     compare: bool = False
@@ -87,8 +86,7 @@ def analyse(
     source: a structure file, an ELF field file (cube, ELFCAR, XSF), or a structure of Jovium or ASE. changes: settings
     by their names, see `AnalysisSettings`. The name of the result is that of the file, or the chemical formula.
     progress: called with what is done next. Raises InputError for settings that cannot be, StructureError for atoms
-    that overlap or that the network does not know, FormatError for a file that is none.
-    """
+    that overlap or that the network does not know, FormatError for a file that is none."""
     try:
         settings = replace(settings, **changes)
     except TypeError as error:

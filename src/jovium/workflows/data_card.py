@@ -21,10 +21,8 @@ from jovium.workflows.thresholds import thresholds
 
 @dataclass(frozen=True)
 class StateCard:
-    """One trajectory and the numbers of its labels, by step, atomic units; `read_label_points` reads them.
-
-    What comes from labels is None without at least two of them.
-    """
+    """One trajectory and the numbers of its labels, by step, atomic units; `read_label_points` reads them. What comes
+    from labels is None without at least two of them."""
 
     run: PlannedRun
     fluid: Trajectory
@@ -87,21 +85,17 @@ def _mean(values: list[float]) -> Estimate | None:
 
 
 def first_order(observable: Float[np.ndarray, "n"], work: Float[np.ndarray, "n"]) -> Estimate:
-    """Change of a mean when the potential energy changes by `work` (in kT), to first order: -cov(observable, work).
-
-    The error is that of a mean of independent products. Zwanzig, J. Chem. Phys. 22, 1420 (1954), expanded.
-    """
+    """Change of a mean when the potential energy changes by `work` (in kT), to first order: -cov(observable, work). The
+    error is that of a mean of independent products. Zwanzig, J. Chem. Phys. 22, 1420 (1954), expanded."""
     n = len(work)
     products = -(observable - observable.mean()) * (work - work.mean()) * n / (n - 1)
     return Estimate(float(products.mean()), float(products.std(ddof=1) / np.sqrt(n)), float(n))
 
 
 def write_data_card(plan: Path, folder: Path, labels: list[Path], out: Path) -> list[Path]:
-    """Write tables and figures of the data set into the folder `out`; the files written.
-
-    states.md: the trajectories and the crystals. pair_correlation.png, pressure.png, pairs.png: what their names say.
-    Raises what reading the plan, the trajectories and the labels raises.
-    """
+    """Write tables and figures of the data set into the folder `out`; the files written. states.md: the trajectories
+    and the crystals. pair_correlation.png, pressure.png, pairs.png: what their names say. Raises what reading the plan,
+    the trajectories and the labels raises."""
     pairs = read_trajectories(read_plan(plan), folder)
     points = [point for path in labels for point in read_label_points(path)]
     groups: dict[str, list[LabelPoint]] = defaultdict(list)
@@ -152,9 +146,7 @@ def tables(cards: list[StateCard], others: dict[str, list[LabelPoint]]) -> Itera
 
 
 def _figure(estimate: Estimate | None, unit: float, digits: int) -> str:
-    if estimate is None:
-        return "-"
-    return f"{estimate.value * unit:.{digits}f} +- {estimate.error * unit:.{digits}f}"
+    return "-" if estimate is None else f"{estimate.value * unit:.{digits}f} +- {estimate.error * unit:.{digits}f}"
 
 
 def _spread(values: Sequence[float] | Float[np.ndarray, "n"], digits: int) -> str:

@@ -45,11 +45,9 @@ def report_run(
         predicted = model.predict(structure, structure.cell.grid_shape(SPACING))
         rows.append((*phi_and_phi_star(predicted.elf, structure.positions), predicted))
     phi, phi_star = (np.array([row[i] for row in rows]) for i in range(2))
-    first = rows[0][2]
     warnings = tuple(sorted({reason for row in rows for reason in row[2].warnings}))
-    bonding = Bonding(phi, phi_star, structures[0], first.elf, warnings)
-    report = FluidReport(
-        measured, read_metrics(folder), pair_correlation(structures, 25), bonding, size_notes(measured)
-    )
+    bonding = Bonding(phi, phi_star, structures[0], rows[0][2].elf, warnings)
+    correlation = pair_correlation(structures, 25)
+    report = FluidReport(measured, read_metrics(folder), correlation, bonding, size_notes(measured))
     write_lines(existing_folder(out or folder) / PAGE, [fluid_page(report)])
     return report

@@ -88,8 +88,7 @@ def screen(
     structures at work. spacing: of the ELF grid, bohr. shard: "i/N" takes every N-th structure from the i-th on, into
     OUT-i-of-N. workers: processes; executor: anything of concurrent.futures instead. progress: called with each new
     row. Raises InputError for a spacing that is not positive, or a table of other structures or written by somebody
-    else.
-    """
+    else."""
     if not (np.isfinite(spacing) and spacing > 0):
         raise InputError(f"an ELF grid spacing of {spacing:.4g} bohr", "a positive distance", "e.g. 0.1 angstrom")
     first, step = parse_shard(shard or "0/1")
