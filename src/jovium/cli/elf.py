@@ -87,7 +87,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     """Print the errors of a model."""
     from jovium.base.errors import InputError
     from jovium.base.files import existing_folder, write_json
-    from jovium.cli.progress import progress
+    from jovium.cli.training import progress
     from jovium.elf.model import ElfModel, shipped_model
     from jovium.elf.samples import read_samples
     from jovium.workflows.elf_accuracy import LabelTopology, band_coverage, draw, evaluate, network_predictor, summarise

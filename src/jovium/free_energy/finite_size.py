@@ -35,6 +35,11 @@ def ideal_kinetic_energy(system: FreeEnergySystem) -> float:
     return float(energies[:n_pairs].sum(axis=0).mean() / n_pairs)
 
 
+def is_test_case(record: dict[str, Any]) -> bool:
+    """Whether the size of the cell of a measurement (its record) moves P by more than P itself."""
+    return record["size_error_GPa"] >= abs(record["P_GPa"]["value"])
+
+
 def size_notes(record: dict[str, Any]) -> list[str]:
     """What the size of the cell means for a measurement (its record), in sentences."""
     energy, pressure, n = record["size_error_Ha_per_atom"], record["size_error_GPa"], record["n_atoms"]
@@ -42,6 +47,6 @@ def size_notes(record: dict[str, Any]) -> list[str]:
         f"note: these are numbers of a cell of {n} atoms; its size alone moves E and F by up to about "
         f"{1000 * energy:.0f} mHa per atom and P by {pressure:.0f} GPa"
     )
-    if pressure >= abs(record["P_GPa"]["value"]):
+    if is_test_case(record):
         note += ", more than P itself: a test of the method, not a state of matter"
     return [note]

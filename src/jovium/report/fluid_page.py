@@ -45,20 +45,22 @@ class Bonding:
 @dataclass(frozen=True)
 class FluidReport:
     """What measure.json and metrics.jsonl of a run hold, g(r) of its protons, the thresholds of its ELF, and what a
-    reader has to know before these numbers are taken for hydrogen."""
+    reader has to know before these numbers are taken for hydrogen; is_test_case: that they must not be."""
 
     measured: dict[str, Any]
     training: Sequence[dict[str, Any]]
     pairs: PairCorrelation
     bonding: Bonding
     notes: Sequence[str] = ()
+    is_test_case: bool = False
 
 
 def fluid_page(report: FluidReport) -> str:
     """The whole HTML page, figures within."""
     measured, bonding = report.measured, report.bonding
+    subject = "Test case, not matter:" if report.is_test_case else "Dense hydrogen,"
     title = (
-        f"Dense hydrogen, rs = {measured['rs_bohr']:g} bohr, T = {measured['T_K']:g} K, "
+        f"{subject} rs = {measured['rs_bohr']:g} bohr, T = {measured['T_K']:g} K, "
         f"N = {measured['n_atoms']} {'deuterons' if measured['isotope'] == 'D' else 'protons'}"
     )
     warnings = "".join(f"<p>{escape(reason)}</p>" for reason in bonding.warnings)

@@ -1,9 +1,8 @@
 """Published and exact figures of states that a measurement may stand beside."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
-
-from jovium.base.statistics import round_to_error
 
 XIE = "Xie, Li, Wang, Zhang and Wang, Phys. Rev. Lett. 131, 126501 (2023)"
 
@@ -23,7 +22,8 @@ class Published:
     @property
     def name(self) -> str:
         """The source, and the cell it speaks of."""
-        return f"{self.source}; N = {self.n_atoms}, {self.n_twists} twists" if self.n_atoms else self.source
+        twists = "one twist" if self.n_twists == 1 else f"{self.n_twists} twists"
+        return f"{self.source}; N = {self.n_atoms}, {twists}" if self.n_atoms else self.source
 
 
 QUADRATURE = "exact for this wave function, quadrature over the vector between two protons (benchmarks/two_atoms.py)"
@@ -67,11 +67,14 @@ def published_beside(measured: dict[str, Any]) -> list[Published]:
 
 
 def show_figure(figure: tuple[float, float | None] | None) -> str:
-    """A published value, with its error where it has one; a dash where it is none."""
+    """A published value, with its error to the digits that its source states; a dash where there is none."""
     if figure is None:
         return "-"
     value, error = figure
-    return f"{value:g}" if error is None else round_to_error(value, error)
+    if error is None:
+        return f"{value:g}"
+    digits = max(0, -int(Decimal(str(error)).as_tuple().exponent))
+    return f"{value:.{digits}f} +- {error:.{digits}f}"
 
 
 def published_lines(measured: dict[str, Any]) -> list[str]:

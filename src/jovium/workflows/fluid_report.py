@@ -9,7 +9,7 @@ import numpy as np
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, write_lines
 from jovium.elf.model import shipped_model
-from jovium.free_energy.finite_size import size_notes
+from jovium.free_energy.finite_size import is_test_case, size_notes
 from jovium.free_energy.measurement import sample
 from jovium.free_energy.training import load_run
 from jovium.observe.pair_correlation import pair_correlation
@@ -48,6 +48,8 @@ def report_run(
     warnings = tuple(sorted({reason for row in rows for reason in row[2].warnings}))
     bonding = Bonding(phi, phi_star, structures[0], rows[0][2].elf, warnings)
     correlation = pair_correlation(structures, 25)
-    report = FluidReport(measured, read_metrics(folder), correlation, bonding, size_notes(measured))
+    report = FluidReport(
+        measured, read_metrics(folder), correlation, bonding, size_notes(measured), is_test_case(measured)
+    )
     write_lines(existing_folder(out or folder) / PAGE, [fluid_page(report)])
     return report
