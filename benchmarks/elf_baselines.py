@@ -18,7 +18,7 @@ import numpy as np
 from elf_long_waves import fit_long_waves, low_pass
 from elf_residuals import draw_residuals, residuals
 from jaxtyping import Float
-from jovium.cli.progress import progress
+from jovium.cli.training import progress
 from scipy.optimize import least_squares
 
 from jovium.base.cell import Cell
@@ -137,7 +137,7 @@ def baselines(local: ElfModel, training: Sequence[Sample]) -> dict[str, Predict]
     return {
         "local model": predict,
         "local + long waves of the label": _add_true_long_waves(predict),
-        "local + predicted long waves": _add_predicted_long_waves(predict, local.settings.widths, chosen),
+        "local + predicted long waves": _add_predicted_long_waves(predict, local.settings.gaussian_widths, chosen),
         "linear model": fit_linear_model(chosen),
         "superposed atoms": fit_superposed_atoms(chosen),
     }
