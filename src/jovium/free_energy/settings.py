@@ -20,7 +20,7 @@ class FreeEnergySettings(Settings):
     isotope: str = setting("H", "nuclei", check=one_of("H", "D"))
     steps: int = setting(400, "optimisation steps", check=at_least(0), group="optimisation", may_change=True)
     wavefunction_warmup: int = setting(40, "first steps, in which the wave function alone changes", check=at_least(0))
-    learning_rate: float = setting(0.1, "learning rate of the wave function", check=POSITIVE)
+    learning_rate: float = setting(0.05, "learning rate of the wave function", check=POSITIVE)
     flow_learning_rate: float = setting(0.2, "learning rate of the flow", check=POSITIVE)
     decay_steps: float = setting(
         200.0, "steps after which both learning rates are half: 1 / (1 + step / decay_steps)", check=POSITIVE
