@@ -106,7 +106,7 @@ def _minimise(flow: Flow, loss: Loss, rule: Adam | Natural, n_steps: int, seed: 
     """The flow after n_steps of one loss, and its value in each."""
 
     @eqx.filter_jit
-    def step(flow: Flow, state: Array, number: Array) -> tuple[Flow, Array, Array]:
+    def step(flow: Flow, state: Any, number: Array) -> tuple[Flow, Any, Array]:
         result = loss(flow, jax.random.fold_in(jax.random.key(seed), number), rule.needs_scores)
         lr_scale = 0.5 * (1 + jnp.cos(jnp.pi * number / n_steps))
         return *rule.step(flow, state, result.gradient, result.scores, lr_scale), result.value
