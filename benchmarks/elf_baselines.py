@@ -18,7 +18,6 @@ import numpy as np
 from elf_long_waves import fit_long_waves, low_pass
 from elf_residuals import draw_residuals, residuals
 from jaxtyping import Float
-from jovium.cli.training import progress
 from scipy.optimize import least_squares
 
 from jovium.base.cell import Cell
@@ -26,6 +25,7 @@ from jovium.base.files import existing_folder, write_json
 from jovium.base.grid import GridField, wave_numbers
 from jovium.base.localization import elf_from_chi
 from jovium.cli.elf import print_evaluation
+from jovium.cli.training import progress
 from jovium.elf.invariants import REDUCED, WIDTHS
 from jovium.elf.model import ElfModel, shipped_model
 from jovium.elf.network import grid_invariants

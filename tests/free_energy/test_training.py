@@ -209,6 +209,16 @@ def test_a_configuration_file_is_a_command_line(run, tmp_path, capsys):
     assert "rs 1.25 -> 1.3" in capsys.readouterr().err
 
 
+def test_a_run_that_has_begun_keeps_what_the_command_leaves_out(run, tmp_path, capsys):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    assert main(["free-energy", "train", str(folder)]) == 0
+    assert main(["free-energy", "train", str(folder), "--learning-rate", "0.03"]) == 2
+    told = capsys.readouterr().err
+    assert "learning_rate 0.1 -> 0.03" in told
+    assert "--init-from" in told
+
+
 def test_not_a_number_goes_back_to_the_last_good_state(run, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     shutil.copytree(run, folder)

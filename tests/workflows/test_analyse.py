@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jovium.base.errors import StructureError
+from jovium.base.errors import InputError, StructureError
 from jovium.crystals import crystal
 from jovium.formats.structures import write_structure
 from jovium.workflows.analyse import AnalysisSettings, analyse, write_analysis
@@ -39,6 +39,11 @@ def test_an_analysis_shows_its_numbers_and_warnings(structure):
     for words in (*analysis.warnings, *(f"{fit.name} {fit.kelvin:.0f} K" for fit in analysis.tc)):
         assert words in text
     assert analysis._repr_html_().startswith("<iframe")
+
+
+def test_a_list_of_structures_is_for_screening(structure):
+    with pytest.raises(InputError, match=r"jovium\.screen"):
+        analyse([structure], SETTINGS)
 
 
 def test_atoms_without_a_cell_are_refused(structure):

@@ -97,7 +97,7 @@ def test_structures_in_memory_give_the_rows_of_the_file_and_write_nothing(struct
     images = ase.io.read(structures, ":")
     rows = screen(images, spacing=0.4)
     assert list(tmp_path.iterdir()) == [structures]
-    for row, line in zip(rows, screen(structures, tmp_path / "out", spacing=0.4), strict=True):
+    for row, line in zip(rows, screen(structures, str(tmp_path / "out"), spacing=0.4), strict=True):
         failed = row["phi_3d"] is None
         assert {**row, "flags": failed} == {**line, "flags": failed}
     assert rows == [{**screen(atoms, spacing=0.4)[0], "structure": i} for i, atoms in enumerate(images)]

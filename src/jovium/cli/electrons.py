@@ -6,9 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from jovium.cli.arguments import add_command, add_json, add_number
-from jovium.cli.training import configure_training, progress, run_training
+from jovium.cli.training import configure_training, progress, run_training, training_settings
 from jovium.electrons.settings import ElectronSettings
-from jovium.training.settings import settings_from
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
@@ -44,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
-    return run_training(options, settings_from(options, ElectronSettings), report_line)
+    return run_training(options, training_settings(options, ElectronSettings), report_line)
 
 
 def report_line(report: "Report") -> str:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jovium.cli.arguments import add_command, add_json, add_number, given_grid
-from jovium.cli.training import configure_training, run_training
+from jovium.cli.training import configure_training, run_training, training_settings
 from jovium.elf.settings import ElfSettings
-from jovium.training.settings import settings_from
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
@@ -57,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
-    settings = settings_from(options, ElfSettings)
+    settings = training_settings(options, ElfSettings)
 
     def reports() -> Iterator["Report"]:
         from jovium.elf.samples import read_samples

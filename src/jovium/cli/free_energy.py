@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jovium.cli.arguments import add_command, add_json, add_number
-from jovium.cli.training import configure_training, printed_only, progress, run_training
+from jovium.cli.training import configure_training, printed_only, progress, run_training, training_settings
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
 from jovium.training.settings import add_options, settings_from
 
@@ -82,7 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
-    settings = settings_from(options, FreeEnergySettings)
+    settings = training_settings(options, FreeEnergySettings)
 
     def reports() -> Iterator["Report"]:
         from jovium.free_energy.training import train

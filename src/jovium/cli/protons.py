@@ -6,9 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from jovium.cli.arguments import add_command, add_json, add_number
-from jovium.cli.training import configure_training, progress, run_training
+from jovium.cli.training import configure_training, progress, run_training, training_settings
 from jovium.protons.settings import ProtonSettings
-from jovium.training.settings import settings_from
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
@@ -56,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
-    settings = settings_from(options, ProtonSettings)
+    settings = training_settings(options, ProtonSettings)
     label = "-ln Z per particle" if settings.in_open_space else "free energy (kT per particle)"
     return run_training(options, settings, report_line, label=label)
 

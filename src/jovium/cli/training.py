@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jovium.cli.arguments import add_json, add_number
-from jovium.training.settings import Settings, add_options
+from jovium.training.settings import AnySettings, Settings, add_options, settings_from
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
@@ -28,6 +28,14 @@ def configure_training(
         "--dry-run", action="store_true", help="print settings, parameters, memory and time; train nothing"
     )
     add_json(parser, "one JSON line per report")
+
+
+def training_settings(options: argparse.Namespace, kind: type[AnySettings]) -> AnySettings:
+    """Settings of a command line; what it leaves out is as in the run that RUN holds, if it holds one."""
+    from jovium.training.run_folder import STATE, read_settings
+
+    begun = read_settings(options.run_folder, kind) if (options.run_folder / STATE).exists() else None
+    return settings_from(options, kind, begun)
 
 
 def run_training(

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-from jovium.base.errors import FormatError, JoviumError, StructureError
+from jovium.base.errors import FormatError, InputError, JoviumError, StructureError
 from jovium.base.files import atomic_write
 from jovium.base.structure import Structure
 from jovium.formats.fields import is_field_file, read_field
@@ -25,12 +25,16 @@ TEXT_WRITERS = ("vasp", "cif", "extxyz", "xsf", "res", "aims", "castep-cell", "x
 def as_structure(source: Source) -> Structure:
     """The structure of a file (the last one of a trajectory), of ASE, or itself.
 
-    Raises FormatError when a file cannot be read, StructureError for atoms without a periodic cell.
+    Raises FormatError when a file cannot be read, StructureError for atoms without a periodic cell, InputError for what
+    is no structure.
     """
     if isinstance(source, Structure):
         return source
     if isinstance(source, str | os.PathLike):
         return read_structure(source)
+    if not hasattr(source, "get_chemical_formula"):
+        do = "take several structures to jovium.screen" if isinstance(source, list | tuple) else "build ase.Atoms"
+        raise InputError(f"a structure of type {type(source).__name__}", "a path, ase.Atoms or jovium.Structure", do)
     return _from_ase(source, source.get_chemical_formula())
 
 

@@ -2,20 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from jovium.base.errors import InputError
 from jovium.base.files import append_durably, write_json
-from jovium.training.settings import Settings
+from jovium.training.settings import AnySettings, Settings
 
 CONFIG, STATE, METRICS, MEASURED = "config.json", "state.safetensors", "metrics.jsonl", "measure.json"
 
 VERSION = 1
 """Of the layout of a run folder."""
-
-AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def read_kind(folder: Path) -> str:
@@ -44,11 +42,12 @@ def check_config(folder: Path, settings: Settings) -> None:
         f"{name} {old[name]} -> {new[name]}" for name in old if old[name] != new[name] and name not in may_change
     ]
     if changed:
+        anew = " and begin it from this one by --init-from" if "init_from" in old else ""
         but = f", but for {', '.join(may_change)}" if may_change else ""
         raise InputError(
             f"{folder} holds a run with other settings ({', '.join(changed)})",
             f"the same settings{but}",
-            "give another folder",
+            f"give another folder{anew}",
         )
 
 

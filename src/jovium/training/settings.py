@@ -130,10 +130,12 @@ def add_options(parser: argparse.ArgumentParser, kind: type[Settings], leave_out
     files.add_argument("--print-config", action="store_true", help="print all settings as YAML and stop")
 
 
-def settings_from(options: argparse.Namespace, kind: type[AnySettings], **given: Any) -> AnySettings:
-    """Settings of a command line: defaults, then configuration files in their order, then options; given: values from
-    elsewhere on the command line, that win over all. Raises InputError."""
-    values: dict[str, Any] = {}
+def settings_from(
+    options: argparse.Namespace, kind: type[AnySettings], begun: AnySettings | None = None, **given: Any
+) -> AnySettings:
+    """Settings of a command line: defaults, or those of a run that has begun, then configuration files in their order,
+    then options; given: values from elsewhere on the command line, that win over all. Raises InputError."""
+    values: dict[str, Any] = begun.to_dict() if begun else {}
     for path in options.config:
         values |= read_config_file(path, kind)
     names = [item.name for item in fields(kind) if item.name not in given]

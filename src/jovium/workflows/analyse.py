@@ -84,9 +84,10 @@ def analyse(
         analysis = analyse(atoms, engine="espresso")     # from first principles, in minutes
 
     source: a structure file, an ELF field file (cube, ELFCAR, XSF), or a structure of Jovium or ASE. changes: settings
-    by their names, see `AnalysisSettings`. The name of the result is that of the file, or the chemical formula.
-    progress: called with what is done next. Raises InputError for settings that cannot be, StructureError for atoms
-    that overlap or that the network does not know, FormatError for a file that is none."""
+    by their names, see `AnalysisSettings`. progress: called with what is done next. The numbers are
+    `analysis.network.phi_3d.value`, `analysis.intervals["phi_3d"]`, `analysis.tc`; its name is that of the file, or the
+    chemical formula. Raises InputError for settings that cannot be, StructureError for atoms that overlap or that the
+    network does not know, FormatError for a file that is none."""
     try:
         settings = replace(settings, **changes)
     except TypeError as error:

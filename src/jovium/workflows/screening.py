@@ -72,7 +72,7 @@ class Task:
 
 def screen(
     source: Source | Sequence[Source],
-    output: Path | None = None,
+    output: str | Path | None = None,
     *,
     spacing: float = SPACING,
     frames: str = ":",
@@ -97,7 +97,7 @@ def screen(
         if output is None:
             rows = _new_rows(tasks, spacing, pool, progress)
         else:
-            table, images = output_files(output, shard)
+            table, images = output_files(Path(output), shard)
             rows = _continue_table(tasks, table, spacing, pool, progress)
             _write_images(tasks, rows, images)
     return Screening(rows[task.index] for task in tasks)
