@@ -19,8 +19,8 @@ def test_python_examples_of_the_readme_run(capsys, monkeypatch):
     small = "steps=2, proton_walkers=16, flow_channels=1, features=4, mc_steps=2, report_every=2"
     for long, short in (
         ("jv.KohnShamSettings()", "jv.KohnShamSettings(cutoff=30.0, k_spacing=0.5)"),
-        ("steps=40, proton_walkers=64, flow_batch_size=64", f"{small}, flow_batch_size=16"),
-        ("run.train(80, on_report=print)", "run.train(4, on_report=print, report_every=2)"),
+        ("steps=60, wavefunction_warmup=20, proton_walkers=64, flow_batch_size=64", f"{small}, flow_batch_size=16"),
+        ("run.train(80)", "run.train(4, report_every=2)"),
         ("run.measure()", "run.measure(16, 2)"),
     ):
         assert long in text

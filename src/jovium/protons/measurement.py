@@ -134,8 +134,8 @@ def annealing_work(
         return jnp.where(flow.base.covers(positions), target.beta_energy(positions), jnp.inf)
 
     @eqx.filter_jit
-    def anneal_batch(flow: Flow, positions: np.ndarray, key: jax.Array, width: jax.Array, tune: bool) -> Any:
-        return anneal(flow.log_density, energy, jnp.asarray(positions), key, ais_stages, width, tune)
+    def anneal_batch(flow: Flow, positions: jax.Array, key: jax.Array, width: jax.Array, tune: bool) -> Any:
+        return anneal(flow.log_density, energy, positions, key, ais_stages, width, tune)
 
     spacing = (target.cell.volume / target.n_particles) ** (1 / 3) if target.cell else 1.0
     width, keys = jnp.float32(0.02 * spacing), jax.random.split(jax.random.key(seed), len(starts) // size + 3)
