@@ -13,6 +13,7 @@ from jovium.base.box import Box
 from jovium.base.errors import InputError
 from jovium.electrons.geminals import DEPLETION
 from jovium.electrons.settings import ElectronSettings
+from jovium.electrons.step import initial_wave_function
 from jovium.electrons.systems import electron_system
 from jovium.electrons.wave_function import WaveFunction, log_determinant_sum
 
@@ -219,5 +220,5 @@ def test_single_precision_is_refused_where_jax_knows_no_other():
 def test_single_precision_that_was_asked_for():
     settings = ElectronSettings("gas:6:5", precision="single", features=4)
     with jax.enable_x64(False):
-        psi = settings.wave_function()
+        psi = initial_wave_function(settings, electron_system(settings.structure))
         assert jax.eval_shape(psi.log_psi, jnp.ones((6, 3)), jnp.zeros((0, 3))).dtype == jnp.float32

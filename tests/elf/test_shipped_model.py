@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jovium.elf.metrics import accuracy
-from jovium.elf.model import WEIGHTS, shipped_model
+from jovium.elf.model import MODELS, shipped_model
 from jovium.elf.samples import read_samples
 from jovium.elf.spectrum import Shape
 from jovium.workflows.elf_accuracy import LabelTopology, evaluate, network_predictor, summarise
@@ -65,4 +65,4 @@ def test_finer_grids_have_the_same_error(model, factor):
 
 
 def test_weights_are_small():
-    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 10 * 2**20
+    assert sum(path.stat().st_size for path in MODELS.iterdir()) < 10 * 2**20

@@ -88,7 +88,7 @@ def test_matching_fits_a_shift_and_then_samples_it():
     """Data are the base moved by (2, 1): the velocity is constant."""
     starts = np.asarray(jax.vmap(PLANE.base.sample)(jax.random.split(jax.random.key(0), 512)))
     loss = FlowMatching(starts, np.broadcast_to([[2.0, 1.0]], starts.shape), 64)
-    flow, rule = PLANE, Adam(0.03, longest=1.0)
+    flow, rule = PLANE, Adam(0.03, max_gradient_norm=1.0)
     state = rule.start(flow)
 
     @jax.jit
@@ -128,6 +128,7 @@ def test_integration_error_is_what_more_steps_take_away():
     assert coarse > 20 * fine
 
 
+@pytest.mark.usefixtures("unchecked_signatures")
 @pytest.mark.parametrize("bad", [np.zeros((0, 2, 3)), np.full((4, 2, 3), np.nan), np.zeros((4, 3))])
 def test_data_without_finite_configurations_are_refused(bad):
     with pytest.raises(InputError, match="configurations of shape"):
