@@ -108,7 +108,7 @@ def draw_residuals(residuals: Sequence[Residual], path: Path) -> None:
     models = list(dict.fromkeys(r.model for r in residuals))
     ordered = sorted({(r.pressure_gpa, r.state) for r in residuals})
     chosen = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
-    figure, axes = panels(2, 3, 3.4, 2.7)
+    figure, axes = panels(6, 3, 3.4, 2.7)
     for colour, model in zip(COLOURS, models, strict=False):
         own = sorted((r for r in residuals if r.model == model), key=lambda r: r.pressure_gpa)
         for ax, (_, state) in zip(axes[0], chosen, strict=True):

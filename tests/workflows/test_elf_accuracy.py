@@ -62,7 +62,18 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
     folder, run = tmp_path / "packed", str(tmp_path / "run")
     folder.mkdir()
     pack(labelled, folder)
-    small = ["--steps", "6", "--report-every", "3", "--channels", "2", "--hidden", "4", "--layers", "1"]
+    small = [
+        "--steps",
+        "6",
+        "--report-every",
+        "3",
+        "--field-channels",
+        "2",
+        "--hidden-width",
+        "4",
+        "--convolutions",
+        "1",
+    ]
     assert main(["elf", "train", run, str(folder), *small]) == 0
     assert capsys.readouterr().out.count("validation") == 2
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
