@@ -140,12 +140,12 @@ def annealing_work(
     spacing = (target.cell.volume / target.n_particles) ** (1 / 3) if target.cell else 1.0
     width, keys = jnp.float32(0.02 * spacing), jax.random.split(jax.random.key(seed), len(starts) // size + 3)
     for key in keys[-2:]:
-        _, width = anneal_batch(flow, starts[:size], key, width, True)
+        _, width = anneal_batch(flow, jnp.asarray(starts[:size]), key, width, True)
     work = []
     for first in progress(range(0, len(starts), size)):
         batch = starts[first : first + size]
         batch = np.concatenate([batch, starts[: size - len(batch)]])  # one shape, one program
-        annealed, _ = anneal_batch(flow, batch, keys[first // size], width, False)
+        annealed, _ = anneal_batch(flow, jnp.asarray(batch), keys[first // size], width, False)
         work.append(np.asarray(annealed.work, float))
     return np.concatenate(work)[: len(starts)]
 
