@@ -217,6 +217,25 @@ def test_a_run_that_has_begun_keeps_what_the_command_leaves_out(run, tmp_path, c
     told = capsys.readouterr().err
     assert "learning_rate 0.1 -> 0.03" in told
     assert "--init-from" in told
+    assert main(["free-energy", "train", str(folder), "--steps", "4"]) == 2
+    assert "4 steps, and 8 are done" in capsys.readouterr().err
+    assert json.loads((folder / "config.json").read_text())["steps"] == TINY.steps
+    with pytest.raises(InputError, match="holds a run"):
+        jovium.open_run(run).save(folder)
+
+
+def test_a_file_may_hold_what_only_another_file_makes_possible(tmp_path):
+    (tmp_path / "walkers.yaml").write_text("proton_walkers: 16\n")
+    command = [
+        "free-energy",
+        "train",
+        str(tmp_path / "new"),
+        "--config",
+        str(tmp_path / "walkers.yaml"),
+        "--print-config",
+    ]
+    assert main(command) == 2
+    assert main([*command, "--twists", "1"]) == 0
 
 
 def test_not_a_number_goes_back_to_the_last_good_state(run, tmp_path, monkeypatch):

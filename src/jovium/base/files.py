@@ -43,10 +43,15 @@ def write_json(path: Path, value: object) -> None:
 
 
 def append_durably(path: Path, text: str) -> None:
-    """Append `text` and wait until it is on the disk. Raises OutputError when it cannot be written."""
+    """Append `text` and wait until it is on the disk; half a line that a kill or a full disk left at the end goes.
+    Raises OutputError when it cannot be written."""
     try:
-        with path.open("a") as file:
-            file.write(text)
+        with path.open("ab+") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+            if file.read() not in (b"", b"\n"):
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+            file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

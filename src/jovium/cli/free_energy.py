@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     about = "configurations of a trained run, as extxyz"
     sample = add_command(commands, "sample", run_sample, about, SAMPLE, run_folder="RUN", out="OUT")
-    add_number(sample, "--samples", 100, "how many")
+    sample.add_argument("--samples", type=int, default=argparse.SUPPRESS, metavar="N", help="how many (default: 100)")
     add_options(sample, MeasurementSettings, leave_out=("samples", "electron_samples"))
 
     about = "one page of a measured run: F, E, S, P, g(r), ELF"
@@ -132,8 +132,11 @@ def run_sample(options: argparse.Namespace) -> int:
     from jovium.free_energy.measurement import write_samples
 
     how = settings_from(options, MeasurementSettings)
-    write_samples(options.run_folder, options.out, how.samples or 100, how.seed, how.accept_fraction)
-    print(f"{options.out}: {how.samples} configurations")
+    if printed_only(options, how):
+        return 0
+    n_samples = how.samples or 100
+    write_samples(options.run_folder, options.out, n_samples, how.seed, how.accept_fraction)
+    print(f"{options.out}: {n_samples} configurations")
     return 0
 
 

@@ -80,7 +80,7 @@ class ProtonTraining(Training):
 
     def __init__(self, settings: ProtonSettings, folder: Path):
         self.target = target_of(settings)
-        self.jump, self.log_density = float(self.target.n_particles), None
+        self.jump, self.log_density, self.entered = float(self.target.n_particles), None, ""
         super().__init__(settings, folder)
         if self.state is None:
             flow = initial_flow(settings, self.target)
@@ -93,9 +93,8 @@ class ProtonTraining(Training):
         return _template(self.settings, facts)
 
     def facts(self) -> dict[str, Any]:
-        """Runge-Kutta steps, stage and ln p per particle of the last report."""
-        stage = self.stage(max(0, int(self.state.step) - 1)).name
-        return {"ode_steps": self.state.model.n_steps, "stage": stage, "log_density": self.log_density}
+        """Runge-Kutta steps, the stage whose step rule the momentum is of, ln p per particle of the last report."""
+        return {"ode_steps": self.state.model.n_steps, "stage": self.entered, "log_density": self.log_density}
 
     def stage(self, step: int) -> Stage:
         """The stage that a step belongs to."""
@@ -108,6 +107,7 @@ class ProtonTraining(Training):
 
     def enter_stage(self, stage: Stage, state: TrainingState) -> TrainingState:
         """A new stage begins with a new memory of its step rule."""
+        self.entered = stage.name
         if int(state.step) != stage.first and state.momentum is not None:
             return state
         return state._replace(momentum=step_rule(self.settings, stage.name).start(state.model))
@@ -158,7 +158,7 @@ class ProtonTraining(Training):
         estimate = free_energy(work, excess_offset(self.target, flow)) if possible else None
         losses = np.array([of_step["loss"] for of_step in metrics], float)
         return {
-            "stage": self.stage(max(0, int(self.state.step) - 1)).name,
+            "stage": self.entered,
             "loss": float(np.median(losses)),
             "loss_spread": float(np.std(losses)),
             "gradient_norm": float(metrics[-1]["gradient_norm"]),

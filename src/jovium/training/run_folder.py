@@ -31,6 +31,12 @@ def read_settings(folder: Path, kind: type[AnySettings]) -> AnySettings:
     return kind.from_dict({name: value for name, value in values.items() if name not in ("kind", "version")})
 
 
+def check_steps(settings: Any, done: int) -> None:
+    """Raises InputError for fewer steps than are done: a state has no way back."""
+    if settings.steps < done:
+        raise InputError(f"{settings.steps} steps, and {done} are done", f"{done} or more", "ask for more steps")
+
+
 def check_config(folder: Path, settings: Settings) -> None:
     """Whether a run that was trained there has the same settings, but for those that may change; a command that was
     refused before anything was trained binds nobody. Raises InputError."""
@@ -49,6 +55,8 @@ def check_config(folder: Path, settings: Settings) -> None:
             f"the same settings{but}",
             f"give another folder{anew}",
         )
+    if (folder / METRICS).exists() and (reports := read_metrics(folder)):
+        check_steps(settings, reports[-1]["step"])
 
 
 def write_config(folder: Path, settings: Settings) -> None:

@@ -72,16 +72,22 @@ class Settings:
     def from_dict(cls: type[AnySettings], values: dict[str, Any], source: str = "settings") -> AnySettings:
         """Settings from plain values, as read from JSON, YAML or options. Raises InputError for an unknown or missing
         name, or a value of another type; source: where they come from, for the message."""
+        values = cls.converted(values, source)
+        missing = [item.name for item in fields(cls) if item.default is MISSING and item.name not in values]
+        if missing:
+            raise InputError(f"{source}: no {', '.join(missing)}", "a value for it", f"give {', '.join(missing)}")
+        return cls(**values)
+
+    @classmethod
+    def converted(cls, values: dict[str, Any], source: str = "settings") -> dict[str, Any]:
+        """Settings with values of their types. Raises InputError for an unknown name or a value of another type."""
         known = {item.name: item for item in fields(cls)}
         for name in values:
             if name not in known:
                 close = get_close_matches(name, known, 1)
                 do = f"did you mean '{close[0]}'?" if close else "see --print-config for all names"
                 raise InputError(f"{source}: unknown setting '{name}'", f"a setting of a {cls.kind} run", do)
-        missing = [name for name, item in known.items() if item.default is MISSING and name not in values]
-        if missing:
-            raise InputError(f"{source}: no {', '.join(missing)}", "a value for it", f"give {', '.join(missing)}")
-        return cls(**{name: _converted(value, known[name], source) for name, value in values.items()})
+        return {name: _converted(value, known[name], source) for name, value in values.items()}
 
     def to_yaml(self) -> str:
         """All settings as a YAML file with their meanings as comments."""
@@ -154,9 +160,7 @@ def read_config_file(path: Path, kind: type[Settings]) -> dict[str, Any]:
         raise InputError(f"{path}: {problem}", "a YAML file of settings", "see --print-config for one") from error
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no settings", "lines like 'rs: 1.25'", "see --print-config for an example")
-    values = {str(name).replace("-", "_"): value for name, value in values.items()}
-    kind.from_dict({**_placeholders(kind), **values}, str(path))  # says which file is wrong
-    return values
+    return kind.converted({str(name).replace("-", "_"): value for name, value in values.items()}, str(path))
 
 
 def settings_table(kind: type[Settings]) -> str:
@@ -168,10 +172,6 @@ def settings_table(kind: type[Settings]) -> str:
         row = (f"`{option_of(item)}`", default, item.metadata["unit"], item.metadata["meaning"])
         lines.append(f"| {' | '.join(row)} | {check.expected if check else ''} |\n")
     return "".join(lines)
-
-
-def _placeholders(kind: type[Settings]) -> dict[str, Any]:
-    return {item.name: "" for item in fields(kind) if item.default is MISSING}
 
 
 def _meaning(item: Field) -> str:

@@ -37,9 +37,12 @@ def report_run(
     the run folder). Raises InputError for fewer than two configurations or a run that was not measured."""
     if n_samples < 2:
         raise InputError(f"{n_samples} samples", "two or more", "take 40")
+    settings, state = load_run(folder)
     measured = read_measurement(folder)
-    fraction = measured["accept_fraction_requested"]
-    structures, _ = sample(*load_run(folder), max(n_samples, N_PAIR_SAMPLES), seed, fraction)
+    if measured["step"] != int(state.step):
+        got = f"{folder}: measured after {measured['step']} steps, and trained to {int(state.step)} since"
+        raise InputError(got, "a measurement of the run as it is", f"jovium free-energy measure {folder}")
+    structures, _ = sample(settings, state, max(n_samples, N_PAIR_SAMPLES), seed, measured["accept_fraction_requested"])
     model, rows = shipped_model(), []
     for structure in progress(structures[:n_samples]):
         predicted = model.predict(structure, structure.cell.grid_shape(SPACING))

@@ -15,7 +15,7 @@ from jovium.report.fluid_page import FluidReport
 from jovium.training import checkpoint
 from jovium.training.devices import all_devices
 from jovium.training.loop import Report, TrainingState, run_in_folder
-from jovium.training.run_folder import STATE, append_report, read_metrics, write_config
+from jovium.training.run_folder import STATE, append_report, check_steps, read_metrics, write_config
 from jovium.workflows.fluid_report import report_run
 
 OnReport = Callable[[Report], object]
@@ -61,8 +61,10 @@ class FreeEnergyRun:
         return _train_in_memory(settings, on_report, report_every, self.state, self.reports)
 
     def save(self, folder: str | Path) -> "FreeEnergyRun":
-        """The run in a folder, which `jovium free-energy` takes. Raises InputError when the folder holds another."""
+        """The run in a folder, which `jovium free-energy` takes. Raises InputError when the folder holds a run."""
         folder = Path(folder)
+        if (folder / STATE).exists():
+            raise InputError(f"{folder} holds a run", "a new folder", "give another folder")
         with run_in_folder(folder, self.settings, 2):
             write_config(folder, self.settings)
             facts = {"good": None, "ode_steps": self.state.model.flow.n_steps}
@@ -131,9 +133,7 @@ def _train_in_memory(
     reports = list(before)
     with run_in_folder(None, settings, report_every), precision(settings), all_devices():
         training = FreeEnergyTraining(settings, state=state)
-        if int(training.state.step) > settings.steps:
-            done = int(training.state.step)
-            raise InputError(f"{settings.steps} steps, and {done} are done", f"{done} or more", "ask for more steps")
+        check_steps(settings, int(training.state.step))
         for report in training.run(report_every):
             reports.append(report.record())
             if on_report:
