@@ -6,12 +6,9 @@ import pytest
 
 from jovium.base import errors
 from jovium.base.errors import JoviumError
+from jovium.crystals import crystal
 
 CLASSES = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, JoviumError)]
-
-
-def raise_in_worker(class_name: str) -> None:
-    raise getattr(errors, class_name)("got this", "expected that", "do something")
 
 
 @pytest.mark.parametrize("error", CLASSES)
@@ -31,11 +28,13 @@ def test_error_comes_back_from_a_worker_process():
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    with pytest.raises(errors.InputError) as raised:
+        crystal("no-such-crystal")
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        future = pool.submit(raise_in_worker, "NotConverged")
-        with pytest.raises(errors.NotConverged, match="expected that") as caught:
+        future = pool.submit(crystal, "no-such-crystal")
+        with pytest.raises(errors.InputError) as caught:
             future.result(timeout=60)
-    assert caught.value.do == "do something"
+    assert str(caught.value) == str(raised.value)
 
 
 def test_exit_codes_tell_bad_input_engine_and_output_apart():
