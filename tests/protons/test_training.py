@@ -24,8 +24,8 @@ from jovium.protons.targets import OneComponentPlasma
 from jovium.protons.training import ProtonTraining, cost, load_run, train
 from jovium.sampling.hamiltonian import trajectories
 from jovium.sampling.metropolis import init_chains
-from jovium.training import loop
-from jovium.training.run_folder import read_metrics, read_settings
+from jovium.training import checkpoint, loop
+from jovium.training.run_folder import STATE, read_metrics, read_settings
 
 PAIR = ProtonSettings(
     n_atoms=2, coupling=2.0, flow_matching_steps=8, energy_steps=8, batch_size=16, flow_radial=5, flow_channels=1,
@@ -328,3 +328,16 @@ def test_samples_are_written_with_their_weights(whole, tmp_path):
         np.testing.assert_allclose(images[0].cell.lengths(), EDGE * BOHR_ANGSTROM, rtol=1e-6)
         weights = [image.info["weight"] for image in images]
         assert np.mean(weights) == pytest.approx(1)
+
+
+def test_a_return_to_the_first_step_of_a_stage_is_loaded_with_the_step_rule_of_that_stage(tmp_path):
+    """Natural gradients after flow matching: another memory than that of the stage before."""
+    settings = replace(PAIR, optimiser="natural")
+    training = ProtonTraining(settings, tmp_path)
+    first = training.state._replace(step=training.state.step + PAIR.flow_matching_steps)
+    state = training.enter_stage(training.stage(PAIR.flow_matching_steps), first)
+    training.state = state
+    checkpoint.save(tmp_path / STATE, state, {"good": None, **training.facts()})
+    found = ProtonTraining(settings, tmp_path).state
+    assert int(found.step) == PAIR.flow_matching_steps
+    assert jax.tree.structure(found.momentum) == jax.tree.structure(state.momentum)
