@@ -156,6 +156,9 @@ def test_one_page_answers_both_questions(run, tmp_path, capsys):
     assert "more than P itself" in page
     assert page.count("data:image/png;base64,") == 4
     assert "://" not in page  # "http" alone may stand in the letters of a picture
+    (folder / "measure.json").write_text(json.dumps({**measured, "step": 4}))
+    with pytest.raises(InputError, match="measured after 4 steps"):
+        report_run(folder, 2, 1)
 
 
 def test_fewer_protons_than_an_error_needs_are_refused(run, monkeypatch):

@@ -37,8 +37,8 @@ def report_run(
     the run folder). Raises InputError for fewer than two configurations or a run that was not measured."""
     if n_samples < 2:
         raise InputError(f"{n_samples} samples", "two or more", "take 40")
-    settings, state = load_run(folder)
     measured = read_measurement(folder)
+    settings, state = load_run(folder)
     if measured["step"] != int(state.step):
         got = f"{folder}: measured after {measured['step']} steps, and trained to {int(state.step)} since"
         raise InputError(got, "a measurement of the run as it is", f"jovium free-energy measure {folder}")
