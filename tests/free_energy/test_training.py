@@ -210,6 +210,8 @@ def test_a_configuration_file_is_a_command_line(run, tmp_path, capsys):
 
 
 def test_a_run_that_has_begun_keeps_what_the_command_leaves_out(run, tmp_path, capsys):
+    import jovium
+
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
     assert main(["free-energy", "train", str(folder)]) == 0
