@@ -1,4 +1,4 @@
-"""An engine whose electrons are known in closed form, and structures for it."""
+"""An engine whose electrons are known in closed form, structures for it, and label files made of them."""
 
 import numpy as np
 
@@ -7,7 +7,8 @@ from jovium.base.errors import NotConverged
 from jovium.base.grid import GridField
 from jovium.base.localization import THOMAS_FERMI
 from jovium.base.structure import Structure
-from jovium.labels.record import Candidate, LabelProtocol
+from jovium.labels.file import prepare_folder, protocol_values, read_record, record_files, write_record
+from jovium.labels.record import Candidate, LabelProtocol, ok_record, record_sha256, structure_sha256
 from jovium.reference.kohn_sham import CHEAP, KohnShamSettings
 from jovium.reference.state import GroundState
 
@@ -69,3 +70,22 @@ def unlucky(split: str = "train", group: str = "a") -> Candidate:
     positions = structure.positions.copy()
     positions[0, 0] = UNLUCKY
     return Candidate(Structure(structure.cell, positions, structure.symbols), split, group, 3000.0, 99)
+
+
+def computed_record(candidate: Candidate):
+    return ok_record(candidate, ClosedForm().ground_state(candidate.structure, CHEAP), KNOWN)
+
+
+def write_records(folder, *records):
+    prepare_folder(folder, protocol_values(KNOWN))
+    for record in records:
+        write_record(folder, record, protocol_values(KNOWN))
+
+
+def label_file(folder, candidate):
+    return folder / f"{structure_sha256(candidate.structure)}.npz"
+
+
+def checksums(folder):
+    """Everything in a folder by structure, failures included, wall times not."""
+    return {file.stem: record_sha256(read_record(file)[1]) for file in record_files(folder)}

@@ -3,20 +3,18 @@
 import json
 import os
 import random
-import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from known_labels import KNOWN, ClosedForm, candidates, unlucky
+from known_labels import KNOWN, ClosedForm, candidates, checksums, computed_record, label_file, unlucky, write_records
 
 from jovium.base.cell import Cell
 from jovium.base.errors import EngineError, FormatError, InputError
 from jovium.base.grid import GridField
 from jovium.base.localization import THOMAS_FERMI, elf_from_chi
 from jovium.base.structure import Structure
-from jovium.base.units import PRESSURE_GPA, kelvin_to_hartree
 from jovium.cli.main import main
 from jovium.labels.audit import audit
 from jovium.labels.file import (
@@ -28,7 +26,6 @@ from jovium.labels.file import (
     read_head,
     read_record,
     record_files,
-    write_record,
 )
 from jovium.labels.labelling import Outcome, label
 from jovium.labels.reading import read_labels, read_protocol
@@ -44,29 +41,6 @@ from jovium.labels.record import (
 )
 from jovium.reference.kohn_sham import CHEAP, PRODUCTION
 from jovium.reference.state import GroundState
-
-
-@pytest.fixture
-def path(tmp_path):
-    """Five labels in two splits, and a failure."""
-    path = tmp_path / "labels"
-    work = [*candidates(3), *candidates(2, "test-crystal", "b", seed=1), unlucky()]
-    label(work, path, KNOWN, open_engine=ClosedForm)
-    return path
-
-
-def computed(candidate: Candidate):
-    return ok_record(candidate, ClosedForm().ground_state(candidate.structure, CHEAP), KNOWN)
-
-
-def write(folder, *records):
-    prepare_folder(folder, protocol_values(KNOWN))
-    for record in records:
-        write_record(folder, record, protocol_values(KNOWN))
-
-
-def label_file(folder, candidate):
-    return folder / f"{structure_sha256(candidate.structure)}.npz"
 
 
 def test_label_holds_what_the_engine_returned(path):
@@ -168,7 +142,7 @@ def test_missing_and_empty_places_are_refused(tmp_path, capsys):
         list(read_labels(tmp_path / "labels"))
     with pytest.raises(InputError, match="no labels in"):
         read_protocol(tmp_path)
-    write(tmp_path)
+    write_records(tmp_path)
     assert main(["reference", "verify", str(tmp_path)]) == 2
     assert "no labels in" in capsys.readouterr().err
 
@@ -325,65 +299,6 @@ def test_states_of_another_engine_are_not_labelled():
         ok_record(candidate, state, KNOWN)
 
 
-def test_verify_prints_the_table_of_states(path, capsys):
-    assert main(["reference", "verify", str(path)]) == 0
-    out = capsys.readouterr().out
-    volume = candidates(2)[1].structure.cell.volume
-    pressure = (0.01 + 3 * kelvin_to_hartree(3000) / volume) * PRESSURE_GPA
-    assert f"| 1.595 | 3000 | 3 | train | 1 | 2 | 0 | {pressure:.1f} |" in out
-    file = label_file(path, unlucky()).name
-    assert f"failed: {file} (a, step 99): NotConverged: self-consistent field not converged" in out
-    assert "all checks passed" in out
-    assert main(["reference", "verify", str(path), "--json"]) == 0
-    facts = json.loads(capsys.readouterr().out)
-    assert facts["labels"] == 5
-    assert sum(state["failed"] for state in facts["states"]) == len(facts["failures"]) == 1
-    assert facts["problems"] == []
-
-
-def spoiled(name, change):
-    record = computed(candidates(2)[1])
-    record[name] = np.array(change(record[name]), dtype=record[name].dtype)
-    return record
-
-
-@pytest.mark.parametrize(
-    ("record", "message"),
-    [
-        (spoiled("energy", lambda e: np.nan), "energy not finite"),
-        (spoiled("density", lambda n: 1.01 * n), "3.03000 electrons for 3 atoms"),
-        (spoiled("forces", lambda f: f + 0.001), "net force"),
-        (spoiled("free_energy", lambda f: f + 1e-6), "F differs from E - T S"),
-        (spoiled("positions", lambda r: r + 0.1), "not the structure its identity names"),
-        (spoiled("positions", lambda r: r * np.nan), "finite coordinates|nan"),
-        (spoiled("k_mesh", lambda k: k + 1), "k-mesh"),
-        (spoiled("grid_shape", lambda n: n[::-1]), "a grid of"),
-        (spoiled("stress", lambda s: s + np.diag([1e-3, 1e-3], 1)), "asymmetric stress"),
-        (spoiled("status", lambda s: b"perhaps"), "status 'perhaps'"),
-        (spoiled("status", lambda s: b"failed"), "failed without a reason"),
-        (spoiled("split", lambda s: b"exam"), "split 'exam'"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_verify_finds_every_kind_of_wrong_label(tmp_path, record, message):
-    good = candidates(3)[2]
-    write(tmp_path / "labels", computed(good), record)
-    problems = audit(tmp_path / "labels").problems
-    assert any(re.search(message, problem) for problem in problems), problems
-    assert not any(structure_sha256(good.structure) in problem for problem in problems)
-
-
-def test_verify_finds_groups_in_two_splits(tmp_path):
-    train, test = candidates(2)[0], candidates(2, split="test")[1]
-    write(tmp_path / "labels", computed(train), computed(test))
-    assert audit(tmp_path / "labels").problems == ("group a is in the splits test and train",)
-
-
-def checksums(folder):
-    """Everything in a folder by structure, failures included, wall times not."""
-    return {file.stem: record_sha256(read_record(file)[1]) for file in record_files(folder)}
-
-
 def test_labels_do_not_depend_on_how_the_work_was_divided(path, tmp_path):
     work = [*candidates(3), *candidates(2, "test-crystal", "b", seed=1), unlucky()]
     for i in (2, 0, 1):
@@ -394,9 +309,9 @@ def test_labels_do_not_depend_on_how_the_work_was_divided(path, tmp_path):
 
 def test_a_failure_never_takes_the_place_of_a_label(tmp_path):
     candidate = candidates(1)[0]
-    good, bad = computed(candidate), failed_record(candidate, "EngineError: out of memory", 1.0, KNOWN)
-    write(tmp_path, bad, good, bad)
+    good, bad = computed_record(candidate), failed_record(candidate, "EngineError: out of memory", 1.0, KNOWN)
+    write_records(tmp_path, bad, good, bad)
     assert [read_head(file)[1].status for file in record_files(tmp_path)] == ["ok"]
     record_files(tmp_path)[0].write_bytes(b"")
-    write(tmp_path, bad)
+    write_records(tmp_path, bad)
     assert [read_head(file)[1].status for file in record_files(tmp_path)] == ["failed"]
