@@ -1,6 +1,7 @@
 """What `jovium free-energy` says of bad input; what it does: tests/free_energy."""
 
 import pytest
+import yaml
 
 from jovium.cli.main import main, parser
 from jovium.electrons.settings import ElectronSettings
@@ -30,6 +31,15 @@ def test_the_default_is_a_state_of_matter_with_twists():
     assert (settings.n_atoms, settings.twists, settings.rs, settings.kelvin) == (16, 4, 1.25, 6000.0)
 
 
+def test_settings_of_a_sample_come_from_a_file_and_are_printed_without_a_run(tmp_path, capsys):
+    (tmp_path / "how.yaml").write_text("samples: 7\naccept_fraction: 0.5\n")
+    sample = ["free-energy", "sample", str(tmp_path / "run"), str(tmp_path / "out.extxyz")]
+    assert main([*sample, "--config", str(tmp_path / "how.yaml"), "--seed", "3", "--print-config"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert (printed["samples"], printed["accept_fraction"], printed["seed"]) == (7, 0.5, 3)
+    assert not (tmp_path / "out.extxyz").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -42,7 +52,8 @@ def test_the_default_is_a_state_of_matter_with_twists():
         (["measure", "RUN"], "holds no run"),
         (["measure", "RUN", "--accept-fraction", "0"], "0.01 to 1"),
         (["sample", "RUN", "out.extxyz"], "holds no run"),
-        (["report", "RUN"], "was not measured"),
+        (["report", "RUN"], "holds no run"),
+        (["report", "data/protons/n2_6000K"], "a run of kind 'protons'"),
     ],
 )
 def test_errors_say_what_to_do(tmp_path, capsys, arguments, message):

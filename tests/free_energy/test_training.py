@@ -186,6 +186,9 @@ def test_the_commands_do_the_same(run, tmp_path, capsys):
     assert set(measured["S_kB_per_atom"]) == set(measured["P_GPa"]) == {"value", "error"}
     assert main(["free-energy", "sample", str(folder), str(tmp_path / "out.extxyz"), "--samples", "2"]) == 0
     assert "2 configurations" in capsys.readouterr().out
+    (tmp_path / "how.yaml").write_text("samples: 3")
+    assert main(["free-energy", "sample", str(folder), str(tmp_path / "out.xyz"), f"--config={tmp_path}/how.yaml"]) == 0
+    assert "3 configurations" in capsys.readouterr().out
     draw_training(folder / "training.png", read_metrics(folder))
     assert (folder / "training.png").stat().st_size > 1000
 

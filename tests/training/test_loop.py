@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -158,6 +159,8 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from test_loop import Toy, ToySettings
+from jovium.training.devices import join_processes
+join_processes()
 class Slow(Toy):
     def step(self, state, key):
         time.sleep(0.05)
@@ -183,3 +186,26 @@ def test_a_signal_saves_the_step_at_hand_and_ends(tmp_path, number):
     steps = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert len(steps) == 1
     assert int(Toy(tmp_path, []).state.step) == steps[0] > 1
+
+
+def test_a_signal_to_one_of_two_processes_ends_both_after_the_same_step(tmp_path):
+    """None is left waiting for one that has gone."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        told = {"JAX_COORDINATOR_ADDRESS": f"localhost:{free.getsockname()[1]}", "JAX_NUM_PROCESSES": "2"}
+    command = [sys.executable, "-c", SLOW, str(tmp_path), os.path.dirname(__file__)]
+    processes = [
+        subprocess.Popen(
+            command, env={**os.environ, **told, "JAX_PROCESS_ID": str(rank)}, stdout=subprocess.PIPE, text=True
+        )
+        for rank in range(2)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    time.sleep(3.0)
+    processes[1].send_signal(signal.SIGTERM)
+    last = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [128 + signal.SIGTERM] * 2
+    steps = [lines.splitlines()[-1] for lines in last]
+    assert steps == [str(read_metrics(tmp_path)[-1]["step"])] * 2

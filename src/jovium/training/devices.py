@@ -14,6 +14,7 @@ import equinox as eqx
 import jax
 import numpy as np
 from jax import core
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jovium.base.errors import InputError
@@ -40,6 +41,13 @@ def join_processes() -> None:
 def is_writer() -> bool:
     """Whether this process is the one that writes files."""
     return jax.process_index() == 0
+
+
+def largest(number: int) -> int:
+    """The largest of the numbers that all processes have. All of them have to ask."""
+    if jax.process_count() == 1:
+        return number
+    return int(multihost_utils.process_allgather(np.int32(number)).max())
 
 
 def idle_devices(n_rows: int) -> str:

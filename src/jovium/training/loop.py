@@ -20,7 +20,7 @@ import numpy as np
 from jovium.base.errors import InputError, JoviumError
 from jovium.base.files import existing_folder, sole_writer
 from jovium.training import checkpoint
-from jovium.training.devices import is_writer
+from jovium.training.devices import is_writer, largest
 from jovium.training.run_folder import METRICS, STATE, append_report, check_config, finite_or_none, write_config
 from jovium.training.settings import Settings
 
@@ -140,19 +140,21 @@ class Training(ABC):
 
     def run(self, report_every: int) -> Iterator[Report]:
         """Steps and reports until all steps are done."""
-        with _signals() as signals:
+        ended = 0
+        with _signals() as received:
             while (step := int(self.state.step)) < self.settings.steps:
                 stage = self.stage(step)
                 good = self.state = self.enter_stage(stage, self.state)
                 stop = min((step // report_every + 1) * report_every, stage.first + stage.steps)
                 metrics: list[dict[str, np.ndarray]] = []
-                while int(self.state.step) < stop and not signals and (not metrics or _finite(metrics[-1])):
+                while int(self.state.step) < stop and not ended and (not metrics or _finite(metrics[-1])):
                     self.state, of_step = self.step(self.state, self._key())
                     metrics.append({name: np.asarray(value) for name, value in of_step.items()})
-                if not signals or len(metrics) > 1:
+                    ended = largest(max(received, default=0))  # of any process: none waits for one that has ended
+                if not ended or len(metrics) > 1:
                     yield self._judged(stage, good, metrics)
-                if signals:  # the state is saved; a second signal would not have waited
-                    raise SystemExit(128 + signals[0])
+                if ended := ended or largest(max(received, default=0)):
+                    raise SystemExit(128 + ended)  # the state is saved; a second signal would not have waited
 
     def _key(self) -> jax.Array:
         key = jax.random.key(self.settings.seed)

@@ -83,12 +83,15 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         raise InputError(f"{folder} has no {METRICS}", "the folder of a run", "train first") from error
 
 
-def read_measurement(folder: Path) -> dict[str, Any]:
-    """What measure.json holds. Raises InputError when the run was not measured."""
+def read_measurement(folder: Path, kind: type[Settings]) -> dict[str, Any]:
+    """What measure.json of a run of that kind holds. Raises InputError when there is no such run, or it was not
+    measured."""
+    read_settings(folder, kind)
     try:
         return json.loads((folder / MEASURED).read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder} was not measured: {error}", MEASURED, "measure the run first") from error
+        do = f"jovium {kind.kind.replace('_', '-')} measure {folder}"
+        raise InputError(f"{folder} was not measured: {error}", MEASURED, do) from error
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from jovium.base.files import existing_folder, write_lines
 from jovium.elf.model import shipped_model
 from jovium.free_energy.finite_size import is_test_case, size_notes
 from jovium.free_energy.measurement import sample
+from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.training import load_run
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.report.fluid_page import Bonding, FluidReport, fluid_page
@@ -37,7 +38,7 @@ def report_run(
     the run folder). Raises InputError for fewer than two configurations or a run that was not measured."""
     if n_samples < 2:
         raise InputError(f"{n_samples} samples", "two or more", "take 40")
-    measured = read_measurement(folder)
+    measured = read_measurement(folder, FreeEnergySettings)
     settings, state = load_run(folder)
     if measured["step"] != int(state.step):
         got = f"{folder}: measured after {measured['step']} steps, and trained to {int(state.step)} since"
