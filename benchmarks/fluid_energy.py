@@ -80,9 +80,9 @@ def wave_function_energies(
     walkers = init_walkers(models.flow, protons_key, number, n_walkers)._replace(width=state.walkers.width)
     move = eqx.filter_jit(lambda w, key, n: sample_electrons(models.psi, w, twists, n, key, False))
     measure = eqx.filter_jit(lambda w: local_energies(models.psi, potential, w, twists).total)
-    walkers, samples = move(walkers, warmup_key, EQUILIBRATION_MOVES), []
+    (walkers, _), samples = move(walkers, warmup_key, EQUILIBRATION_MOVES), []
     for key in keys:
-        walkers = move(walkers, key, MOVES_BETWEEN_SAMPLES)
+        walkers, _ = move(walkers, key, MOVES_BETWEEN_SAMPLES)
         samples.append(np.asarray(measure(walkers), float))
     chains = np.mean(samples, axis=0)
     return walkers, chains.mean(axis=1), chains.std(axis=1, ddof=1) / np.sqrt(n_walkers)

@@ -62,7 +62,7 @@ def parts(system: FreeEnergySystem, state: TrainingState) -> dict[str, float]:
     times["gradient of the flow"] = seconds(
         lambda state, e: update_flow(system, state, state.walkers, e, jnp.ones(()))[0], state, electronic
     )
-    updates = seconds(functools.partial(update, system), state, walkers, local)
+    updates = seconds(functools.partial(update, system), state, walkers, twists, local)
     times["whole step"] = times["protons"] + times["electrons"] + times["local energies"] + updates
     return times
 

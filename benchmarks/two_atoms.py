@@ -108,11 +108,11 @@ def electron_averages(
     start_key, warmup_key, sample_key = jax.random.split(key, 3)
     electrons = protons[:, None] + 0.7 * jax.random.normal(start_key, (n, ELECTRON_WALKERS, 2, 3))
     walkers = Walkers(protons, protons, jnp.zeros(n), electrons, jnp.asarray(0.5), jnp.asarray(0.0))
-    walkers = sample_electrons(psi, walkers, twists, EQUILIBRATION_MOVES, warmup_key, True)
+    walkers, _ = sample_electrons(psi, walkers, twists, EQUILIBRATION_MOVES, warmup_key, True)
     smaller, larger = strain(system, psi, STRAIN)
 
     def sample(walkers: Walkers, key: Array) -> tuple[Walkers, tuple[Array, Array, Array]]:
-        walkers = sample_electrons(psi, walkers, twists, MOVES_BETWEEN_SAMPLES, key, False)
+        walkers, _ = sample_electrons(psi, walkers, twists, MOVES_BETWEEN_SAMPLES, key, False)
         local = local_energies(psi, potential, walkers, twists)
         force = pulay_term(local.total, dilation_scores(smaller, larger, STRAIN, walkers, twists))
         return walkers, (local.total.real, local.kinetic.real, force)

@@ -39,7 +39,7 @@ def test_the_slope_of_the_energy_is_the_virial_and_the_force_of_psi(shape, twist
     electrons = protons[:, None] + jax.random.normal(jax.random.key(0), (b, m, 2, 3))
     twists = jnp.tile(jnp.asarray(twist, jnp.float32), (b, 1))
     moved = jax.jit(lambda walkers: sample_electrons(psi, walkers, twists, 150, jax.random.key(1), True))
-    walkers = moved(walkers_of(protons, electrons))
+    walkers, _ = moved(walkers_of(protons, electrons))
 
     def strained(share):
         cell = wave_function(share * vectors, twisted)

@@ -4,9 +4,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jovium.base.box import Box
 from jovium.base.cell import Cell
+from jovium.base.errors import EngineError
+from jovium.electrons.walkers import require_same
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy import walkers
 from jovium.free_energy.estimate import electron_residuals
@@ -67,3 +70,29 @@ def test_electrons_learn_from_what_differs_among_the_same_protons():
     other = electron_residuals(energies + shift[:, None], scores + shift[:, None, None])
     for found, expected in zip(other, one, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+SIXTEEN = Cell(2 * TRICLINIC.vectors / 1.6)
+
+
+@pytest.mark.parametrize(("rows", "per_row"), [(8, 2), (8, 16), (5, 32), (4, 64)])
+def test_chains_know_the_log_square_of_the_wave_function_at_a_twist_that_all_share(rows, per_row):
+    """As a program of its own finds it, which takes configurations one by one: a compiler has lost constant twists."""
+    with jax.enable_x64(True):
+        psi = WaveFunction.of(
+            Box.periodic(SIXTEEN, 0.0), 8, 8, twisted=True, n_determinants=1, n_features=4, key=jax.random.key(0)
+        )
+        start, moves = jax.random.split(jax.random.key(1))
+        protons = jax.random.uniform(start, (rows, 16, 3)) @ jnp.asarray(SIXTEEN.vectors)
+        electrons = walkers.place_electrons(protons, per_row, start)
+        twists = jnp.tile(jnp.asarray([0.1, -0.2, 0.3]) @ jnp.asarray(SIXTEEN.reciprocal), (rows, 1))
+        state = walkers.Walkers(protons, protons, jnp.zeros(rows), electrons, jnp.asarray(0.3), jnp.asarray(0.0))
+        move = eqx.filter_jit(lambda psi, state, twists: walkers.sample_electrons(psi, state, twists, 3, moves, False))
+        moved, of_chains = move(psi, state, twists)
+        afresh = eqx.filter_jit(walkers.log_squares)(psi, moved, twists)
+        np.testing.assert_allclose(of_chains, afresh, atol=1e-8)
+        one = 2 * psi.log_psi(moved.electrons[1, 1], protons[1], twists[1]).real
+        assert afresh[1, 1] == pytest.approx(float(one), abs=1e-8)
+        require_same(of_chains, afresh)
+        with pytest.raises(EngineError, match=r"ln\|psi\|\^2 is 330 off"):
+            require_same(of_chains, afresh + 330)

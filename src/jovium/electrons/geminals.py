@@ -113,8 +113,10 @@ class PlaneWaveGeminal(eqx.Module):
         dtype = features.backflow.dtype
         # exp(i k.x), or without a twist the same space of functions in cosines and sines, which are real.
         if self.twisted:
-            waves = jnp.asarray(self.waves, dtype) + twist
-            orbitals, squares = jnp.exp(1j * (features.backflow @ waves.T)), jnp.sum(waves**2, axis=1)
+            waves = jnp.asarray(self.waves, dtype)
+            # k.x + t.x apart: of a sum of constants within a product with a matrix XLA lost the waves.
+            phases = features.backflow @ waves.T + (features.backflow @ twist)[:, None]
+            orbitals, squares = jnp.exp(1j * phases), jnp.sum((waves + twist) ** 2, axis=1)
         else:
             half, _ = _real_waves(self.waves)
             orbitals = _cosines_and_sines(features.backflow @ jnp.asarray(half, dtype).T)
@@ -167,8 +169,8 @@ class PlaneWaveGeminal(eqx.Module):
             # 2 / square: from hartree to units of the Fermi energy.
             v = jnp.asarray(2 * INVERSE_TEMPERATURE / square * screened, dtype)
             v = v * (1 + (self.potential @ basis).reshape(-1, *transfers.shape))
-            # The structure factor of k - k' is a product of phases of k and of k'.
-            phases = jnp.exp(1j * (protons @ waves.T))
+            # The structure factor of k - k', whatever the twist, is a product of phases of k and of k'.
+            phases = jnp.exp(1j * (protons @ jnp.asarray(self.waves, dtype).T))
             h = h - v * (phases.conj().T @ phases)
         if not self.twisted:
             # With k and -k both there h is real between cosines and sines.

@@ -23,7 +23,7 @@ from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.step import log_psi
 from jovium.electrons.systems import ElectronSystem, electron_system
 from jovium.electrons.training import load_run, precision
-from jovium.electrons.walkers import equilibrate, move_walkers, walker_chains
+from jovium.electrons.walkers import equilibrate, log_squares, move_walkers, require_same, walker_chains
 from jovium.electrons.wave_function import WaveFunction
 from jovium.observe.pair_correlation import PairCorrelation, radial_distribution, write_pair_correlations
 from jovium.observe.virial import virial_pressure
@@ -90,7 +90,8 @@ def measure_run(folder: Path, n_steps: int, seed: int, progress: ProgressBar = i
 def measure(
     settings: ElectronSettings, state: TrainingState, n_steps: int, seed: int, progress: ProgressBar = iter
 ) -> ElectronMeasurement:
-    """Everything from samples of a state whose parameters, and whose width of moves, stay as they are."""
+    """Everything from samples of a state whose parameters, and whose width of moves, stay as they are. Raises
+    EngineError when the walkers did not follow |psi|^2."""
     system, psi = electron_system(settings.structure, settings.unpaired), state.model
     protons = jnp.asarray(system.protons, float)
     potential = CoulombPotential.of(system.box, len(protons) + psi.n_electrons)
@@ -104,6 +105,7 @@ def measure(
         acceptance.append(float(chains.acceptance))
         if system.cell is not None:
             counts.append(_pair_distances(psi, np.asarray(chains.positions), system.protons, system.cell))
+    require_same(-chains.beta_energies, log_squares(psi, chains.positions, protons))
     local = jax.tree.map(lambda *steps: np.stack(steps), *energies)
     return _summary(local, counts, system, float(np.mean(acceptance)))
 

@@ -92,6 +92,7 @@ def step(
     before, after = (flatten(eqx.filter(model, eqx.is_inexact_array)) for model in (psi, new_psi))
     metrics = {
         "energies": local.total.real,
+        "log_squares": -chains.beta_energies,
         "kinetic": local.kinetic.real.mean(),
         "acceptance": chains.acceptance,
         "width": chains.width,

@@ -20,7 +20,7 @@ from jovium.electrons.local_energy import SAMPLES_PER_CHUNK
 from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.step import in_double_precision, initial_state, step
 from jovium.electrons.systems import electron_system
-from jovium.electrons.walkers import Walkers, equilibrate, walker_chains
+from jovium.electrons.walkers import Walkers, equilibrate, log_squares, require_same, walker_chains
 from jovium.training import checkpoint
 from jovium.training.loop import Metrics, Report, Training, TrainingState, run_in_folder
 from jovium.training.run_folder import STATE, read_settings
@@ -105,7 +105,9 @@ class ElectronTraining(Training):
 
     def step(self, state: TrainingState, key: Array) -> tuple[TrainingState, dict[str, Array]]:
         """Walkers moved, energies measured, psi changed."""
-        return self._program(state, self.protons, key)
+        after, metrics = self._program(state, self.protons, key)
+        self._moved = state.model, after.walkers.positions, metrics["log_squares"]
+        return after, metrics
 
     def objective(self, figures: dict[str, Any]) -> tuple[float, float]:
         """The energy."""
@@ -114,7 +116,9 @@ class ElectronTraining(Training):
     def summarise(self, metrics: Metrics) -> dict[str, Any]:
         """Mean local energy (hartree) over walkers and steps, its error and variance (Ha^2), kinetic energy, acceptance
         and width (bohr) of the moves, autocorrelation time (steps) and R-hat of the local energies, and how far the
-        last step moved psi."""
+        last step moved psi. Raises EngineError when walkers did not follow |psi|^2."""
+        psi, positions, of_chains = self._moved
+        require_same(of_chains, log_squares(psi, positions, self.protons))
         energies = np.array([of_step["energies"] for of_step in metrics], float)
         means = energies.mean(axis=1)
         finite = np.isfinite(energies).all() and len(means) > 1

@@ -2,10 +2,13 @@
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jovium.base.errors import EngineError
 from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.wave_function import WaveFunction
 from jovium.sampling.hamiltonian import hmc_steps
@@ -13,6 +16,10 @@ from jovium.sampling.metropolis import Chains, metropolis_sweeps
 
 EQUILIBRATION_MOVES = 300
 """Moves of the walkers before the first step."""
+
+LOG_SQUARE_TOLERANCE = 0.01
+"""Largest mean difference between ln|psi|^2 as the chains have it and as it is computed afresh: rounding is a hundredth
+of it in single precision."""
 
 MAX_MOVE_WIDTH = 3.0
 """Longest move (bohr) of an electron in open space; in a cell a quarter of its smallest height."""
@@ -57,6 +64,25 @@ def move_walkers(
     vectors = jnp.asarray(box.vectors, chains.positions.dtype)
     fractional = chains.positions @ jnp.linalg.inv(vectors)
     return chains._replace(positions=chains.positions - jnp.floor(fractional) @ vectors)
+
+
+@eqx.filter_jit
+def log_squares(psi: WaveFunction, positions: Float[Array, "b n 3"], protons: Array) -> Float[Array, "b"]:
+    """ln|psi|^2 of every walker, by a program of its own."""
+    return jax.lax.map(lambda x: 2 * jnp.real(psi.log_psi(x, protons)), positions)
+
+
+def require_same(of_chains: Float[Array, "*b"], afresh: Float[Array, "*b"]) -> None:
+    """Raise EngineError when chains did not follow the |psi|^2 that energies are measured with, for whatever reason:
+    their ln|psi|^2 differs from that computed afresh."""
+    difference = np.abs(np.asarray(of_chains, float) - np.asarray(afresh, float))
+    mean = difference[np.isfinite(difference)].mean() if np.isfinite(difference).any() else 0.0
+    if mean > LOG_SQUARE_TOLERANCE:
+        raise EngineError(
+            f"electrons whose ln|psi|^2 is {mean:.3g} off that of the wave function",
+            f"a difference below {LOG_SQUARE_TOLERANCE}: electrons of another density give no bound",
+            "report it with the output of jovium doctor; XLA_FLAGS=--xla_disable_hlo_passes=algsimp may mend it",
+        )
 
 
 def equilibrate(settings: ElectronSettings, psi: WaveFunction, protons: Array, chains: Chains) -> Chains:

@@ -21,6 +21,7 @@ from jovium.base.statistics import Estimate, round_to_error
 from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA
 from jovium.coulomb.hydrogen import CoulombPotential
+from jovium.electrons.walkers import require_same
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy.estimate import dilation_scores, local_energies, pulay_term
 from jovium.free_energy.finite_size import size_error, size_notes
@@ -29,7 +30,7 @@ from jovium.free_energy.step import Models
 from jovium.free_energy.surface import Surface
 from jovium.free_energy.systems import FreeEnergySystem
 from jovium.free_energy.training import load_run, precision, with_parameters_of
-from jovium.free_energy.walkers import Walkers, place_electrons, sample_electrons
+from jovium.free_energy.walkers import Walkers, log_squares, place_electrons, sample_electrons
 from jovium.observe.control_variates import controlled_mean
 from jovium.observe.reweighting import reweighted_free_energy
 from jovium.protons.rejection import RejectionSamples, rejection_sample
@@ -159,7 +160,7 @@ def measure(
     progress: Progress = iter,
 ) -> FreeEnergyMeasurement:
     """F, E, S and P of a trained state. All twists have the same protons: E(R) is averaged over them. Raises InputError
-    for fewer than MIN_SAMPLES configurations of protons."""
+    for fewer than MIN_SAMPLES configurations of protons, EngineError when the electrons did not follow |psi|^2."""
     n_batches, per_batch = _batches(settings, how)
     n_samples = n_batches * per_batch
     if n_samples < MIN_SAMPLES:
@@ -168,18 +169,19 @@ def measure(
     proton_key, key = jax.random.split(jax.random.fold_in(jax.random.key(how.seed), 7))
     potential = CoulombPotential.of(system.box, 2 * settings.n_atoms)
     program = eqx.filter_jit(
-        lambda models, walkers, protons, key: _sample_energies(
-            system, potential, models, walkers, how.electron_samples, protons, key
+        lambda models, walkers, twists, protons, key: _sample_energies(
+            system, potential, models, walkers, twists, how.electron_samples, protons, key
         )
     )
     with precision(settings):
         protons = _draw(system, models, (1 + CONTROLS_PER_SAMPLE) * n_samples, how.accept_fraction, proton_key)
         batches = protons.positions[:n_samples].reshape(n_batches, per_batch, settings.n_atoms, 3)
-        pairs = list(zip(batches, jax.random.split(key, n_batches), strict=True))
-        measured = [
-            jax.tree.map(lambda x: np.asarray(x, float), program(models, state.walkers, *pair))
-            for pair in progress(pairs)
-        ]
+        twists, afresh = system.twists(settings.proton_walkers), eqx.filter_jit(log_squares)
+        pairs, measured = list(zip(batches, jax.random.split(key, n_batches), strict=True)), []
+        for pair in progress(pairs):
+            means, walkers, of_chains = program(models, state.walkers, twists, *pair)
+            require_same(of_chains, afresh(models.psi, walkers, twists))
+            measured.append(jax.tree.map(lambda x: np.asarray(x, float), means))
     return summarise(system, protons, {name: np.concatenate([b[name] for b in measured]) for name in measured[0]})
 
 
@@ -280,29 +282,31 @@ def _sample_energies(
     potential: CoulombPotential,
     models: Models,
     walkers: Walkers,
+    twists: Float[Array, "b 3"],
     n_electron_samples: int,
     protons: Float[Array, "c n 3"],
     key: jax.Array,
-) -> dict[str, jax.Array]:
+) -> tuple[dict[str, jax.Array], Walkers, jax.Array]:
     """Means over the samples of the electrons of every configuration of protons, at all twists, and the error that
-    these have left."""
+    these have left; the last walkers, and their ln|psi|^2 as the chains have it."""
     placing, equilibration, sampling = jax.random.split(key, 3)
     n_twists, psi = system.n_twists, models.psi
-    twists = system.twists(system.settings.proton_walkers)
     smaller, larger = strain(system, psi, STRAIN)
     electrons = place_electrons(protons, system.settings.electron_walkers, placing)
     protons, electrons = (jnp.repeat(x, n_twists, axis=0) for x in (protons, electrons))
     walkers = walkers._replace(protons=protons, electrons=electrons)
-    walkers = sample_electrons(psi, walkers, twists, EQUILIBRATION_MOVES, equilibration, False)
+    walkers, _ = sample_electrons(psi, walkers, twists, EQUILIBRATION_MOVES, equilibration, False)
 
     def one_sample(walkers: Walkers, key: jax.Array) -> tuple[Walkers, Any]:
-        walkers = sample_electrons(psi, walkers, twists, MOVES_BETWEEN_SAMPLES, key, False)
+        walkers, of_chains = sample_electrons(psi, walkers, twists, MOVES_BETWEEN_SAMPLES, key, False)
         local = local_energies(psi, potential, walkers, twists)
         dilations = dilation_scores(smaller, larger, STRAIN, walkers, twists)
         pulay = pulay_term(local.total, dilations)
-        return walkers, (jax.tree.map(lambda part: part.real, local), pulay)
+        return walkers, (jax.tree.map(lambda part: part.real, local), pulay, of_chains)
 
-    walkers, (local, pulay) = jax.lax.scan(one_sample, walkers, jax.random.split(sampling, n_electron_samples))
+    walkers, (local, pulay, of_chains) = jax.lax.scan(
+        one_sample, walkers, jax.random.split(sampling, n_electron_samples)
+    )
 
     def twist_average(values: jax.Array) -> jax.Array:
         return values.reshape(-1, n_twists).mean(axis=1)
@@ -314,4 +318,4 @@ def _sample_energies(
     means = {name: twist_average(part.mean(axis=(0, 2))) for name, part in parts.items()}
     means |= {"pulay": twist_average(pulay.mean(axis=0))}
     means |= {"noise": twist_average(variance) / n_twists}
-    return means | {"acceptance": jnp.full_like(means["energy"], walkers.acceptance)}
+    return means | {"acceptance": jnp.full_like(means["energy"], walkers.acceptance)}, walkers, of_chains[-1]

@@ -7,6 +7,7 @@ surface     E(R)             fitted to the energies of all steps so far
 flow        p                down E_p[kT ln p + surface], in the metric of p
 electrons   psi              down <E_loc> among the electrons of each R, in the metric of |psi|^2"""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -20,7 +21,14 @@ from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy.estimate import electron_residuals, local_energies, wave_function_scores
 from jovium.free_energy.surface import Surface
 from jovium.free_energy.systems import FreeEnergySystem
-from jovium.free_energy.walkers import Walkers, init_walkers, move_protons, push_forward, sample_electrons
+from jovium.free_energy.walkers import (
+    Walkers,
+    init_walkers,
+    log_squares,
+    move_protons,
+    push_forward,
+    sample_electrons,
+)
 from jovium.optimise.natural_gradient import flatten
 from jovium.optimise.step_rules import Natural, NaturalEnergy
 from jovium.protons.flow import Flow
@@ -57,26 +65,32 @@ class FreeEnergyStep:
         settings = system.settings
         potential = CoulombPotential.of(system.box, 2 * settings.n_atoms)
         twists = system.twists(settings.proton_walkers)
+
+        def with_twists(function: Any) -> Any:
+            """A program that is handed the twists: constants alike in every row were lost by XLA."""
+            return partial(compile_program(function), twists)
+
         self.move_protons = compile_program(
             lambda models, walkers, key: move_protons(models.flow, models.psi, walkers, settings.latent_step, key)
         )
-        self.sample_electrons = compile_program(
-            lambda psi, walkers, key: sample_electrons(psi, walkers, twists, settings.mc_steps, key, True)
+        self.sample_electrons = with_twists(
+            lambda twists, psi, walkers, key: sample_electrons(psi, walkers, twists, settings.mc_steps, key, True)
         )
-        self.local_energies = compile_program(lambda psi, walkers: local_energies(psi, potential, walkers, twists))
-        self.update = compile_program(lambda state, walkers, local: update(system, state, walkers, local))
+        self.log_squares = with_twists(lambda twists, psi, walkers: log_squares(psi, walkers, twists))
+        self.local_energies = with_twists(lambda twists, psi, walkers: local_energies(psi, potential, walkers, twists))
+        self.update = with_twists(lambda twists, state, walkers, local: update(system, state, walkers, twists, local))
 
     def __call__(self, state: TrainingState, key: Array) -> tuple[TrainingState, dict[str, Array]]:
         """The state after one step, and its metrics."""
         proton_key, electron_key = jax.random.split(key)
         psi = state.model.psi
         walkers = self.move_protons(state.model, state.walkers, proton_key)
-        walkers = self.sample_electrons(psi, walkers, electron_key)
+        walkers, _ = self.sample_electrons(psi, walkers, electron_key)
         return self.update(state, walkers, self.local_energies(psi, walkers))
 
 
 def update(
-    system: FreeEnergySystem, state: TrainingState, walkers: Walkers, local: LocalEnergy
+    system: FreeEnergySystem, state: TrainingState, walkers: Walkers, twists: Float[Array, "b 3"], local: LocalEnergy
 ) -> tuple[TrainingState, dict[str, Array]]:
     """The state after both models followed walkers and their local energies, and the metrics of the step."""
     settings, kT = system.settings, system.state.temperature
@@ -86,7 +100,7 @@ def update(
     flow, flow_momentum, surface, flow_scores = update_flow(
         system, state, walkers, energies - local.pp.mean(axis=1), lr_scale
     )
-    psi, psi_momentum, psi_scores = update_wave_function(system, state, walkers, local, lr_scale)
+    psi, psi_momentum, psi_scores = update_wave_function(system, state, walkers, twists, local, lr_scale)
 
     flow_change, psi_change = (
         flatten(eqx.filter(after, eqx.is_inexact_array)) - flatten(eqx.filter(before, eqx.is_inexact_array))
@@ -130,11 +144,16 @@ def update_flow(
 
 
 def update_wave_function(
-    system: FreeEnergySystem, state: TrainingState, walkers: Walkers, local: LocalEnergy, lr_scale: Float[Array, ""]
+    system: FreeEnergySystem,
+    state: TrainingState,
+    walkers: Walkers,
+    twists: Float[Array, "b 3"],
+    local: LocalEnergy,
+    lr_scale: Float[Array, ""],
 ) -> tuple[WaveFunction, Float[Array, "q"], Float[Array, "r q"]]:
     """psi and its direction after a step down the energy, and its centred scores in real rows."""
     settings, psi = system.settings, state.model.psi
-    scores = wave_function_scores(psi, walkers, system.twists(settings.proton_walkers))
+    scores = wave_function_scores(psi, walkers, twists)
     residuals, centred = electron_residuals(local.total, scores)
     rule = NaturalEnergy(settings.learning_rate, settings.damping, MAX_NORM, settings.momentum)
     psi, momentum = rule.step(psi, state.momentum.psi, centred, residuals, lr_scale)

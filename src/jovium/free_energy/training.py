@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 from jovium.base.errors import InputError
 from jovium.base.statistics import Estimate, autocorrelation_time
 from jovium.electrons.training import load_run as load_electrons
+from jovium.electrons.walkers import require_same
 from jovium.electrons.wave_function import WaveFunction
 from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.step import FreeEnergyStep, first_state, initial_state, integration_errors, parameters
@@ -136,7 +137,7 @@ class FreeEnergyTraining(Training):
         )
         walkers = program(flow, walker_key)
         for key in jax.random.split(move_key, -(-EQUILIBRATION_MOVES // settings.mc_steps)):
-            walkers = self.parts.sample_electrons(psi, walkers, key)
+            walkers, _ = self.parts.sample_electrons(psi, walkers, key)
         return first_state(system, flow, psi, walkers)
 
     def objective(self, figures: dict[str, Any]) -> tuple[float, float]:
@@ -193,15 +194,17 @@ class FreeEnergyTraining(Training):
         }
 
     def _equilibration_bias(self) -> Float[np.ndarray, "b"]:
-        """What E of each configuration (hartree) gains from twice as many moves again after those of a step."""
+        """What E of each configuration (hartree) gains from twice as many moves again after those of a step. Raises
+        EngineError when the electrons did not follow |psi|^2."""
         models = self.state.model
         key = jax.random.fold_in(jax.random.key(self.settings.seed + 2), self.state.step)
         proton_key, *electron_keys = jax.random.split(key, 4)
         walkers, energies = self.parts.move_protons(models, self.state.walkers, proton_key), []
         for key in electron_keys:
-            walkers = self.parts.sample_electrons(models.psi, walkers, key)
+            walkers, of_chains = self.parts.sample_electrons(models.psi, walkers, key)
             local = self.parts.local_energies(models.psi, walkers)
             energies.append(np.asarray(local.total.real, float).mean(axis=1))
+        require_same(of_chains, self.parts.log_squares(models.psi, walkers))
         return energies[2] - energies[0]
 
     def _integration_error(self) -> float:

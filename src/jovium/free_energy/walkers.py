@@ -80,8 +80,8 @@ def move_protons(flow: Flow, psi: WaveFunction, walkers: Walkers, latent_step: f
 
 def sample_electrons(
     psi: WaveFunction, walkers: Walkers, twists: Float[Array, "b 3"], n_moves: int, key: PRNGKeyArray, tune: bool
-) -> Walkers:
-    """Electrons after so many moves of all of them at once, protons where they are."""
+) -> tuple[Walkers, Float[Array, "b m"]]:
+    """Electrons after so many moves of all of them at once, protons where they are; ln|psi|^2 as the chains have it."""
     shape = walkers.electrons.shape
     mean_fields = map_rows(lambda pair: psi.mean_field(*pair), (walkers.protons, twists), None)
 
@@ -98,7 +98,19 @@ def sample_electrons(
     chains = Chains(flat, energies(flat), walkers.width, key, jnp.asarray(0.0))
     chains = metropolis_sweeps(energies, chains, n_moves, 1, tune, psi.box.reach / 2)
     positions = chains.positions - _lattice_translations(chains.positions, psi.box.vectors)
-    return walkers._replace(electrons=positions.reshape(shape), width=chains.width, acceptance=chains.acceptance)
+    walkers = walkers._replace(electrons=positions.reshape(shape), width=chains.width, acceptance=chains.acceptance)
+    return walkers, -chains.beta_energies.reshape(shape[:2])
+
+
+def log_squares(psi: WaveFunction, walkers: Walkers, twists: Float[Array, "b 3"]) -> Float[Array, "b m"]:
+    """ln|psi|^2 of all electrons, by a program of its own."""
+
+    def among_protons(group: tuple[Array, ...]) -> Float[Array, "m"]:
+        electrons, protons, twist = group
+        mean_field = psi.mean_field(protons, twist)
+        return jax.lax.map(lambda x: 2 * jnp.real(psi.log_psi(x, protons, twist, mean_field)), electrons)
+
+    return map_rows(among_protons, (walkers.electrons, walkers.protons, twists), None)
 
 
 def _lattice_translations(
