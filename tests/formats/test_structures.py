@@ -54,10 +54,11 @@ def test_index_beyond_the_trajectory_is_refused(tmp_path, odd_structure, index):
         read_structures(tmp_path / "md.extxyz", index)
 
 
-def test_garbage_structure_names_the_file_and_the_formats(tmp_path):
-    (tmp_path / "POSCAR").write_text("nothing\nto see\nhere\n")
-    with pytest.raises(FormatError, match=r"POSCAR.*\n.*ASE knows"):
-        read_structure(tmp_path / "POSCAR")
+@pytest.mark.parametrize(("name", "expected"), [("POSCAR", "a complete POSCAR"), ("h.gen", "ASE knows")])
+def test_garbage_structure_names_the_file_and_the_format(tmp_path, name, expected):
+    (tmp_path / name).write_text("nothing\nto see\nhere\n")
+    with pytest.raises(FormatError, match=rf"{name}.*\n.*{expected}"):
+        read_structure(tmp_path / name)
 
 
 def test_partly_occupied_sites_are_refused(tmp_path):
