@@ -169,7 +169,7 @@ class Structure:
         """Distances (bohr) from each atom to the `count` atoms or images nearest to it, and which atoms they are."""
         places = Cell(self.cell.reduced).wrap(self.positions)
         distances, found = self._with_images().query(places, k=min(count + 1, 27 * self.n_atoms))
-        return distances[:, 1:], found[:, 1:] % self.n_atoms  # the first is the atom itself
+        return distances[:, 1:], np.asarray(found)[:, 1:] % self.n_atoms  # the first is the atom itself
 
     def within(self, radius: float) -> list[set[int]]:
         """For each atom those, itself included, that have an image closer to it than `radius` (bohr)."""

@@ -19,8 +19,8 @@ CONTACTS = (0.65, 1.5)
 """Shortest distance over the sum of the covalent radii: 0.8 to 1.3 in hydrides from 0 to 300 GPa. Lengths in bohr
 taken for angstrom give 1.5 or more, the opposite gives 0.6 or less."""
 
-WIDEST_HYDROGEN = 2.8
-"""Distance of two H (bohr) up to which nothing is wrong: atomic hydrogen has no bonds of the covalent length."""
+WIDEST_HYDROGEN = 3.3
+"""Distance of two H (bohr) up to which nothing is wrong: atomic hydrogen, here up to rs 1.9, has no covalent bonds."""
 
 RADII = (0.9, 6.0)
 """Wigner-Seitz radii (bohr) between which matter is found: hydrogen at some 5 TPa, and caesium at 0."""

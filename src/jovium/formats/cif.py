@@ -14,7 +14,7 @@ import numpy as np
 
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure, element
-from jovium.formats.files import Frame, format_errors
+from jovium.formats.files import CUT, Frame, format_errors
 from jovium.formats.occupation import require_ordered
 from jovium.formats.symmetry import (
     Operations,
@@ -53,6 +53,8 @@ def _frame(block: str, path: Path) -> tuple[Structure, dict[str, Any]]:
         occupations = tags.get("_atom_site_occupancy", [])
         require_ordered(occupations, path)
         operations, notes = _operations(tags, cell)
+        if not block.endswith("\n"):
+            notes.append(CUT)
         if "?" in occupations:
             notes.append("occupations that the file does not know (?) are taken as 1")
     orbits = [orbit(cell, site, symbol, operations) for site, symbol in zip(sites, symbols, strict=True)]

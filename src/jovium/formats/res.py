@@ -61,13 +61,14 @@ def _frame(lines: list[str], path: Path) -> tuple[Structure, dict[str, Any]]:
         operations = _operations(int(said.get("LATT", ["-1"])[0]), said["SYMM"])
         atoms = [_atom(row, species) for row in rows]
     title = said.get("TITL", [])
-    if len(title) > 8 and title[7].isdecimal() and title[8].startswith("(") and int(title[7]) != len(atoms):
-        raise FormatError(f"{path}: {len(atoms)} atoms", f"{title[7]}, as its TITL says", "copy the file again")
+    if len(title) > 7 and title[6].isdecimal() and title[7].startswith("(") and int(title[6]) != len(atoms):
+        raise FormatError(f"{path}: {len(atoms)} atoms", f"{title[6]}, as its TITL says", "copy the file again")
     orbits = [orbit(cell, site, symbol, operations) for symbol, site, _ in atoms]
     order = len(operations.rotations)
     require_ordered([share * order / len(places) for (*_, share), places in zip(atoms, orbits, strict=True)], path)
     symbols = tuple(symbol for (symbol, *_), places in zip(atoms, orbits, strict=True) for _ in places)
-    return Structure(cell, np.concatenate([np.zeros((0, 3)), *orbits]), symbols), {}
+    notes = () if "LATT" in said else ("no LATT in the file: read without symmetry",)
+    return Structure(cell, np.concatenate([np.zeros((0, 3)), *orbits]), symbols, notes), {}
 
 
 def _species(words: list[str]) -> list[str]:

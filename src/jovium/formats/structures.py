@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 from unittest.mock import patch
 
-from jovium.base.errors import FormatError, InputError, JoviumError, StructureError
+from jovium.base.errors import FormatError, InputError, JoviumError
 from jovium.base.files import atomic_write
 from jovium.base.structure import ISOTOPE_MASSES, Structure
 from jovium.base.validity import merged
@@ -19,6 +19,7 @@ from jovium.formats.files import Frame, open_file, read_text, require_text
 from jovium.formats.occupation import named_occupations, require_ordered
 from jovium.formats.poscar import poscar_frames
 from jovium.formats.res import res_frames
+from jovium.formats.xsf import xsf_frames
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Source = Union[str, os.PathLike[str], Structure, "Atoms"]
 """A structure: a file, or one in memory."""
 
-FRAMES = {"vasp": poscar_frames, "cif": cif_frames, "res": res_frames}
+FRAMES = {"vasp": poscar_frames, "cif": cif_frames, "res": res_frames, "xsf": xsf_frames}
 """Readers of whole texts by the names of ASE; what is not here and no extended XYZ is read by ASE."""
 
 TEXT_WRITERS = ("vasp", "cif", "extxyz", "xsf", "res", "aims", "castep-cell", "xtd", "gen", "v-sim", "proteindatabank")
@@ -97,8 +98,8 @@ def _readers(path: Path, index: str) -> list[Callable[[], tuple[Structure, dict[
         file_format = ""
     if file_format in ("extxyz", "xyz"):
         frames = extxyz_frames(path)
-    elif file_format in FRAMES:
-        frames = FRAMES[file_format](read_text(path))
+    elif file_format in FRAMES and "ANIMSTEPS" not in (text := read_text(path)):
+        frames = FRAMES[file_format](text)
     else:
         return [partial(_usable, partial(_ase_frame, atoms), path) for atoms in _ase_images(path, index)]
     names = [Path(f"{path}, frame {i}") for i in range(len(frames))] if len(frames) > 1 else [path]
@@ -118,10 +119,10 @@ def _usable(frame: Frame, name: Path) -> tuple[Structure, dict[str, Any]]:
     try:
         structure, facts = frame(name)
         return merged(structure), facts
-    except StructureError as error:
-        raise StructureError(f"{name}: {error.got}", error.expected, error.do) from error
-    except JoviumError:
-        raise
+    except JoviumError as error:
+        if str(name) in error.got:
+            raise
+        raise type(error)(f"{name}: {error.got}", error.expected, error.do) from error
     except Exception as error:  # readers raise whatever their parser stumbles over
         raise _unreadable(error, name) from error
 

@@ -6,15 +6,16 @@ inclusive, so a periodic field of n points is written with its end points double
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jovium.base.cell import Cell
 from jovium.base.errors import FormatError
 from jovium.base.grid import GridField
-from jovium.base.structure import Structure, element
+from jovium.base.structure import NOT_PERIODIC, Structure, element
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.formats.files import Parsed, format_errors, numbers, value_lines, vector_line
+from jovium.formats.files import Frame, Parsed, format_errors, numbers, value_lines, vector_line
 
 CELL_TOLERANCE = 1e-4
 """Relative difference allowed between lattice and grid vectors: pp.x prints six decimals and an older bohr."""
@@ -57,6 +58,18 @@ def _parse_structure(lines: list[str], path: Path) -> Structure:
     symbols = tuple(element(row[0]) for row in rows)
     positions = np.array([[float(x) for x in row[1:4]] for row in rows]) / BOHR_ANGSTROM
     return Structure(Cell(np.array(vectors) / BOHR_ANGSTROM), positions, symbols)
+
+
+def xsf_frames(text: str) -> list[Frame]:
+    """The structure of a crystal without a grid."""
+    lines = [stripped for line in text.splitlines() if (stripped := line.split("#")[0].strip())]
+    notes = (NOT_PERIODIC,) if {"SLAB", "POLYMER", "MOLECULE"} & set(lines) else ()
+
+    def frame(name: Path) -> tuple[Structure, dict[str, Any]]:
+        with format_errors(name, "XSF"):
+            return _parse_structure(lines, name).noted(*notes), {}
+
+    return [frame]
 
 
 def _index(lines: list[str], keyword: str, alternative: str, path: Path) -> int:
