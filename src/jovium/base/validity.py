@@ -8,7 +8,7 @@ from jovium.base.errors import StructureError
 from jovium.base.structure import ISOTOPE_MASSES, Structure
 from jovium.base.units import BOHR_ANGSTROM
 
-COINCIDENT = 0.1
+COINCIDENT = 0.05
 """Atoms closer than this (bohr) are at one place: files print as few as three digits of a fractional coordinate."""
 
 SHORTEST_DISTANCE = 0.4

@@ -19,7 +19,7 @@ VALUE_FORMAT = " %16.9E"
 
 CUT = "the file ends without a line break: its last number may be cut short"
 
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][+-]?\d+)?)(?=[\s+-]|$)")
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+|nan|inf)(?:[ed][+-]?\d+)?)(?=[\s+-]|$)", re.IGNORECASE)
 
 Frame = Callable[[Path], tuple[Structure, dict[str, Any]]]
 """Reads one structure of a file and the values that its comment names; called with what errors call it."""
