@@ -1,5 +1,7 @@
 """Structures through ASE: what is written is read back, trajectories by slice, disorder refused."""
 
+import re
+
 import ase.io
 import numpy as np
 import pytest
@@ -54,10 +56,11 @@ def test_index_beyond_the_trajectory_is_refused(tmp_path, odd_structure, index):
         read_structures(tmp_path / "md.extxyz", index)
 
 
-def test_garbage_structure_names_the_file_and_the_formats(tmp_path):
-    (tmp_path / "POSCAR").write_text("nothing\nto see\nhere\n")
-    with pytest.raises(FormatError, match=r"POSCAR.*\n.*ASE knows"):
-        read_structure(tmp_path / "POSCAR")
+@pytest.mark.parametrize(("name", "expected"), [("POSCAR", "a complete POSCAR"), ("h.gen", "ASE knows")])
+def test_garbage_structure_names_the_file_and_the_format(tmp_path, name, expected):
+    (tmp_path / name).write_text("nothing\nto see\nhere\n")
+    with pytest.raises(FormatError, match=rf"{name}.*\n.*{expected}"):
+        read_structure(tmp_path / name)
 
 
 def test_partly_occupied_sites_are_refused(tmp_path):
@@ -69,3 +72,25 @@ def test_partly_occupied_sites_are_refused(tmp_path):
     )
     with pytest.raises(FormatError, match="partly occupied"):
         read_structure(tmp_path / "half.cif")
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_occupations_of_a_pdb_file_are_looked_at(tmp_path, molecule, share):
+    atoms = molecule.to_ase()
+    atoms.set_array("occupancy", np.array([1.0, share, 1.0]))
+    ase.io.write(tmp_path / "x.pdb", atoms)
+    if share == 1:
+        assert read_structure(tmp_path / "x.pdb").n_atoms == 3
+        return
+    with pytest.raises(FormatError, match="partly occupied"):
+        read_structure(tmp_path / "x.pdb")
+
+
+@pytest.mark.parametrize("name", ["h.xsf", "h.gen"])
+def test_isotopes_are_read_in_every_format(tmp_path, molecule, name):
+    write_structure(tmp_path / name, molecule)
+    text = (tmp_path / name).read_text()
+    isotopes = re.sub(r"\n +1 (?= *\d+\.)" if name == "h.xsf" else "H ", "\nD " if name == "h.xsf" else "D ", text)
+    assert isotopes != text
+    (tmp_path / name).write_text(isotopes)
+    assert len(read_structure(tmp_path / name).hydrogens) == 2

@@ -34,7 +34,7 @@ def structures(tmp_path):
     dense, hydride, overlapping = hydrogen(1), hydrogen(2), hydrogen(3)
     dense.set_cell(0.7 * dense.cell, scale_atoms=True)
     hydride.symbols[0] = "La"
-    overlapping.positions[1] = overlapping.positions[0] + 1e-4
+    overlapping.positions[1] = overlapping.positions[0] + 0.1
     ase.io.write(tmp_path / "in.extxyz", [hydrogen(0), dense, hydride, overlapping, hydrogen(4)])
     return tmp_path / "in.extxyz"
 

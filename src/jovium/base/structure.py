@@ -1,13 +1,15 @@
 """Atoms in a periodic cell."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from jovium.base.cell import Cell
-from jovium.base.errors import StructureError
+from jovium.base.errors import FormatError, StructureError
 from jovium.base.units import BOHR_ANGSTROM, HYDROGEN_DENSITY
 
 if TYPE_CHECKING:
@@ -20,17 +22,50 @@ MAX_ATOMS_IN_PAIRS = 200
 ISOTOPE_MASSES = {"D": 2.01410177811, "T": 3.01604927790}
 """Atomic masses of the heavy isotopes of hydrogen in unified mass units (Wang et al., Chin. Phys. C 41, 030003)."""
 
+NOT_PERIODIC = "not marked as periodic along every lattice vector: taken as periodic"
+
+_LABEL = re.compile(r"([A-Za-z]{1,2})(?:[\d_+/(*'-].*)?")
+"""The letters before a digit, `_`, `-`, ...: H1, H_a, Fe2+, and H_GW/0af1 of VASP."""
+
+
+def element(label: str) -> str:
+    """The element that the label of an atom names (H1, H_a, la, Fe2+), or its atomic number; D and T stay themselves.
+
+    Raises FormatError for a label that names none.
+    """
+    match, symbols = _LABEL.fullmatch(label), _symbols()
+    symbol = match.group(1).capitalize() if match else ""
+    if label.isdecimal() and 0 < int(label) <= len(symbols) - len(ISOTOPE_MASSES):
+        symbol = symbols[int(label) - 1]
+    if symbol not in symbols:
+        raise FormatError(
+            f"an atom with the label '{label}'",
+            "an element, D or T, perhaps with a digit, _ or - and more behind it: H, H1, H_a",
+            "name the element of every atom",
+        )
+    return symbol
+
+
+@cache
+def _symbols() -> list[str]:
+    from ase.data import chemical_symbols
+
+    return [*chemical_symbols[1:], *ISOTOPE_MASSES]
+
 
 @dataclass(frozen=True)
 class Structure:
     """Positions (n, 3) in bohr and chemical symbols of n atoms in a cell.
 
-    Raises StructureError for no atoms, a position that is not finite, or a number of symbols that differs from n.
+    notes: what a user should know of how it was read, one sentence each.
+    Raises StructureError for no atoms, a position that is not finite, symbols that are no elements (D and T are
+    hydrogen), or a number of symbols that differs from n.
     """
 
     cell: Cell
     positions: Float[np.ndarray, "n 3"]
     symbols: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self):
         positions = np.array(self.positions, dtype=float)
@@ -45,9 +80,16 @@ class Structure:
             raise StructureError(
                 f"{len(self.symbols)} symbols for {len(positions)} atoms", "one symbol per atom", "check the file"
             )
+        strange = sorted(set(self.symbols) - set(_symbols()))
+        if strange:
+            raise StructureError(f"the symbols {', '.join(strange)}", "elements, D or T", "write them as H, He, La")
         positions.setflags(write=False)
         object.__setattr__(self, "positions", positions)
         object.__setattr__(self, "symbols", tuple(self.symbols))
+
+    def noted(self, *notes: str) -> "Structure":
+        """The same with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
     @classmethod
     def from_ase(cls, atoms: "Atoms") -> "Structure":
@@ -62,6 +104,7 @@ class Structure:
             Cell(np.array(atoms.cell) / BOHR_ANGSTROM),
             atoms.get_positions() / BOHR_ANGSTROM,
             tuple(atoms.get_chemical_symbols()),
+            () if all(atoms.pbc) else (NOT_PERIODIC,),
         )
 
     def to_ase(self) -> "Atoms":
@@ -121,6 +164,18 @@ class Structure:
         shape = np.minimum(np.ceil(np.linalg.norm(self.cell.reduced, axis=1) / 0.4), 32).astype(int)
         grid = np.stack(np.meshgrid(*(np.arange(n) / n for n in shape), indexing="ij"), -1).reshape(-1, 3)
         return float(self._with_images().query(grid @ self.cell.reduced)[0].max())
+
+    def neighbours(self, count: int) -> tuple[Float[np.ndarray, "n c"], Int[np.ndarray, "n c"]]:
+        """Distances (bohr) from each atom to the `count` atoms or images nearest to it, and which atoms they are."""
+        places = Cell(self.cell.reduced).wrap(self.positions)
+        distances, found = self._with_images().query(places, k=min(count + 1, 27 * self.n_atoms))
+        return distances[:, 1:], np.asarray(found)[:, 1:] % self.n_atoms  # the first is the atom itself
+
+    def within(self, radius: float) -> list[set[int]]:
+        """For each atom those, itself included, that have an image closer to it than `radius` (bohr)."""
+        places = Cell(self.cell.reduced).wrap(self.positions)
+        found = self._with_images().query_ball_point(places, radius)
+        return [{int(i) % self.n_atoms for i in images} for images in found]
 
     def _with_images(self) -> "KDTree":
         """The atoms of the reduced cell and of the 26 around it, to look neighbours up."""

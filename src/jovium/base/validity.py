@@ -1,12 +1,103 @@
-"""What a structure must be before anything is said about its electrons."""
+"""What a structure must be before anything is said about its electrons, wherever it came from."""
+
+from dataclasses import replace
+
+import numpy as np
 
 from jovium.base.errors import StructureError
-from jovium.base.structure import Structure
+from jovium.base.structure import ISOTOPE_MASSES, Structure
 from jovium.base.units import BOHR_ANGSTROM
 
+COINCIDENT = 0.05
+"""Atoms closer than this (bohr) are at one place: files print as few as three digits of a fractional coordinate."""
+
 SHORTEST_DISTANCE = 0.4
-"""Two protons closer than this (bohr) are an error in the input: in the trajectories of `data/trajectories`,
+"""Two nuclei closer than this (bohr) are an error in the input: of protons in the trajectories of `data/trajectories`,
 up to 10000 K and 900 GPa, none come below 0.90."""
+
+CONTACTS = (0.65, 1.5)
+"""Shortest distance over the sum of the covalent radii: 0.8 to 1.3 in hydrides from 0 to 300 GPa. Lengths in bohr
+taken for angstrom give 1.5 or more, the opposite gives 0.6 or less."""
+
+WIDEST_HYDROGEN = 3.3
+"""Distance of two H (bohr) up to which nothing is wrong: atomic hydrogen, here up to rs 1.9, has no covalent bonds."""
+
+RADII = (0.9, 6.0)
+"""Wigner-Seitz radii (bohr) between which matter is found: hydrogen at some 5 TPa, and caesium at 0."""
+
+
+def merged(structure: Structure) -> Structure:
+    """The structure with every atom once: atoms of one element at one place, or at images of it, become one.
+
+    Its notes say how many were left out. Raises StructureError for two elements at one place.
+    """
+    names = ["H" if symbol in ISOTOPE_MASSES else symbol for symbol in structure.symbols]
+    left_out = set()
+    for i, others in enumerate(structure.within(COINCIDENT)):
+        for j in sorted(others):
+            if names[i] != names[j]:
+                raise StructureError(
+                    f"{names[i]} and {names[j]} at one place (atoms {i} and {j}, counted from 0)",
+                    "one atom at a place",
+                    "correct the positions; of a disordered crystal choose one ordered configuration",
+                )
+            if i not in left_out and j > i:
+                left_out.add(j)
+    if not left_out:
+        return structure
+    kept = [i for i in range(structure.n_atoms) if i not in left_out]
+    images = f"{len(left_out)} of {structure.n_atoms} atoms coincide with others or their periodic images: left out"
+    symbols = tuple(structure.symbols[i] for i in kept)
+    return replace(structure, positions=structure.positions[kept], symbols=symbols).noted(images)
+
+
+def require_apart(structure: Structure) -> None:
+    """Raise StructureError when two nuclei are closer than any two can be."""
+    distance = structure.shortest_distance()
+    if distance < SHORTEST_DISTANCE:
+        raise StructureError(
+            f"two atoms {distance * BOHR_ANGSTROM:.3f} angstrom apart",
+            f"no distance below {SHORTEST_DISTANCE * BOHR_ANGSTROM:.2f} angstrom",
+            "look for duplicated atoms, a wrong cell, or coordinates in the wrong unit",
+        )
+
+
+def plausibility(structure: Structure) -> tuple[str, ...]:
+    """What a user should know of a structure before its numbers: its notes, and why it may not be what was meant.
+
+    Raises StructureError when two nuclei are closer than any two can be.
+    """
+    require_apart(structure)
+    doubts = [*_doubts_about_distances(structure)]
+    if not RADII[0] <= structure.rs <= RADII[1]:
+        volume = structure.cell.volume / structure.n_atoms * BOHR_ANGSTROM**3
+        doubts.append(f"{volume:.3g} cubic angstrom per atom: is the cell in the right unit, and no atom missing?")
+    outside = np.abs(structure.cell.fractional(structure.positions) - 0.5).max() - 0.5
+    if outside > 1:
+        doubts.append(f"atoms up to {outside:.1f} cells outside the cell: are their coordinates in the right unit?")
+    return (*structure.notes, *doubts)
+
+
+def _doubts_about_distances(structure: Structure) -> list[str]:
+    from ase.data import covalent_radii
+
+    atoms = structure.to_ase()
+    distances, others = structure.neighbours(12)
+    radii = covalent_radii[atoms.numbers] / BOHR_ANGSTROM
+    bonds = radii[:, None] + radii[others]
+    ratios = distances / bonds
+    both_hydrogen = (atoms.numbers[:, None] == 1) & (atoms.numbers[others] == 1)
+    widest = np.where(both_hydrogen, WIDEST_HYDROGEN, CONTACTS[1] * bonds)
+    doubts = []
+    if ratios.min() < CONTACTS[0]:
+        i, j = np.unravel_index(ratios.argmin(), ratios.shape)
+        pair = f"{structure.symbols[i]} and {structure.symbols[others[i, j]]}"
+        apart = f"{distances[i, j] * BOHR_ANGSTROM:.2f} angstrom"
+        doubts.append(f"{pair} only {apart} apart: are lengths in the right unit?")
+    if (distances > widest).all():
+        apart = f"{distances.min() * BOHR_ANGSTROM:.2f} angstrom"
+        doubts.append(f"no two atoms closer than {apart}, too far for a bond: are lengths in the right unit?")
+    return doubts
 
 
 def require_hydrogen(structure: Structure) -> None:
@@ -18,10 +109,4 @@ def require_hydrogen(structure: Structure) -> None:
             "hydrogen only: neither the engines nor the network know another element",
             "give the ELF of a hydride as a field file (cube, ELFCAR, XSF) computed with your own code",
         )
-    distance = structure.shortest_distance()
-    if distance < SHORTEST_DISTANCE:
-        raise StructureError(
-            f"two atoms {distance * BOHR_ANGSTROM:.3f} angstrom apart",
-            f"no distance below {SHORTEST_DISTANCE * BOHR_ANGSTROM:.2f} angstrom",
-            "look for duplicated atoms, a wrong cell, or coordinates in the wrong unit",
-        )
+    require_apart(structure)

@@ -1,7 +1,8 @@
 """Subcommands and the arguments that several commands share."""
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def add_number(parser: Any, option: str, default: Any, what: str = "", metavar: 
     """An option that is a number of the type of its default, which its help names."""
     text = f"{what} (default {default:g})" if what else None
     parser.add_argument(option, type=type(default), default=default, metavar=metavar, help=text)
+
+
+def tell(warnings: Iterable[str]) -> None:
+    """Print warnings to standard error."""
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def given_grid(options: argparse.Namespace, least: int = 4) -> tuple[int, int, int] | None:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from jovium.base.errors import InputError
-from jovium.cli.arguments import given_grid
+from jovium.cli.arguments import given_grid, tell
 
 HELP = "convert an ELF field (cube, ELFCAR, XSF) or a structure to another format"
 DESCRIPTION = """Convert IN to OUT. A field (cube, ELFCAR, XSF) becomes another field, or the structure inside it; a
@@ -21,8 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read, convert, write."""
-    import sys
-
+    from jovium.base.validity import plausibility
     from jovium.formats.fields import is_field_file, is_field_name, read_field, write_field
     from jovium.formats.structures import read_structure, write_structure
 
@@ -33,11 +32,12 @@ def run(options: argparse.Namespace) -> int:
     if not is_field_file(source):
         if grid:
             raise InputError(f"--grid for {source}", "a field file", f"{source} holds a structure only")
-        write_structure(target, read_structure(source))
+        structure = read_structure(source)
+        tell(plausibility(structure))
+        write_structure(target, structure)
         return 0
     file = read_field(source, elf_convention=options.elf_convention)
-    for warning in file.provenance.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    tell((*plausibility(file.structure), *file.provenance.warnings))
     if not is_field_name(target):
         write_structure(target, file.structure)
         return 0

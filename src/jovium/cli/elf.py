@@ -2,12 +2,11 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jovium.cli.arguments import add_command, add_json, add_number, given_grid
+from jovium.cli.arguments import add_command, add_json, add_number, given_grid, tell
 from jovium.cli.training import configure_training, run_training, training_settings
 from jovium.elf.settings import ElfSettings
 
@@ -113,6 +112,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
 def run_predict(options: argparse.Namespace) -> int:
     """Write the predicted field; warnings go to standard error."""
     from jovium.base.units import BOHR_ANGSTROM
+    from jovium.base.validity import plausibility
     from jovium.elf.model import ElfModel, shipped_model
     from jovium.formats.fields import write_field
     from jovium.formats.structures import read_structure
@@ -123,8 +123,7 @@ def run_predict(options: argparse.Namespace) -> int:
     predicted = model.predict(structure, shape)
     write_field(options.out, structure, predicted.elf, comment=f"ELF of {options.file.stem} by a network")
     print(f"{options.out}: grid {' x '.join(map(str, shape))}, band +- {predicted.band.mean():.3f} on average")
-    for warning in predicted.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    tell((*plausibility(structure), *predicted.warnings))
     return 0
 
 

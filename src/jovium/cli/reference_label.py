@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jovium.cli.arguments import add_command, add_json, add_number
+from jovium.cli.arguments import add_command, add_json, add_number, tell
 
 if TYPE_CHECKING:
     from jovium.labels.audit import Audit
@@ -50,6 +50,7 @@ def run_label(options: argparse.Namespace) -> int:
 
     from jovium.base.errors import InputError
     from jovium.base.units import BOHR_ANGSTROM
+    from jovium.base.validity import plausibility
     from jovium.labels.candidates import read_candidates
     from jovium.labels.labelling import label
     from jovium.labels.reading import structure_identities
@@ -72,6 +73,8 @@ def run_label(options: argparse.Namespace) -> int:
         if not candidates:
             print(f"every structure is labelled in {options.known}")
             return 0
+    for candidate in candidates:
+        tell(f"{candidate.group} step {candidate.step}: {doubt}" for doubt in plausibility(candidate.structure))
 
     def show(progress: "Progress") -> None:
         facts = progress_facts(progress)

@@ -4,19 +4,18 @@ Source: https://vasp.at/wiki/ELFCAR: lattice, positions, Nx Ny Nz, then ELF(x, y
 the block of spin up is followed by that of spin down.
 """
 
-import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-from jovium.base.cell import Cell
 from jovium.base.errors import FormatError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.formats.files import Parsed, format_errors, numbers, value_lines, vector_line
+from jovium.formats.poscar import parse_poscar
 
 SPIN_WARNING = (
     "spin-polarised ELFCAR: the mean of its two blocks is taken, and the reference of VASP for one spin channel "
@@ -35,7 +34,7 @@ def parse_elfcar(text: str, path: Path) -> Parsed:
         )
     lines = text.splitlines()
     with format_errors(path, "ELFCAR"):
-        structure, end = _parse_poscar(lines, path)
+        structure, end = parse_poscar(lines, path)
         start = next(i for i in range(end, len(lines) + 1) if lines[i].strip())
         nx, ny, nz = (int(n) for n in lines[start].split())
     count = nx * ny * nz
@@ -46,42 +45,6 @@ def parse_elfcar(text: str, path: Path) -> Parsed:
     values = np.mean(fields, axis=0)
     warnings = (SPIN_WARNING,) if len(fields) == 2 else ()
     return Parsed(structure, GridField(values, structure.cell), (lines[0].strip(),), "VASP", warnings)
-
-
-def _parse_poscar(lines: list[str], path: Path) -> tuple[Structure, int]:
-    vectors = np.array([[float(x) for x in line.split()[:3]] for line in lines[2:5]])
-    scale = np.array([float(x) for x in lines[1].split()])
-    if len(scale) == 1 and scale[0] < 0:  # a negative scale is the volume of the cell
-        scale = (-scale / abs(np.linalg.det(vectors))) ** (1 / 3)
-    at = 5
-    names = lines[at].split()
-    if names[0].isdigit():
-        names = lines[0].split()
-    else:
-        at += 1
-    counts = [int(n) for n in lines[at].split()]
-    symbols = _symbols(names, counts, path)
-    at += 1
-    if lines[at].strip()[0] in "sS":  # selective dynamics
-        at += 1
-    cartesian = lines[at].strip()[0] in "cCkK"
-    rows = [lines[at + 1 + i] for i in range(len(symbols))]
-    points = np.array([[float(x) for x in row.split()[:3]] for row in rows])
-    cell = Cell(vectors * scale / BOHR_ANGSTROM)
-    positions = points * scale / BOHR_ANGSTROM if cartesian else cell.cartesian(points)
-    return Structure(cell, positions, symbols), at + 1 + len(symbols)
-
-
-def _symbols(names: list[str], counts: list[int], path: Path) -> tuple[str, ...]:
-    # VASP 6 may append the POTCAR title and its hash: H_GW/0af1.
-    elements = [match.group(1) for name in names if (match := re.match(r"([A-Z][a-z]?)(?:[_/\d].*)?$", name))]
-    if len(elements) != len(counts):
-        raise FormatError(
-            f"{path}: {len(counts)} species and the element names {elements}",
-            "one element name per species",
-            "insert a line with the element names above the line with the numbers of atoms",
-        )
-    return tuple(element for element, count in zip(elements, counts, strict=True) for _ in range(count))
 
 
 def _blocks(lines: list[str], shape: list[str]) -> list[str]:

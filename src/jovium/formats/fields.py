@@ -10,6 +10,7 @@ from jovium.base.errors import FormatError, InputError
 from jovium.base.files import write_lines
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
+from jovium.base.validity import merged
 from jovium.formats import cube, elfcar, xsf
 from jovium.formats.files import read_text
 from jovium.formats.provenance import Provenance, interpret, is_elf_range, stamp
@@ -32,7 +33,8 @@ def read_field(path: str | os.PathLike[str], *, elf_convention: str = "auto") ->
     """Structure and field of a cube, ELFCAR or XSF file, told apart by name, or by content when the name is mute.
 
     elf_convention: what to do about the wrong unpolarised ELF of Quantum ESPRESSO 7.0 to 7.5, see
-    `jovium.formats.provenance.interpret`. Raises FormatError when the file is missing, truncated or not a field.
+    `jovium.formats.provenance.interpret`. Raises FormatError when the file is missing, truncated or not a field,
+    StructureError when two elements are at one place.
     """
     path = Path(path)
     text = read_text(path)
@@ -45,7 +47,7 @@ def read_field(path: str | os.PathLike[str], *, elf_convention: str = "auto") ->
     if parsed.warnings == (elfcar.SPIN_WARNING,) and elf_convention == "auto":
         provenance = replace(provenance, elf_correction="suspected")
     provenance = replace(provenance, warnings=parsed.warnings + provenance.warnings)
-    return FieldFile(parsed.structure, GridField(values, parsed.field.cell), provenance)
+    return FieldFile(merged(parsed.structure), GridField(values, parsed.field.cell), provenance)
 
 
 def write_field(

@@ -1,10 +1,10 @@
 """Text files of numbers: reading with errors a user can act on, writing that never leaves half a file."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +17,14 @@ VALUE_FORMAT = " %16.9E"
 """Ten significant digits: a field survives a round trip to 1e-9 of each value. The blank parts wide exponents."""
 
 
+CUT = "the file ends without a line break: its last number may be cut short"
+
+_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+|nan|inf)(?:[ed][+-]?\d+)?)(?=[\s+-]|$)", re.IGNORECASE)
+
+Frame = Callable[[Path], tuple[Structure, dict[str, Any]]]
+"""Reads one structure of a file and the values that its comment names; called with what errors call it."""
+
+
 class Parsed(NamedTuple):
     """What a file holds: structure, field, header lines that may name its author, the code its format implies."""
 
@@ -27,23 +35,34 @@ class Parsed(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def read_text(path: Path) -> str:
-    """Contents of a text file. Raises FormatError when it is missing, not a file, unreadable, empty or binary."""
+def open_file(path: Path) -> BinaryIO:
+    """A file opened for reading. Raises FormatError when it is missing, not a file, or unreadable."""
     if not path.exists():
         raise FormatError(f"no file {path}", "an existing file", "check the path")
     if not path.is_file():
         raise FormatError(f"{path} is not a file", "a text file", "name the file inside the directory")
     try:
-        content = path.read_bytes()
+        return path.open("rb")
     except OSError as error:
         raise FormatError(f"{path}: {error.strerror}", "a readable file", "check its permissions") from error
+
+
+def read_text(path: Path) -> str:
+    """Contents of a text file. Raises FormatError when it is missing, not a file, unreadable, empty or binary."""
+    with open_file(path) as stream:
+        content = stream.read()
+    require_text(content, path)
+    return content.decode("utf-8", errors="replace")
+
+
+def require_text(content: bytes, path: Path) -> None:
+    """Raise FormatError for the beginning of a file that is empty or binary."""
     if not content.strip():
         raise FormatError(f"{path} is empty", "a file with data", "run the calculation that writes it again")
     if b"\0" in content:
         raise FormatError(
             f"{path} is a binary file", "text (cube, ELFCAR, XSF or a structure)", "decompress or re-export it"
         )
-    return content.decode("utf-8", errors="replace")
 
 
 @contextmanager
@@ -73,6 +92,23 @@ def numbers(text: str, count: int, path: Path) -> Float[np.ndarray, "count"]:
         return np.array(tokens, dtype=float)
     except ValueError:
         return np.array([fortran_number(token, path) for token in tokens])
+
+
+def leading_numbers(text: str) -> list[float]:
+    """The numbers that a line begins with, some perhaps glued to the sign of the next as Fortran writes them."""
+    found, at = [], 0
+    while match := _NUMBER.match(text, at):
+        found.append(float(re.sub("[Dd]", "E", match.group(1))))
+        at = match.end()
+    return found
+
+
+def three_numbers(text: str) -> list[float]:
+    """The three numbers that a line begins with. Raises ValueError for another line."""
+    found = leading_numbers(text)[:3]
+    if len(found) < 3:
+        raise ValueError(f"'{text.strip()}' where three numbers should be")
+    return found
 
 
 def fortran_number(token: str, path: Path) -> float:

@@ -2,16 +2,24 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
+from unittest.mock import patch
 
-from jovium.base.errors import FormatError, InputError, JoviumError, StructureError
+from jovium.base.errors import FormatError, InputError, JoviumError
 from jovium.base.files import atomic_write
-from jovium.base.structure import Structure
+from jovium.base.structure import ISOTOPE_MASSES, Structure
+from jovium.base.validity import merged
+from jovium.formats.cif import cif_frames
+from jovium.formats.extxyz import extxyz_frames
 from jovium.formats.fields import is_field_file, read_field
-from jovium.formats.files import read_text
+from jovium.formats.files import Frame, open_file, read_text, require_text
+from jovium.formats.occupation import named_occupations, require_ordered
+from jovium.formats.poscar import poscar_frames
+from jovium.formats.res import res_frames
+from jovium.formats.xsf import xsf_frames
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -19,23 +27,26 @@ if TYPE_CHECKING:
 Source = Union[str, os.PathLike[str], Structure, "Atoms"]
 """A structure: a file, or one in memory."""
 
+FRAMES = {"vasp": poscar_frames, "cif": cif_frames, "res": res_frames, "xsf": xsf_frames}
+"""Readers of whole texts by the names of ASE; what is not here and no extended XYZ is read by ASE."""
+
 TEXT_WRITERS = ("vasp", "cif", "extxyz", "xsf", "res", "aims", "castep-cell", "xtd", "gen", "v-sim", "proteindatabank")
 
 
 def as_structure(source: Source) -> Structure:
-    """The structure of a file (the last one of a trajectory), of ASE, or itself.
+    """The structure of a file (the last one of a trajectory), of ASE, or itself, every atom once.
 
     Raises FormatError when a file cannot be read, StructureError for atoms without a periodic cell, InputError for what
     is no structure.
     """
     if isinstance(source, Structure):
-        return source
+        return merged(source)
     if isinstance(source, str | os.PathLike):
         return read_structure(source)
     if not hasattr(source, "get_chemical_formula"):
         do = "take several structures to jovium.screen" if isinstance(source, list | tuple) else "build ase.Atoms"
         raise InputError(f"a structure of type {type(source).__name__}", "a path, ase.Atoms or jovium.Structure", do)
-    return _from_ase(source, source.get_chemical_formula())
+    return _usable(partial(_ase_frame, source), Path(source.get_chemical_formula()))[0]
 
 
 def read_structure(path: str | os.PathLike[str], index: int = -1) -> Structure:
@@ -51,14 +62,20 @@ def read_structure(path: str | os.PathLike[str], index: int = -1) -> Structure:
 
 def read_structures(path: str | os.PathLike[str], index: str = ":") -> tuple[Structure, ...]:
     """The structures of a file or trajectory; `index` is a Python slice such as "::10", or a number."""
-    path = Path(path)
-    return tuple(_from_ase(atoms, str(path)) for atoms in _ase_images(path, index))
+    return tuple(structure for structure, _ in read_frames(path, index))
+
+
+def read_frames(path: str | os.PathLike[str], index: str = ":") -> Iterator[tuple[Structure, dict[str, Any]]]:
+    """The structures of a file, each with the values that its comment names."""
+    return (read() for read in _readers(Path(path), index))
 
 
 def structures_or_errors(source: Source | Sequence[Source], index: str = ":") -> Iterator[Structure | JoviumError]:
-    """The structures of a file (those at `index`) or in memory; instead of one that cannot be used, the error."""
+    """The structures of a file (those at `index`) or in memory; instead of one that cannot be used, the error.
+
+    Of a trajectory that is still being written these are the whole frames and an error for the last."""
     if isinstance(source, str | os.PathLike):
-        readers = [partial(_from_ase, atoms, str(source)) for atoms in _ase_images(Path(source), index)]
+        readers = [lambda read=read: read()[0] for read in _readers(Path(source), index)]
     else:
         readers = [partial(as_structure, item) for item in (source if isinstance(source, Sequence) else [source])]
     for read in readers:
@@ -68,34 +85,76 @@ def structures_or_errors(source: Source | Sequence[Source], index: str = ":") ->
             yield error
 
 
+def _readers(path: Path, index: str) -> list[Callable[[], tuple[Structure, dict[str, Any]]]]:
+    """What reads each frame of a file at `index`. Raises FormatError for a file or an index without one."""
+    from ase.io.formats import UnknownFileTypeError, filetype
+    from ase.utils import string2index
+
+    with open_file(path) as stream:
+        require_text(stream.read(4096), path)
+    try:
+        file_format = filetype(str(path))
+    except (UnknownFileTypeError, UnicodeDecodeError):
+        file_format = ""
+    if file_format in ("extxyz", "xyz"):
+        frames = extxyz_frames(path)
+    elif file_format in FRAMES and "ANIMSTEPS" not in (text := read_text(path)):
+        frames = FRAMES[file_format](text)
+    else:
+        return [partial(_usable, partial(_ase_frame, atoms), path) for atoms in _ase_images(path, index)]
+    names = [Path(f"{path}, frame {i}") for i in range(len(frames))] if len(frames) > 1 else [path]
+    readers = [partial(_usable, frame, name) for frame, name in zip(frames, names, strict=False)]
+    try:
+        picked = string2index(index)
+        chosen = readers[picked] if isinstance(picked, slice) else [readers[int(picked)]]
+    except (IndexError, ValueError):
+        chosen = []
+    if not chosen:
+        raise FormatError(f"{path}: no structure at index {index} of {len(frames)}", "at least one", "choose another")
+    return chosen
+
+
+def _usable(frame: Frame, name: Path) -> tuple[Structure, dict[str, Any]]:
+    """What a frame holds, every atom once. Raises FormatError or StructureError with its name, nothing else."""
+    try:
+        structure, facts = frame(name)
+        return merged(structure), facts
+    except JoviumError as error:
+        if str(name) in error.got:
+            raise
+        raise type(error)(f"{name}: {error.got}", error.expected, error.do) from error
+    except Exception as error:  # readers raise whatever their parser stumbles over
+        raise _unreadable(error, name) from error
+
+
+def _unreadable(error: Exception, name: Path) -> FormatError:
+    return FormatError(
+        f"{name}: {type(error).__name__}: {error}".rstrip(": "),
+        "a structure file that ASE knows, with the structures asked for",
+        "check the file and its name (POSCAR, .cif, .extxyz, .xsf, .res, ...)",
+    )
+
+
 def _ase_images(path: Path, index: str) -> list["Atoms"]:
     import ase.io
+    from ase.data import atomic_numbers
 
-    read_text(path)  # the plain errors: missing, a directory, empty, binary
+    read_text(path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), patch.dict(atomic_numbers, dict.fromkeys(ISOTOPE_MASSES, 1)):
             warnings.simplefilter("ignore")
             images = ase.io.read(path, index=index, do_not_split_by_at_sign=True)
-    except Exception as error:  # ASE readers raise whatever their parser stumbles over
-        raise FormatError(
-            f"{path}: {type(error).__name__}: {error}",
-            "a structure file that ASE knows, with the structures asked for",
-            "check the file and its name (POSCAR, .cif, .extxyz, .xsf, .res, ...)",
-        ) from error
+    except Exception as error:
+        raise _unreadable(error, path) from error
     images = images if isinstance(images, list) else [images]
     if not images:
         raise FormatError(f"{path}: no structure at index {index}", "at least one", "choose another index")
     return images
 
 
-def _from_ase(atoms: "Atoms", name: str) -> Structure:
-    occupancies = (atoms.info.get("occupancy") or {}).values()
-    if any(abs(sum(site.values()) - 1) > 1e-3 or len(site) > 1 for site in occupancies):
-        raise FormatError(f"{name}: partly occupied sites", "an ordered structure", "choose one ordered configuration")
-    try:
-        return Structure.from_ase(atoms)
-    except StructureError as error:
-        raise StructureError(f"{name}: {error.got}", error.expected, error.do) from error
+def _ase_frame(atoms: "Atoms", name: Path) -> tuple[Structure, dict[str, Any]]:
+    require_ordered(named_occupations(atoms.info, atoms.arrays), name)
+    return Structure.from_ase(atoms), atoms.info
 
 
 def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:

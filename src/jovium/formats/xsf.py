@@ -6,15 +6,16 @@ inclusive, so a periodic field of n points is written with its end points double
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jovium.base.cell import Cell
 from jovium.base.errors import FormatError
 from jovium.base.grid import GridField
-from jovium.base.structure import Structure
+from jovium.base.structure import NOT_PERIODIC, Structure, element
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.formats.files import Parsed, format_errors, numbers, value_lines, vector_line
+from jovium.formats.files import Frame, Parsed, format_errors, numbers, value_lines, vector_line
 
 CELL_TOLERANCE = 1e-4
 """Relative difference allowed between lattice and grid vectors: pp.x prints six decimals and an older bohr."""
@@ -50,15 +51,25 @@ def parse_xsf(text: str, path: Path) -> Parsed:
 
 
 def _parse_structure(lines: list[str], path: Path) -> Structure:
-    from ase.data import chemical_symbols
-
     at = _index(lines, "PRIMVEC", "PRIMVEC", path)
     vectors = [[float(x) for x in line.split()] for line in lines[at + 1 : at + 4]]
     at = _index(lines, "PRIMCOORD", "PRIMCOORD", path)
     rows = [line.split() for line in lines[at + 2 : at + 2 + int(lines[at + 1].split()[0])]]
-    symbols = tuple(chemical_symbols[int(row[0])] if row[0].isdigit() else row[0].capitalize() for row in rows)
+    symbols = tuple(element(row[0]) for row in rows)
     positions = np.array([[float(x) for x in row[1:4]] for row in rows]) / BOHR_ANGSTROM
     return Structure(Cell(np.array(vectors) / BOHR_ANGSTROM), positions, symbols)
+
+
+def xsf_frames(text: str) -> list[Frame]:
+    """The structure of a crystal without a grid."""
+    lines = [stripped for line in text.splitlines() if (stripped := line.split("#")[0].strip())]
+    notes = (NOT_PERIODIC,) if {"SLAB", "POLYMER", "MOLECULE"} & set(lines) else ()
+
+    def frame(name: Path) -> tuple[Structure, dict[str, Any]]:
+        with format_errors(name, "XSF"):
+            return _parse_structure(lines, name).noted(*notes), {}
+
+    return [frame]
 
 
 def _index(lines: list[str], keyword: str, alternative: str, path: Path) -> int:

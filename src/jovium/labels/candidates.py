@@ -1,10 +1,9 @@
 """From a file of structures to the candidates of labels."""
 
-import warnings
 from pathlib import Path
 
 from jovium.base.errors import InputError
-from jovium.formats.structures import read_structures
+from jovium.formats.structures import read_frames
 from jovium.labels.record import Candidate
 
 
@@ -14,15 +13,8 @@ def read_candidates(path: Path, frames: str = ":") -> list[Candidate]:
     frames: a Python slice such as "::10", or a number. Of the comment line of an extended-XYZ frame, split, group,
     temperature_kelvin and step are used; without a group the file name is the group. Raises FormatError or
     StructureError for a file or structure that is none, InputError for a word in place of a number."""
-    import ase.io
-
-    structures = read_structures(path, frames)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        images = ase.io.read(path, index=frames)
     candidates = []
-    for structure, atoms in zip(structures, images if isinstance(images, list) else [images], strict=True):
-        facts = atoms.info
+    for structure, facts in read_frames(path, frames):
         try:
             kelvin, step = float(facts.get("temperature_kelvin", "nan")), int(facts.get("step", -1))
         except (TypeError, ValueError) as error:

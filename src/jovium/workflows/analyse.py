@@ -12,6 +12,7 @@ from jovium.base.files import existing_folder, write_json
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
+from jovium.base.validity import plausibility
 from jovium.elf.calibration import COVERAGE
 from jovium.elf.model import shipped_model
 from jovium.formats.fields import is_field_file, read_field, require_elf, write_field
@@ -175,7 +176,7 @@ def analyse_field(
     name: str, structure: Structure, elf: ElfField, settings: AnalysisSettings, progress: Progress = lambda stage: None
 ) -> Analysis:
     """Thresholds, critical points and Tc estimates of an ELF field at hand."""
-    warnings = list(elf.warnings)
+    warnings = [*plausibility(structure), *elf.warnings]
     if elf.field.spacings.max() > COARSE_SPACING:
         widest = elf.field.spacings.max() * BOHR_ANGSTROM
         warnings.append(f"grid points up to {widest:.2f} angstrom apart: thresholds may belong to other saddles")

@@ -20,6 +20,7 @@ from jovium.base.errors import InputError, JoviumError
 from jovium.base.files import append_durably, atomic_write, sole_writer
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
+from jovium.base.validity import plausibility
 from jovium.elf.model import ElfModel, shipped_model
 from jovium.formats.structures import Source, structures_or_errors
 from jovium.labels.record import structure_sha256
@@ -199,7 +200,7 @@ def _numbers(structure: Structure, spacing: float) -> Row:
         **{f"{name}_low": intervals[name][0] for name in values},
         **{f"{name}_high": intervals[name][1] for name in values},
         **{name: temperature.kelvin for name, temperature in zip(TC_COLUMNS, temperatures, strict=True)},
-        "flags": "; ".join(predicted.warnings),
+        "flags": "; ".join((*plausibility(structure), *predicted.warnings)),
     }
 
 
