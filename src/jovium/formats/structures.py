@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Union
 from jovium.base.errors import FormatError, InputError, JoviumError, StructureError
 from jovium.base.files import atomic_write
 from jovium.base.structure import Structure
-from jovium.formats.fields import is_field_file, read_field
-from jovium.formats.files import read_text
+from jovium.formats.fields import is_field_file, parse_field, refuse_field
+from jovium.formats.files import read_text, require_plain_name
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -25,13 +25,13 @@ TEXT_WRITERS = ("vasp", "cif", "extxyz", "xsf", "res", "aims", "castep-cell", "x
 def as_structure(source: Source) -> Structure:
     """The structure of a file (the last one of a trajectory), of ASE, or itself.
 
-    Raises FormatError when a file cannot be read, StructureError for atoms without a periodic cell, InputError for what
-    is no structure.
+    Raises FormatError when a file cannot be read or holds a field, StructureError for atoms without a periodic cell,
+    InputError for what is no structure.
     """
     if isinstance(source, Structure):
         return source
     if isinstance(source, str | os.PathLike):
-        return read_structure(source)
+        return read_structures(source, "-1")[0]
     if not hasattr(source, "get_chemical_formula"):
         do = "take several structures to jovium.screen" if isinstance(source, list | tuple) else "build ase.Atoms"
         raise InputError(f"a structure of type {type(source).__name__}", "a path, ase.Atoms or jovium.Structure", do)
@@ -39,13 +39,13 @@ def as_structure(source: Source) -> Structure:
 
 
 def read_structure(path: str | os.PathLike[str], index: int = -1) -> Structure:
-    """One structure of a file, the last one of a trajectory unless `index` says otherwise.
+    """One structure of a file, the last one of a trajectory unless `index` says otherwise, or that inside a field file.
 
     Raises FormatError when the file cannot be read, StructureError when it has no periodic cell.
     """
     path = Path(path)
     if is_field_file(path):
-        return read_field(path, elf_convention="true").structure
+        return parse_field(path).structure
     return read_structures(path, str(index))[0]
 
 
@@ -72,6 +72,7 @@ def _ase_images(path: Path, index: str) -> list["Atoms"]:
     import ase.io
 
     read_text(path)  # the plain errors: missing, a directory, empty, binary
+    refuse_field(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -107,6 +108,7 @@ def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
     import ase.io
 
     path = Path(path)
+    require_plain_name(path)
     file_format = _writable_format(path)
     with atomic_write(path) as part:
         ase.io.write(part, structure.to_ase(), format=file_format)
