@@ -5,6 +5,7 @@ vector, atoms, values). A negative number of atoms announces a line that lists o
 or the column of charges, write whole lattice vectors as steps, or both ends of the cell.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -69,7 +70,7 @@ def parse_cube(text: str, path: Path) -> Parsed:
         symbols = _symbols(atomic_numbers, path)
     if per_point != 1:
         raise FormatError(f"{path}: {per_point} values per grid point", "one field per file", "export a single one")
-    values = numbers("\n".join(lines[first_value_line:]), int(np.prod(header.shape)), path).reshape(header.shape)
+    values = numbers("\n".join(lines[first_value_line:]), math.prod(header.shape), path).reshape(header.shape)
     code = "Quantum ESPRESSO" if "pwscf calculation" in header.comments[0].lower() else None
     values, warnings = drop_repeated_planes(values)
     species = sorted(set(atomic_numbers))

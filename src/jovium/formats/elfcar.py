@@ -8,9 +8,8 @@ the block of spin up is followed by that of spin down.
 
 import re
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -27,91 +26,78 @@ SPIN_WARNING = (
     "spin-polarised ELFCAR: the mean of its two blocks is taken, and the reference of VASP for one spin channel "
     "differs from the unpolarised one; recompute with ISPIN = 1 if the system is not magnetic"
 )
-TITLE_WARNING = "element names taken from the title, for want of a line of names: check them"
-
-
-class _Head(NamedTuple):
-    vectors: np.ndarray
-    scale: np.ndarray
-    names: list[str]
-    counts: list[int]
-    is_cartesian: bool
-    first_atom: int
-    has_names: bool
+TITLE_WARNING = "no line of element names: they are taken from the title, check them"
 
 
 def parse_elfcar(text: str, path: Path) -> Parsed:
     """Structure and field of an ELFCAR; of a spin-polarised one the mean of both channels, with a warning.
 
-    Of a CHGCAR the refusal says so. Raises FormatError for a malformed or truncated file, or missing element names.
+    The values of a CHGCAR come with a refusal. Raises FormatError for a malformed or truncated file, or missing element
+    names.
     """
     lines = text.splitlines()
     with format_errors(path, "ELFCAR"):
-        head = _parse_head(lines)
-        structure = _structure(lines, head, path)
-        start = _shape_line(lines, head)
+        structure, end = _parse_poscar(lines, path)
+        start = next(i for i in range(end, len(lines) + 1) if lines[i].strip())
         nx, ny, nz = (int(n) for n in lines[start].split())
         if min(nx, ny, nz) < 1:
             raise ValueError(f"grid of {nx} x {ny} x {nz} points")
-    count = nx * ny * nz
     augmentation = (i for i in range(start, len(lines)) if lines[i].lstrip().startswith("augmentation occupancies"))
     end = next(augmentation, len(lines))
     blocks = _blocks(lines[start + 1 : end], lines[start].split())
     if len(blocks) > 2:
         raise FormatError(f"{path}: {len(blocks)} grids", "one, or two for two spins", "ELF has no non-collinear form")
-    fields = [numbers(block, count, path).reshape((nx, ny, nz), order="F") for block in blocks]
+    fields = [numbers(block, nx * ny * nz, path).reshape((nx, ny, nz), order="F") for block in blocks]
     values, warnings = drop_repeated_planes(np.mean(fields, axis=0))
-    warnings += [TITLE_WARNING] * (not head.has_names) + [SPIN_WARNING] * (len(fields) == 2)
+    warnings += [TITLE_WARNING] * lines[5].split()[0].isdigit() + [SPIN_WARNING] * (len(fields) == 2)
     field = GridField(values, structure.cell)
-    electrons = adds_up_to_electrons(GridField(fields[0], structure.cell).mean(), structure)
-    reason = "has augmentation occupancies" if end < len(lines) else f"has {electrons} as the mean of its values"
-    refusal = FormatError(
-        f"{path} {reason}: it is a CHGCAR, density times volume", "an ELFCAR", "set LELF = .TRUE. and give ELFCAR"
-    )
-    is_density = end < len(lines) or (electrons is not None and np.max(fields[0]) > 1)
-    return Parsed(structure, field, (lines[0].strip(),), "VASP", tuple(warnings), refusal if is_density else None)
+    refusal = _refusal_of_density(fields[0], structure, end < len(lines), path)
+    return Parsed(structure, field, (lines[0].strip(),), "VASP", tuple(warnings), refusal)
+
+
+def _refusal_of_density(values: np.ndarray, structure: Structure, is_augmented: bool, path: Path) -> FormatError | None:
+    electrons = adds_up_to_electrons(float(values.mean()), structure) if values.max() > 1 else None
+    if not is_augmented and electrons is None:
+        return None
+    reason = "augmentation occupancies" if is_augmented else f"values whose mean is its {electrons} electrons"
+    got = f"{path} has {reason}: it is a CHGCAR, density times volume"
+    return FormatError(got, "an ELFCAR", "set LELF = .TRUE. and give ELFCAR")
 
 
 def holds_grid(text: str) -> bool:
-    """True when the text begins like a POSCAR and three numbers of grid points follow the atoms."""
+    """True when the text has three lattice vectors as a POSCAR and, after a blank line, three numbers of points."""
     lines = text.splitlines()
     try:
-        head = _parse_head(lines)
-        return min(int(n) for n in lines[_shape_line(lines, head)].split()) > 0
-    except (IndexError, ValueError):
+        has_vectors = [len(floats(line, 3)) for line in lines[2:5]] == [3, 3, 3]
+    except ValueError:
         return False
+    behind_blank = (line.split() for blank, line in pairwise(lines[6:]) if line.strip() and not blank.strip())
+    shape = next(behind_blank, [])
+    return has_vectors and len(shape) == 3 and all(n.isdecimal() and int(n) > 0 for n in shape)
 
 
-def _shape_line(lines: list[str], head: _Head) -> int:
-    """The line of the three numbers of grid points: the first after the atoms that is not blank."""
-    end = head.first_atom + sum(head.counts)
-    start = next((i for i in range(end, len(lines)) if lines[i].strip()), None)
-    if start is None or len(lines[start].split()) != 3:
-        raise ValueError("no numbers of grid points after the atoms")
-    return start
-
-
-def _parse_head(lines: list[str]) -> _Head:
-    vectors = np.array([floats(line, 3) for line in lines[2:5]])
-    scale = np.array(floats(lines[1]))
+def _parse_poscar(lines: list[str], path: Path) -> tuple[Structure, int]:
+    vectors = np.array([[float(x) for x in line.split()[:3]] for line in lines[2:5]])
+    scale = np.array([float(x) for x in lines[1].split()])
     if len(scale) == 1 and scale[0] < 0:  # a negative scale is the volume of the cell
         scale = (-scale / abs(np.linalg.det(vectors))) ** (1 / 3)
-    has_names = not lines[5].split()[0].isdigit()
-    names = lines[5 if has_names else 0].split()
-    at = 6 if has_names else 5
+    at = 5
+    names = lines[at].split()
+    if names[0].isdigit():
+        names = lines[0].split()
+    else:
+        at += 1
     counts = [int(n) for n in lines[at].split()]
-    at += 2 if lines[at + 1].strip()[0] in "sS" else 1  # selective dynamics
-    is_cartesian = lines[at].strip()[0] in "cCkK"
-    return _Head(vectors, scale, names, counts, is_cartesian, at + 1, has_names)
-
-
-def _structure(lines: list[str], head: _Head, path: Path) -> Structure:
-    symbols = _symbols(head.names, head.counts, path)
-    rows = [lines[head.first_atom + i] for i in range(len(symbols))]
-    points = np.array([floats(row, 3) for row in rows])
-    cell = Cell(head.vectors * head.scale / BOHR_ANGSTROM)
-    positions = points * head.scale / BOHR_ANGSTROM if head.is_cartesian else cell.cartesian(points)
-    return Structure(cell, positions, symbols)
+    symbols = _symbols(names, counts, path)
+    at += 1
+    if lines[at].strip()[0] in "sS":  # selective dynamics
+        at += 1
+    cartesian = lines[at].strip()[0] in "cCkK"
+    rows = [lines[at + 1 + i] for i in range(len(symbols))]
+    points = np.array([[float(x) for x in row.split()[:3]] for row in rows])
+    cell = Cell(vectors * scale / BOHR_ANGSTROM)
+    positions = points * scale / BOHR_ANGSTROM if cartesian else cell.cartesian(points)
+    return Structure(cell, positions, symbols), at + 1 + len(symbols)
 
 
 def _symbols(names: list[str], counts: list[int], path: Path) -> tuple[str, ...]:

@@ -83,19 +83,19 @@ def _index(lines: list[str], keyword: str, alternative: str, path: Path) -> int:
 def _spans(cell: Cell, span: np.ndarray, shape: tuple[int, ...], path: Path) -> list[float]:
     """Length of each vector of the grid in lattice vectors: 1, (n - 1)/n or (n + 1)/n for n points."""
     tolerance = CELL_TOLERANCE * cell.lengths.max()
-    found: list[float] = []
+    ratios: list[float] = []
     for axis, n in enumerate(shape):
         for ratio in (1.0, (n - 1) / n, (n + 1) / n):
             if np.allclose(span[axis], cell.vectors[axis] * ratio, rtol=0, atol=tolerance):
-                found.append(ratio)
+                ratios.append(ratio)
                 break
-    if len(found) < 3:
+    if len(ratios) < 3:
         raise FormatError(
             f"{path}: a grid spanned by {np.round(span, 4).tolist()} bohr",
             f"the cell {np.round(cell.vectors, 4).tolist()} bohr",
             "export the field on the whole primitive cell, n + 1 points along each vector",
         )
-    return found
+    return ratios
 
 
 def _one_period(general: np.ndarray, spans: list[float], path: Path) -> tuple[np.ndarray, list[str]]:
