@@ -28,12 +28,9 @@ from jovium.formats.files import (
     value_lines,
     vector_line,
 )
-from jovium.formats.planes import drop_repeated_planes
+from jovium.formats.planes import LEAST_POINTS, drop_repeated_planes
 
 HEADER_LINES = 6
-LEAST_POINTS = 512
-"""A grid of fewer points has steps too wide to tell them from lattice vectors."""
-
 LEAST_VOLUME = 2.0
 """Volume per atom (bohr^3, rs = 0.78) that any cell has, and no voxel of a useful grid."""
 
@@ -62,7 +59,7 @@ def parse_cube(text: str, path: Path) -> Parsed:
         table = [line.split(maxsplit=1) for line in lines[HEADER_LINES:first_value_line]]
         atomic_numbers = [int(number) for number, _ in table]
         columns = [floats(rest) for _, rest in table]  # a charge, which some leave out, and the position
-        positions = np.array([row[1:4] if len(row) > 3 else row for row in columns]) * header.unit
+        positions = np.array([row[1:4] if len(row) > 3 else row for row in columns]).reshape(-1, 3) * header.unit
         per_point = header.values_per_point
         if header.has_orbital_line:
             per_point = int(lines[first_value_line].split()[0])

@@ -19,7 +19,7 @@ from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.formats.files import Parsed, floats, format_errors, numbers, value_lines, vector_line
-from jovium.formats.planes import drop_repeated_planes
+from jovium.formats.planes import LEAST_POINTS, drop_repeated_planes
 from jovium.formats.quantity import adds_up_to_electrons
 
 SPIN_WARNING = (
@@ -56,7 +56,8 @@ def parse_elfcar(text: str, path: Path) -> Parsed:
 
 
 def _refusal_of_density(values: np.ndarray, structure: Structure, is_augmented: bool, path: Path) -> FormatError | None:
-    electrons = adds_up_to_electrons(float(values.mean()), structure) if values.max() > 1 else None
+    is_telling = values.size >= LEAST_POINTS and values.max() > 1
+    electrons = adds_up_to_electrons(float(values.mean()), structure) if is_telling else None
     if not is_augmented and electrons is None:
         return None
     reason = "augmentation occupancies" if is_augmented else f"values whose mean is its {electrons} electrons"

@@ -15,7 +15,7 @@ from jovium.formats import cube, elfcar, xsf
 from jovium.formats.files import COMPRESSED, Parsed, read_text, require_plain_name
 from jovium.formats.planes import grid_warnings
 from jovium.formats.provenance import Provenance, interpret, is_elf_range, stamp
-from jovium.formats.quantity import density_signs
+from jovium.formats.quantity import density_signs, stray_hydrogens
 
 KNOWN = "a .cube, .cub, .xsf or ELFCAR file"
 LEAST_RANGE = 1e-6
@@ -139,7 +139,8 @@ def elf_of(file: FieldFile, *, is_sure: bool = False) -> tuple[GridField, tuple[
             "an electron localization function",
             "give the ELF; if it is one all the same, read it with the ELF convention true",
         )
-    return field, tuple(f"the field may be no ELF: {sign}" for sign in title + signs)
+    doubts = tuple(f"the field may be no ELF: {sign}" for sign in title + signs)
+    return field, doubts + stray_hydrogens(field, file.structure)
 
 
 def require_elf(field: GridField, signs: tuple[str, ...] = ()) -> GridField:

@@ -11,6 +11,9 @@ from jovium.base.structure import Structure
 
 Values = Float[np.ndarray, "nx ny nz"]
 
+LEAST_POINTS = 512
+"""Points of a grid below which its steps and its mean say nothing about what they are."""
+
 END_TOLERANCE = 1e-4
 """Difference of repeated planes, relative to the range of the field: printed digits and interpolation."""
 
@@ -69,16 +72,18 @@ def joins(values: Values, axis: int) -> bool:
 
 
 def grid_warnings(structure: Structure, field: GridField) -> tuple[str, ...]:
-    """What speaks against a grid that is one period of the structure around it."""
+    """What speaks against a grid that is one period of the structure around it.
+
+    Hydrogen atoms may be anywhere, as in a trajectory: the ELF tells whether their images are in place.
+    """
     warnings = []
-    fractional = structure.cell.fractional(structure.positions)
-    tolerance = 1e-3
-    outside = ((fractional < -0.5 - tolerance) | (fractional > 1 + tolerance)).any(axis=1)
-    if outside.any() or (np.ptp(fractional, axis=0) > 1 + tolerance).any():
-        n_outside = ((fractional < -tolerance) | (fractional > 1 + tolerance)).any(axis=1).sum()
+    others = np.setdiff1d(np.arange(structure.n_atoms), structure.hydrogens)
+    fractional = structure.cell.fractional(structure.positions[others])
+    outside = np.count_nonzero((np.abs(fractional - 0.25) > 0.75 + 1e-3).any(axis=1))
+    if outside:
         warnings.append(
-            f"{n_outside} of {structure.n_atoms} atoms lie outside the box of the grid and count where their periodic "
-            "images are: if the grid is a part of a larger system, no number here is that of the system"
+            f"{outside} atoms lie outside the box of the grid and count where their periodic images are: if the grid "
+            "is a part of a larger system, no number here is that of the system"
         )
     torn = ", ".join("abc"[axis] for axis in range(3) if not joins(field.values, axis))
     if torn:
