@@ -1,7 +1,7 @@
 """Field files as programs, people and accidents make them: each is read right, read with a warning, or refused.
 
-The field is 0.5 + 0.20 cos 2 pi x + 0.12 cos 2 pi y + 0.06 cos 2 pi z in fractional coordinates: its bond saddles, and so
-its thresholds, are known whatever the cell.
+The field is 0.5 + 0.20 cos 2 pi x + 0.12 cos 2 pi y + 0.06 cos 2 pi z in fractional coordinates: its bond saddles, and
+so its thresholds, are known whatever the cell.
 """
 
 import re
@@ -164,6 +164,11 @@ def values_like(change: Callable[[np.ndarray], np.ndarray], file: File) -> File:
     return replace(file, values=change(file.values))
 
 
+def with_three_digits(value: float) -> str:
+    """A number as some compilers write it: 0.1E-001."""
+    return re.sub(r"E([+-])", r"E\g<1>0", f" {value:.6E}")
+
+
 def cut(text: str, seed: int) -> str:
     """The text up to a random place behind its header, inside the values."""
     start = text.index("\n", len(text) // 10)
@@ -197,10 +202,10 @@ def of_any_format(file: File, name: str) -> list[Variant]:
         variant("tabs", re.sub(" +", "\t", text)),
         variant("blank lines at the end", text + "\n\n \n"),
         variant("Fortran D", replace(file, number=lambda value: f"{value:15.7E}".replace("E", "D"))),
-        variant("exponent of three digits", replace(file, number=lambda v: f" {v:.6E}".replace("E-", "E-0").replace("E+", "E+0"))),
+        variant("exponent of three digits", replace(file, number=with_three_digits)),
         variant("title with augmentation", replace(file, title="augmentation occupancies left out")),
         variant("title that names the ELF too", replace(file, title="ELF from the electron density")),
-        variant("stars", re.sub(r"(?m)(\S+)$(?=\s*(END_DATAGRID_3D\s+END_BLOCK_DATAGRID_3D\s*)?\Z)", "*****", text), "refused", r"\*"),
+        variant("stars", re.sub(r"\S+(\s+(END\w+\s+)*)\Z", r"*****\1", text), "refused", r"\*\*"),
         variant("cut words", text.replace("E-01", "E-01x", 1), "refused", "number|values"),
     ]  # fmt: skip
     found += [variant(f"cut {seed}", cut(text, seed), "refused", "truncated") for seed in range(4)]
@@ -241,14 +246,15 @@ def cubes(cell: np.ndarray) -> list[Variant]:
         variant("no charges", replace(file, row="{0:5d}{2:12.6f}{3:12.6f}{4:12.6f}")),
         variant("no origin", replace(file, origin=None)),
         variant("atom of an image", replace(file, atoms=(("H", (1.0, 0.0, 1.0)),))),
-        variant("glued atoms", replace(file, atoms=(("H", (1.0, 0.0, 0.0)),), origin=(-9, -9, -9), row="{0:5d}{1:12.6f}{2:10.6f}{3:10.6f}{4:10.6f}")),
+        variant("glued atoms", replace(file, origin=(-9, -9, -9), row="{0:5d}{1:12.6f}{2:10.6f}{3:10.6f}{4:10.6f}")),
         variant("lattice vectors as steps", replace(file, steps=(1, 1, 1)), "refused", "within one step"),
-        variant("lattice vectors as steps in angstrom", replace(file, steps=(1, 1, 1), sign=-1, unit=1.0), "refused", "within one step"),
         variant("no atoms", replace(file, atoms=()), "refused", "no atoms"),
         variant("unknown element", replace(file, row="  999 1.0 0 0 0"), "refused", "atomic number 999"),
         variant("ghost atom", replace(file, row="    0 0.0 0 0 0"), "refused", "atomic number 0"),
         variant("two numbers for an atom", replace(file, row="    1 0.0"), "refused", "header"),
     ]  # fmt: skip
+    angstrom = replace(file, sign=-1, unit=1.0, steps=(1, 1, 1))
+    found.append(variant("lattice vectors as steps in angstrom", angstrom, "refused", "within one step"))
     for axes in ((0, 1, 2), (0,), (1,), (2,), (0, 2)):
         whole = replace(file, values=closed(field, axes), steps=SHAPE)
         named = ", ".join("abc"[axis] for axis in axes)
@@ -291,8 +297,6 @@ def elfcars(cell: np.ndarray) -> list[Variant]:
         variant("three scales", replace(file, scale=" 1.6 1.6 1.6", factor=1.6)),
         variant("volume as scale", replace(file, scale=f" {-volume:.10f}", factor=2.0)),
         variant("VASP 4", replace(file, names="", title="H"), "warned", "taken from the title"),
-        variant("VASP 4 without names", replace(file, names="", title="hydrogen"), "refused", "insert a line"),
-        variant("VASP 4 without names", replace(file, names="", title="hydrogen"), "refused", "insert a line", "elf.vasp"),
         variant("hash of a POTCAR", replace(file, names="H_GW/0af1\n")),
         variant("selective dynamics", replace(file, selective=True)),
         variant("Cartesian", replace(file, mode="Cartesian")),
@@ -308,6 +312,9 @@ def elfcars(cell: np.ndarray) -> list[Variant]:
         variant("no points", replace(file, values=field[:0]), "refused", "grid of 0 x 24 x 30"),
         variant("too many atoms", replace(file, counts="2"), "refused", "."),
     ]  # fmt: skip
+    for name in ("ELFCAR", "elf.vasp"):
+        nameless = replace(file, names="", title="hydrogen")
+        found.append(variant("VASP 4 without names", nameless, "refused", "insert a line", name))
     charge = values_like(lambda f: f / MEAN, file)
     for name in ("CHGCAR", "CHG", "ELFCAR", "rho.vasp"):
         found.append(variant("charge", charge, "refused", "CHGCAR", name))
@@ -334,7 +341,6 @@ def xsfs(cell: np.ndarray) -> list[Variant]:
         variant("periodic points on the cell", bare, "warned", "n points of one period"),
         variant("periodic points on their own span", replace(bare, span=shorter)),
         variant("periodic points on the span of ASE", replace(bare, span=longer)),
-        variant("end planes along one axis", replace(file, values=closed(field, (1,))), "warned", "n points of one period"),
         variant("half the cell", replace(file, span=(0.5, 1, 1)), "refused", "whole primitive cell"),
         variant("twice the cell", replace(file, span=(1, 1, 2)), "refused", "whole primitive cell"),
         variant("origin", replace(file, origin=(0.4, -0.3, 0.8))),
@@ -354,6 +360,8 @@ def xsfs(cell: np.ndarray) -> list[Variant]:
         Variant("no end|e.xsf", file.text().split("END_DATAGRID")[0], "refused", "truncated"),
         Variant("planar grid|e.xsf", file.text().replace("GRID_3D", "GRID_2D"), "refused", "no DATAGRID_3D"),
     ]  # fmt: skip
+    one_axis = replace(file, values=closed(field, (1,)))
+    found.append(variant("end planes along one axis", one_axis, "warned", "n points of one period"))
     damaged = closed(field)
     damaged[-1, 5, 5] += 0.1
     found.append(
