@@ -22,25 +22,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read, convert, write."""
     from jovium.base.validity import plausibility
-    from jovium.formats.fields import is_field_file, is_field_name, read_field, write_field
+    from jovium.formats.fields import is_field_file, is_field_name, parse_field, read_field, write_field
     from jovium.formats.structures import read_structure, write_structure
 
     source, target = options.source, options.target
     if not source.exists():
         raise InputError(f"no file {source}", "a field or a structure file", "check the path")
     grid = given_grid(options, 1)
-    if not is_field_file(source):
+    if not (is_field_file(source) and is_field_name(target)):
         if grid:
-            raise InputError(f"--grid for {source}", "a field file", f"{source} holds a structure only")
+            raise InputError(f"--grid from {source} to {target}", "two field files", "one of them is a structure")
         structure = read_structure(source)
-        tell(plausibility(structure))
+        tell((*plausibility(structure), *(parse_field(source).warnings if is_field_file(source) else ())))
         write_structure(target, structure)
         return 0
     file = read_field(source, elf_convention=options.elf_convention)
     tell((*plausibility(file.structure), *file.provenance.warnings))
-    if not is_field_name(target):
-        write_structure(target, file.structure)
-        return 0
     # The ELF is not band-limited: splines keep it free of Fourier ringing.
     field = file.field.spline(grid) if grid else file.field
     write_field(target, file.structure, field, comment=f"converted from {source.name}", provenance=file.provenance)

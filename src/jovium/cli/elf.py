@@ -115,9 +115,9 @@ def run_predict(options: argparse.Namespace) -> int:
     from jovium.base.validity import plausibility
     from jovium.elf.model import ElfModel, shipped_model
     from jovium.formats.fields import write_field
-    from jovium.formats.structures import read_structure
+    from jovium.formats.structures import as_structure
 
-    structure = read_structure(options.file)
+    structure = as_structure(options.file)
     shape = given_grid(options) or structure.cell.grid_shape(options.spacing / BOHR_ANGSTROM)
     model = ElfModel.load(options.model) if options.model else shipped_model()
     predicted = model.predict(structure, shape)

@@ -16,6 +16,9 @@ from jovium.base.structure import Structure
 VALUE_FORMAT = " %16.9E"
 """Ten significant digits: a field survives a round trip to 1e-9 of each value. The blank parts wide exponents."""
 
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".z", ".zip", ".7z", ".tgz")
+_TOUCHING = re.compile(r"(?<=[\d.])(?=[+-]\d*\.)")  # a sign after a digit begins a number that has a point
+
 
 CUT = "the file ends without a line break: its last number may be cut short"
 
@@ -26,13 +29,15 @@ Frame = Callable[[Path], tuple[Structure, dict[str, Any]]]
 
 
 class Parsed(NamedTuple):
-    """What a file holds: structure, field, header lines that may name its author, the code its format implies."""
+    """What a file holds: structure, field, header lines that may name its author, the code its format implies, and why
+    the values cannot be used although the structure can."""
 
     structure: Structure
     field: GridField
     header: tuple[str, ...]
     code: str | None
     warnings: tuple[str, ...]
+    refusal: FormatError | None = None
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -83,15 +88,18 @@ def format_errors(path: Path, kind: str) -> Iterator[None]:
 def numbers(text: str, count: int, path: Path) -> Float[np.ndarray, "count"]:
     """The `count` numbers that `text` consists of. Raises FormatError for a different number or a word."""
     tokens = text.split()
+    try:
+        values = np.array(tokens, dtype=float)
+    except ValueError:
+        tokens = split_numbers(text)
+        whole = tokens[:-1] if len(tokens) < count else tokens  # a cut goes through the last number
+        values = np.array([_grid_number(token, path) for token in whole])
     if len(tokens) != count:
         problem = "truncated: " if len(tokens) < count else ""
         raise FormatError(
             f"{path}: {problem}{len(tokens)} grid values", f"{count} values", "copy or compute the file again"
         )
-    try:
-        return np.array(tokens, dtype=float)
-    except ValueError:
-        return np.array([fortran_number(token, path) for token in tokens])
+    return values
 
 
 def leading_numbers(text: str) -> list[float]:
@@ -113,14 +121,39 @@ def three_numbers(text: str) -> list[float]:
 
 def fortran_number(token: str, path: Path) -> float:
     """A number as Fortran or C writes it. Raises FormatError for a word."""
+def split_numbers(text: str) -> list[str]:
+    """The words of a text; numbers of a fixed width that touch (0.12E+00-0.34E+00) are parted before their signs."""
+    return _TOUCHING.sub(" ", text).split()
+
+
+def floats(line: str, count: int | None = None) -> list[float]:
+    """The numbers of a line of a header, or the first `count`. Raises ValueError for a word."""
+    return [fortran_number(word) for word in split_numbers(line)[:count]]
+
+
+def fortran_number(word: str) -> float:
+    """A number as Fortran or C writes it. Raises ValueError for a word."""
     # Fortran drops the E of three-digit exponents (0.12345-104) and writes D for double precision.
-    repaired = re.sub(r"(?<=\d)([+-]\d{3})$", r"E\1", token.replace("D", "E").replace("d", "e"))
+    return float(re.sub(r"(?<=\d)([+-]\d{3})$", r"E\1", word.replace("D", "E").replace("d", "e")))
+
+
+def _grid_number(word: str, path: Path) -> float:
     try:
-        return float(repaired)
+        return fortran_number(word)
     except ValueError:
         raise FormatError(
-            f"{path}: '{token}' where a number should be", "numbers only", "check that the file was not cut or mixed up"
+            f"{path}: '{word}' where a number should be", "numbers only", "check that the file was not cut or mixed up"
         ) from None
+
+
+def require_plain_name(path: Path) -> None:
+    """Raise FormatError for the name of a compressed file: what is written is plain text."""
+    if path.suffix.lower() in COMPRESSED:
+        raise FormatError(
+            f"the output name {path.name}",
+            "a name without the ending of a compressed file: what is written is plain text",
+            f"write {path.stem} and compress it afterwards",
+        )
 
 
 def value_lines(flat: Float[np.ndarray, "n"], per_line: int) -> Iterator[str]:

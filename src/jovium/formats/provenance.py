@@ -16,11 +16,9 @@ from jaxtyping import Float
 import jovium
 from jovium.base.errors import FormatError, InputError
 from jovium.base.localization import corrected_qe_elf
+from jovium.formats.quantity import ELF_TOLERANCE, other_quantity
 
 ELF_CONVENTIONS = ("auto", "true", "qe")
-ELF_TOLERANCE = 1e-3
-"""How far outside [0, 1] an ELF may lie: pp.x and VASP print five digits, interpolation overshoots a little more."""
-
 _STAMP = re.compile(r"jovium (\S+), (true ELF|ELF convention unknown|field)")
 _QE_NAME = re.compile(r"PWSCF|Quantum[ -]?ESPRESSO", re.IGNORECASE)
 _QE_VERSION = re.compile(r"(?:PWSCF|Quantum[ -]?ESPRESSO|pp\.x)[ ,:]*(?:version|v\.?)? *(\d+)\.(\d+)", re.IGNORECASE)
@@ -36,19 +34,23 @@ class Provenance:
 
     code, version: the program that wrote it, as far as the file tells. elf_correction: "none" (values as in the
     file), "applied" (the Quantum ESPRESSO prefactor was restored) or "suspected" (values as in the file, probably
-    needing the correction). warnings: what a user should know, one sentence each.
+    needing the correction). warnings: what a user should know, one sentence each. quantity: what the title says the
+    field is, when it says that it is no ELF.
     """
 
     code: str | None
     version: str | None
     elf_correction: Literal["none", "applied", "suspected"]
     warnings: tuple[str, ...]
+    quantity: str | None = None
 
 
 def stamp(values: Float[np.ndarray, "*shape"], provenance: Provenance | None) -> str:
     """The line that Jovium writes into its own files, so that they are never corrected twice."""
     kind = "true ELF" if is_elf_range(values) else "field"
-    if provenance is not None and provenance.elf_correction == "suspected":
+    if provenance is not None and provenance.quantity is not None:
+        kind = "field"
+    elif provenance is not None and provenance.elf_correction == "suspected":
         kind = "ELF convention unknown"
     return f"jovium {jovium.__version__}, {kind}"
 
@@ -75,6 +77,8 @@ def interpret(
             "use qe for an unpolarised ELF of Quantum ESPRESSO 7.0 to 7.5, true for any other",
         )
     provenance = _parse_header_text(" | ".join(header), code)
+    if provenance.code != "jovium":
+        provenance = replace(provenance, quantity=other_quantity(header))
     if elf_convention == "true":
         return values, replace(provenance, elf_correction="none", warnings=())
     if elf_convention == "qe" or provenance.elf_correction == "applied":
@@ -108,7 +112,7 @@ def _parse_header_text(text: str, code: str | None) -> Provenance:
 
 def _jovium(version: str, kind: str) -> Provenance:
     if kind != "ELF convention unknown":
-        return Provenance("jovium", version, "none", ())
+        return Provenance("jovium", version, "none", (), "a field that is no ELF" if kind == "field" else None)
     warning = "this file was converted from one whose ELF convention was not known; read the original with qe or true"
     return Provenance("jovium", version, "suspected", (warning,))
 

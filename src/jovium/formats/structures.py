@@ -14,8 +14,8 @@ from jovium.base.structure import ISOTOPE_MASSES, Structure
 from jovium.base.validity import merged
 from jovium.formats.cif import cif_frames
 from jovium.formats.extxyz import extxyz_frames
-from jovium.formats.fields import is_field_file, read_field
-from jovium.formats.files import Frame, open_file, read_text, require_text
+from jovium.formats.fields import is_field_file, parse_field, refuse_field
+from jovium.formats.files import Frame, open_file, read_text, require_plain_name, require_text
 from jovium.formats.occupation import named_occupations, require_ordered
 from jovium.formats.poscar import poscar_frames
 from jovium.formats.res import res_frames
@@ -36,13 +36,13 @@ TEXT_WRITERS = ("vasp", "cif", "extxyz", "xsf", "res", "aims", "castep-cell", "x
 def as_structure(source: Source) -> Structure:
     """The structure of a file (the last one of a trajectory), of ASE, or itself, every atom once.
 
-    Raises FormatError when a file cannot be read, StructureError for atoms without a periodic cell, InputError for what
-    is no structure.
+    Raises FormatError when a file cannot be read or holds a field, StructureError for atoms without a periodic cell,
+    InputError for what is no structure.
     """
     if isinstance(source, Structure):
         return merged(source)
     if isinstance(source, str | os.PathLike):
-        return read_structure(source)
+        return read_structures(source, "-1")[0]
     if not hasattr(source, "get_chemical_formula"):
         do = "take several structures to jovium.screen" if isinstance(source, list | tuple) else "build ase.Atoms"
         raise InputError(f"a structure of type {type(source).__name__}", "a path, ase.Atoms or jovium.Structure", do)
@@ -50,13 +50,13 @@ def as_structure(source: Source) -> Structure:
 
 
 def read_structure(path: str | os.PathLike[str], index: int = -1) -> Structure:
-    """One structure of a file, the last one of a trajectory unless `index` says otherwise.
+    """One structure of a file, the last one of a trajectory unless `index` says otherwise, or that inside a field file.
 
     Raises FormatError when the file cannot be read, StructureError when it has no periodic cell.
     """
     path = Path(path)
     if is_field_file(path):
-        return read_field(path, elf_convention="true").structure
+        return parse_field(path).structure
     return read_structures(path, str(index))[0]
 
 
@@ -97,11 +97,12 @@ def _readers(path: Path, index: str) -> list[Callable[[], tuple[Structure, dict[
     except (UnknownFileTypeError, UnicodeDecodeError):
         file_format = ""
     if file_format in ("extxyz", "xyz"):
-        frames = extxyz_frames(path)
-    elif file_format in FRAMES and "ANIMSTEPS" not in (text := read_text(path)):
-        frames = FRAMES[file_format](text)
+        frames = extxyz_frames(path)  # may be long, and holds no grid
     else:
-        return [partial(_usable, partial(_ase_frame, atoms), path) for atoms in _ase_images(path, index)]
+        refuse_field(path)
+        if file_format not in FRAMES or "ANIMSTEPS" in (text := read_text(path)):
+            return [partial(_usable, partial(_ase_frame, atoms), path) for atoms in _ase_images(path, index)]
+        frames = FRAMES[file_format](text)
     names = [Path(f"{path}, frame {i}") for i in range(len(frames))] if len(frames) > 1 else [path]
     readers = [partial(_usable, frame, name) for frame, name in zip(frames, names, strict=False)]
     try:
@@ -139,7 +140,7 @@ def _ase_images(path: Path, index: str) -> list["Atoms"]:
     import ase.io
     from ase.data import atomic_numbers
 
-    read_text(path)
+    read_text(path)  # the plain errors: missing, a directory, empty, binary
     try:
         with warnings.catch_warnings(), patch.dict(atomic_numbers, dict.fromkeys(ISOTOPE_MASSES, 1)):
             warnings.simplefilter("ignore")
@@ -166,6 +167,7 @@ def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
     import ase.io
 
     path = Path(path)
+    require_plain_name(path)
     file_format = _writable_format(path)
     with atomic_write(path) as part:
         ase.io.write(part, structure.to_ase(), format=file_format)

@@ -15,7 +15,7 @@ from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
 from jovium.base.validity import plausibility
 from jovium.elf.calibration import COVERAGE
 from jovium.elf.model import shipped_model
-from jovium.formats.fields import is_field_file, read_field, require_elf, write_field
+from jovium.formats.fields import elf_of, is_field_file, read_field, write_field
 from jovium.formats.structures import Source, as_structure
 from jovium.reference.engine import open_engine
 from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
@@ -116,7 +116,7 @@ def analyse(
 def read_elf(path: Path, elf_convention: str) -> tuple[Structure, ElfField]:
     """Structure and ELF of a field file, with what the file tells about its origin."""
     file = read_field(path, elf_convention=elf_convention)
-    field = require_elf(file.field)
+    field, doubts = elf_of(file, is_sure=elf_convention != "auto")
     record: dict[str, object] = {
         "engine": "none: field file",
         "field_file": path.name,
@@ -124,7 +124,7 @@ def read_elf(path: Path, elf_convention: str) -> tuple[Structure, ElfField]:
         "code_version": file.provenance.version,
         "elf_correction": file.provenance.elf_correction,
     }
-    return file.structure, ElfField(field, record, file.provenance.warnings, None)
+    return file.structure, ElfField(field, record, file.provenance.warnings + doubts, None)
 
 
 def predict_elf(structure: Structure, settings: AnalysisSettings) -> ElfField:
