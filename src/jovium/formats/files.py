@@ -119,8 +119,6 @@ def three_numbers(text: str) -> list[float]:
     return found
 
 
-def fortran_number(token: str, path: Path) -> float:
-    """A number as Fortran or C writes it. Raises FormatError for a word."""
 def split_numbers(text: str) -> list[str]:
     """The words of a text; numbers of a fixed width that touch (0.12E+00-0.34E+00) are parted before their signs."""
     return _TOUCHING.sub(" ", text).split()
