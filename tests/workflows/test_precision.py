@@ -1,24 +1,18 @@
 """JAX_ENABLE_X64, or jax_enable_x64 in the user's program, changes neither what can be loaded nor any number."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from tiny_pair import TINY
 
 from jovium.calculator import ELF
-from jovium.free_energy.measurement import measure_run
-from jovium.free_energy.settings import MeasurementSettings
-from jovium.free_energy.training import FreeEnergyTraining, load_run, precision, train
+from jovium.free_energy.training import load_run
 from jovium.protons.fit import fit_flow
 from jovium.protons.measurement import measure_run as measure_protons
-from jovium.protons.settings import ProtonSettings
 from jovium.protons.targets import OneComponentPlasma
 from jovium.protons.training import load_run as load_protons
-from jovium.protons.training import train as train_protons
 from jovium.workflows.analyse import analyse
 from jovium.workflows.screening import screen
 
@@ -53,15 +47,6 @@ def test_a_measured_density_is_the_same(tmp_path):
     assert one == other
 
 
-def test_a_trained_density_is_the_same(tmp_path):
-    settings = ProtonSettings.from_dict(
-        {"system": "ocp", "n_atoms": 2, "coupling": 1.0, "steps": 4, "batch_size": 8, "flow_channels": 2}, "here"
-    )
-    folders = iter([tmp_path / "one", tmp_path / "other"])
-    one, other = in_both(lambda: [report.metrics for report in train_protons(next(folders), settings, 2)])
-    assert one == other
-
-
 def test_a_flow_fitted_in_memory_is_the_same():
     def samples():
         return fit_flow(OneComponentPlasma(2, 2.0), n_steps=2, batch_size=8, n_channels=2).sample(4)
@@ -69,37 +54,14 @@ def test_a_flow_fitted_in_memory_is_the_same():
     np.testing.assert_array_equal(*in_both(samples))
 
 
-def test_a_free_energy_is_the_same(tmp_path):
-    folders = iter([tmp_path / "one", tmp_path / "other"])
-
-    def measured():
-        folder = next(folders)
-        reports = [report.metrics for report in train(folder, replace(TINY, steps=2), 2)]
-        return reports, measure_run(folder, MeasurementSettings(samples=4, electron_samples=1)).record()
-
-    one, other = in_both(measured)
-    assert one == other
-
-
-def test_a_density_begins_a_run_in_double_precision(tmp_path):
-    """Six electrons in a cell need double precision, their protons do not."""
-    flow = {name: getattr(TINY, name) for name in ("flow_channels", "flow_radial", "flow_knots", "ode_steps")}
-    protons = ProtonSettings.from_dict(
-        {"system": "ocp", "n_atoms": 6, "coupling": 1.0, "torus": True, "steps": 2, "batch_size": 4, **flow}, "here"
-    )
-    list(train_protons(tmp_path / "protons", protons, 2))
-    settings = replace(TINY, n_atoms=6, init_flow=str(tmp_path / "protons"))
-    with precision(settings):
-        began = FreeEnergyTraining(settings).state.model.flow
-    for leaf, expected in zip(
-        *(jax.tree.leaves(each) for each in (began, load_protons(tmp_path / "protons")[1])), strict=True
-    ):
-        np.testing.assert_array_equal(leaf, np.asarray(expected, leaf.dtype))
-
-
-@pytest.mark.parametrize("name", ["n2_twists2", "n8_twists2"])
+@pytest.mark.parametrize("name", ["free_energy/n2_twists2", "free_energy/n8_twists2", "protons/ocp_n16_gamma10"])
 def test_shipped_runs_load_in_their_own_precision(name):
-    (_, one), (_, other) = in_both(lambda: load_run(DATA / "free_energy" / name))
-    for leaf, expected in zip(jax.tree.leaves(other), jax.tree.leaves(one), strict=True):
-        assert leaf.dtype == expected.dtype
-        np.testing.assert_array_equal(leaf, expected)
+    """Also inside of a run in double precision that begins with one of them."""
+    load = load_run if name.startswith("free") else load_protons
+    (_, one), (_, other) = in_both(lambda: load(DATA / name))
+    with jax.enable_x64(True):
+        _, inside = load(DATA / name)
+    for leaf, *others in zip(*map(jax.tree.leaves, (one, other, inside)), strict=True):
+        for again in others:
+            assert leaf.dtype == again.dtype
+            np.testing.assert_array_equal(leaf, again)

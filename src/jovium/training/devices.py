@@ -63,8 +63,9 @@ def join_processes() -> None:
     joining.start()
     joining.join(WAIT_SECONDS)
     if joining.is_alive() or problems:
+        reason = problems[0] if problems else "no answer"
         raise JoviumError(
-            f"process {rank} of {number} found no other at {address or 'the first node'}: {[*problems, 'no answer'][0]}",
+            f"process {rank} of {number} found no other at {address or 'the first node'}: {reason}",
             f"all {number} processes begun within {WAIT_SECONDS} s, which reach that address",
             ONE_PROCESS,
         )
