@@ -83,12 +83,12 @@ def read_table(path: Path) -> StateDensity:
 
 def _named_columns(head: str, table: np.ndarray) -> dict[str, np.ndarray]:
     """The columns whose names say once what they are, energies in eV."""
-    found: dict[str, list[np.ndarray]] = {}
+    columns: dict[str, list[np.ndarray]] = {}
     for (name, unit), column in zip(_names(head, table.shape[1]), table.T, strict=False):  # or no names
         for meaning, known in COLUMN_NAMES.items():
             if name in known.split():
-                found.setdefault(meaning, []).append(column * unit if meaning.startswith("energy") else column)
-    return {meaning: columns[0] for meaning, columns in found.items() if len(columns) == 1}
+                columns.setdefault(meaning, []).append(column * unit if meaning.startswith("energy") else column)
+    return {meaning: same[0] for meaning, same in columns.items() if len(same) == 1}
 
 
 def _names(head: str, n_columns: int) -> list[tuple[str, float]]:
