@@ -218,6 +218,7 @@ def doscar(folder, order=range(5), spins=1, name="DOSCAR"):
     """A DOSCAR with s and p of every ion; order: which atom each ion is."""
     grid = f"  6.00000000 -6.00000000  {len(ENERGY)}  {FERMI:.8f}  1.00000000\n"
     head = f"   5   5   1   {spins}\n 1.0 2.0 3.0 4.0 1e-15\n  1e-4\n  CAR \n a compound\n"
+    spins = spins or 1
     text = head + grid + text_of(ENERGY, *[TOTAL / spins] * spins, *[np.cumsum(TOTAL)] * spins)
     for atom in order:
         columns = [ORBITALS[atom, shell] / spins for shell in (0, 1) for _ in range(spins)]
@@ -276,6 +277,20 @@ def test_a_doscar_whose_order_nothing_tells_is_read_with_a_warning(compound, tmp
 def test_a_doscar_that_was_cut_is_refused(compound, tmp_path, lines):
     path = doscar(tmp_path)
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:lines]))
+    check(compound, path, None, None)
+
+
+@pytest.mark.parametrize("n_shells", [3, 9, 16])
+def test_a_doscar_with_a_magnetisation_is_refused(compound, tmp_path, n_shells):
+    """Its first line has 0 in place of 4, as VASP writes it."""
+    path = doscar(tmp_path, spins=0)
+    (tmp_path / "POSCAR").write_text(poscar(SYMBOLS))
+    lines = path.read_text().splitlines()
+    rows = [" ".join([line.split()[0], *["0.3 0.0 0.1 -0.2"] * n_shells]) for line in lines]
+    starts = [7 + (len(ENERGY) + 1) * ion for ion in range(1, 6)]
+    for start in starts:
+        lines[start - 1 : start - 1 + len(ENERGY)] = rows[start - 1 : start - 1 + len(ENERGY)]
+    path.write_text("\n".join(lines) + "\n")
     check(compound, path, None, None)
 
 

@@ -16,6 +16,10 @@ from jovium.base.structure import ISOTOPE_MASSES, Structure
 from jovium.base.units import HARTREE_EV, RYDBERG_HARTREE
 
 DOSCAR_HEADER_LINES = 6
+NON_COLLINEAR = 12, 36, 64
+"""Projections of an ion, of s, p, d or of all m up to d or f, where three parts of the magnetisation follow each. The
+first line of a DOSCAR need not say so."""
+
 ORBITAL_FILE = re.compile(r"\.pdos_atm#(\d+)\(([^)]+)\)_wfc#\d+\([^)]*\)$")
 
 COLUMN_NAMES = {
@@ -209,6 +213,10 @@ def read_doscar(path: Path, structure: Structure) -> StateDensity:
         )
     starts = DOSCAR_HEADER_LINES + (n_energies + 1) * np.arange(1, n_ions + 1)
     ions = [_columns(lines[start : start + n_energies], path) for start in starts]
+    if len(lines[DOSCAR_HEADER_LINES].split()) == 3 and ions[0].shape[1] - 1 in NON_COLLINEAR:
+        raise FormatError(
+            f"{path}: projections of a magnetisation", "collinear projections", "run VASP without LSORBIT"
+        )
     if any(not np.array_equal(ion[:, 0], ions[0][:, 0]) for ion in ions):
         raise FormatError(f"{path}: ions on other energies", "one energy axis", "copy or compute it again")
     states = np.array([ion[:, 1:].sum(axis=1) for ion in ions])
