@@ -112,14 +112,16 @@ def messages_of(path: Path) -> Iterator[Message]:
     assert area in AREAS or not any(_is_error(node) for node in ast.walk(tree)), f"a heading for {area}"
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for node in sorted(ast.walk(tree), key=lambda node: getattr(node, "lineno", 0)):
-        scopes = [f for f in functions if f.lineno <= getattr(node, "lineno", 0) <= (f.end_lineno or 0)]
-        scope = {name: value for body in (tree, *scopes) for name, value in _assigned(body, getattr(node, "lineno", 0))}
+        warned = list(_warned(node))
+        if not (warned or _is_error(node)):
+            continue
+        scopes = [body for body in functions if body.lineno <= node.lineno <= (body.end_lineno or 0)]
+        scope = {name: value for body in (tree, *scopes) for name, value in _assigned(body, node.lineno)}
         if _is_error(node):
             parts = tuple(_text(argument, scope) for argument in node.args)
             if any(re.sub(r"<[^>]*>", "", part).strip(": ") for part in parts):  # not one that is passed on
                 yield Message(area, parts)
-        for warned in _warned(node):
-            text = _text(warned, scope).removeprefix("warning: ")
+        for text in (_text(each, scope).removeprefix("warning: ") for each in warned):
             if len(text.split()) > 2:
                 yield Message(area, (text,))
 
