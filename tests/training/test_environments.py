@@ -127,7 +127,8 @@ def test_a_device_that_is_not_there_is_told_in_three_lines(tmp_path, command):
     assert "Traceback" not in done.stderr
     message = done.stderr[done.stderr.index("jovium: ") :].splitlines()
     assert [line.split(":")[0].strip() for line in message] == ["jovium", "expected", "do"]
-    assert "JAX_PLATFORMS=cuda" in message[0]
+    assert message[0].startswith("jovium: JAX_PLATFORMS=cuda: ")
+    assert message[0].split("cuda: ")[1].strip()
     assert "pip install 'jovium[cuda13]'" in message[2]
 
 

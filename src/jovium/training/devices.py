@@ -102,7 +102,7 @@ def device_error(error: Exception) -> JoviumError | None:
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as reason:  # a platform without its plugin is an assertion without words
-        got = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {reason or 'no such device'}"
+        got = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {str(reason) or 'no such device'}"
         return JoviumError(got, "a device that is there", f"unset JAX_PLATFORMS, or set it to cpu; {INSTALL_CUDA}")
     if "RESOURCE_EXHAUSTED" not in str(error):
         return None
