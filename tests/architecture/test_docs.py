@@ -49,6 +49,33 @@ def test_the_page_of_settings_is_made_from_the_settings(monkeypatch):
     assert (ROOT / "docs" / "settings.md").read_text() == settings_page(), "run: python docs/make_settings.py"
 
 
+def test_the_page_of_troubleshooting_is_made_from_the_messages(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    from make_troubleshooting import troubleshooting_page
+
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    assert page == troubleshooting_page(), "run: python docs/make_troubleshooting.py"
+
+
+def test_every_message_has_a_heading_and_its_three_parts(monkeypatch, tmp_path):
+    """Fields by their names, parts that were given a name before, constants of the module."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    import make_troubleshooting
+
+    monkeypatch.setattr(make_troubleshooting, "SOURCE", tmp_path)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "one.py").write_text(
+        'DO = "give another"\ndef f(n_bad, path):\n    got, other = f"{path}: {n_bad} | {len(path):.2f}", ""\n'
+        '    warnings.append(f"a place beyond {path}")\n    raise InputError(got, "two" + " parts", DO)\n'
+    )
+    page = make_troubleshooting.troubleshooting_page()
+    assert "| `<path>: <n bad> \\| <path>` | `two parts` | `give another` |" in page
+    assert "| `a place beyond <path>` |" in page
+    (tmp_path / "elsewhere.py").write_text('raise InputError("a", "b", "c")')
+    with pytest.raises(AssertionError, match="a heading for elsewhere"):
+        make_troubleshooting.troubleshooting_page()
+
+
 def test_the_front_door_is_complete_and_light():
     """Every name is there with a docstring, and importing jovium imports none of them."""
     import subprocess

@@ -195,6 +195,27 @@ def test_tc_of_a_hydride_uses_its_share_of_hydrogen(field_file, capsys, tmp_path
     facts = json.loads(out)
     expected = critical_temperatures(facts["phi_3d"], facts["phi_star"], 0.4, 0.6)
     assert facts["tc_kelvin"] == pytest.approx({e.name: e.kelvin for e in expected})
+    states = tmp_path / "states[1].dat"
+    states.write_text("# energy_eV total hydrogen\n-1 5 1\n1 5 3\n")
+    command = ["analyse", tmp_path / "hydride.cube", "--no-files", "--dos-file", states, "--fermi", 0.5]
+    _, out, _ = output(capsys, *command, "--json")
+    facts = json.loads(out)
+    details = {"source": "states[1].dat", "fermi_energy_ev": 0.5, "total_at_fermi": 5.0}
+    assert (facts["hydrogen_dos"], facts["hydrogen_dos_details"]) == (pytest.approx(0.5), details)
+    row = next(line for line in output(capsys, *command)[1].splitlines() if "H_DOS" in line)
+    assert "0.5000" in row
+    assert "states[1].dat" in row
+
+
+def test_a_dos_file_that_cannot_be_used_is_refused_before_the_elf_is_made(tmp_path, capsys, odd_structure, monkeypatch):
+    hydride = Structure(odd_structure.cell, odd_structure.positions, ("La", "H", "Y", "Ca", "H"))
+    write_structure(tmp_path / "hydride.vasp", hydride)
+    (tmp_path / "states.dat").write_text("-1 0.1\n1 0.2\n")
+    monkeypatch.setattr("jovium.workflows.analyse.compute_elf", lambda *_: pytest.fail("computed"))
+    command = ["analyse", tmp_path / "hydride.vasp", "--engine", "dft", "--dos-file", tmp_path / "states.dat"]
+    code, _, err = output(capsys, *command, "--fermi", 0)
+    assert code == 2
+    assert "2 columns without names" in err
 
 
 def test_an_insulator_gets_no_tc(tmp_path, capsys):

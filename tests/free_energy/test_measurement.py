@@ -39,6 +39,16 @@ def test_measuring_gives_parts_that_add_up(run):
     assert 0 < found.effective_samples <= 32
 
 
+def test_a_program_in_double_precision_measures_the_same(run):
+    """Two electrons need single precision alone; `tests/workflows/test_precision.py` has the other models."""
+    expected = measure_run(run, QUICK).record()
+    jax.config.update("jax_enable_x64", True)
+    try:
+        assert measure_run(run, QUICK).record() == expected
+    finally:
+        jax.config.update("jax_enable_x64", False)
+
+
 def test_a_fraction_of_the_protons_lowers_what_its_surface_knows_of(run, tmp_path, monkeypatch, capsys):
     """kT ln p + surface; F, E and S are of the same density, and the page shows the protons that were measured."""
     folder = tmp_path / "run"

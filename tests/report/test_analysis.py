@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jovium.base.units import BOHR_ANGSTROM
+from jovium.superconductivity.dos import HydrogenDos
 from jovium.superconductivity.fits import TcEstimate
 from jovium.workflows.analyse import AnalysisSettings, analyse
 
@@ -22,6 +23,7 @@ KEYS = {
     "tc_details",
     "hydrogen_fraction",
     "hydrogen_dos",
+    "hydrogen_dos_details",
     "persistence_threshold",
     "protocol",
     "warnings",
@@ -68,8 +70,10 @@ def test_json_carries_every_critical_point(triclinic):
 
 
 def test_json_has_all_that_a_critical_temperature_follows_from(triclinic):
-    result = replace(triclinic, hydrogen_dos=0.4).to_json()
+    result = replace(triclinic, hydrogen_dos=HydrogenDos(0.4, "DOSCAR", 1.5, 2.0)).to_json()
     assert (result["hydrogen_fraction"], result["hydrogen_dos"]) == (1.0, 0.4)
+    details = {"source": "DOSCAR", "fermi_energy_ev": 1.5, "total_at_fermi": 2.0}
+    assert result["hydrogen_dos_details"] == details
     assert triclinic.to_json()["hydrogen_dos"] is None
     assert result["tc_details"] == {
         "SR5": {"kelvin": 212.34, "rmse_kelvin": 41.0, "doi": "10.1000/fit.5", "note": "hydrides"},

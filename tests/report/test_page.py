@@ -15,6 +15,7 @@ from jovium.base.structure import Structure
 from jovium.report.notebook import Page
 from jovium.report.page import page, write_page
 from jovium.report.picture import MAX_POINTS_PER_AXIS, MIN_POINTS_PER_AXIS, composition, picture, picture_grid
+from jovium.superconductivity.dos import HydrogenDos
 
 HOSTILE = "</script><script>alert(1)</script> \"$data\" <!-- & 'H' ${facts}"
 
@@ -128,6 +129,13 @@ def test_protocol_numbers_one_and_zero_are_not_yes_and_no_and_unused_settings_ar
 def test_warnings_are_shown_only_when_there_are_any(cubic, triclinic):
     assert "two atoms are few" in page(cubic)
     assert '<section class="warnings"' not in page(triclinic)
+
+
+def test_the_share_of_hydrogen_stands_beside_tc(triclinic):
+    share = HydrogenDos(0.4321, "x<1>.pdos_tot", 5.25, 3.5)
+    text = page(replace(triclinic, hydrogen_dos=share))
+    assert "0.4321: x&lt;1&gt;.pdos_tot, E_F = 5.2500 eV, total DOS there 3.5." in text
+    assert "H<sub>DOS</sub> is not known" in page(triclinic)
 
 
 def test_missing_thresholds_and_fits_are_named_as_missing(cubic):

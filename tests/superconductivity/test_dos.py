@@ -5,11 +5,17 @@ import pytest
 
 from jovium.base.errors import FormatError, InputError
 from jovium.base.structure import Structure
-from jovium.superconductivity.dos import hydrogen_dos
+from jovium.superconductivity import dos
 
 ENERGY = np.array([-1.0, 0.0, 1.0, 2.0])
 HYDROGEN = np.array([1.0, 2.0, 4.0, 0.0])
 OTHER = np.array([3.0, 2.0, 1.0, 5.0])
+
+
+def hydrogen_dos(*given):
+    """The share alone."""
+    found = dos.hydrogen_dos(*given)
+    return found and found.value
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ def test_table_is_interpolated_at_the_fermi_energy(water_like, tmp_path):
 
 
 def test_table_of_shares_needs_two_columns_only(water_like, tmp_path):
-    path = write_table(tmp_path / "share.dat", ENERGY, HYDROGEN / (HYDROGEN + OTHER))
+    path = write_table(tmp_path / "share.dat", ENERGY, HYDROGEN / (HYDROGEN + OTHER), header="# energy_eV fraction")
     assert hydrogen_dos(water_like, None, path, 1.0) == pytest.approx(0.8)
 
 
@@ -89,7 +95,8 @@ def test_columns_in_the_wrong_order_are_noticed(water_like, tmp_path):
         ("1 2 3\n1.5 2\n", "equally many"),
         ("1 2 x\n2 3 4\n", "'x'"),
         ("1 2 3 4\n2 3 4 5\n", "4 columns"),
-        ("2 2 1\n1 2 1\n", "do not increase"),
+        ("1 2 1\n2 2 1\n", "3 columns without names"),
+        ("# energy total hydrogen\n2 2 1\n1 2 1\n", "do not increase"),
     ],
 )
 def test_table_that_is_none_is_refused(water_like, tmp_path, text, message):
@@ -121,8 +128,9 @@ def test_projwfc_files_give_the_share_of_all_hydrogen_orbitals(water_like, tmp_p
     assert hydrogen_dos(water_like, None, path, 0.5) == pytest.approx(3.0 / 4.5)
 
 
-def test_helium_is_not_hydrogen(water_like, tmp_path):
+def test_helium_is_not_hydrogen(odd_cell, tmp_path):
     path = projwfc(tmp_path)
+    water_like = Structure(odd_cell, np.arange(9.0).reshape(3, 3), ("O", "He", "H"))
     (tmp_path / "h2o.pdos_atm#2(H)_wfc#1(s)").rename(tmp_path / "h2o.pdos_atm#2(He)_wfc#1(s)")
     assert hydrogen_dos(water_like, None, path, 1.0) == pytest.approx(3.0 / 5.0)
 
@@ -134,7 +142,7 @@ def test_total_without_its_orbital_files_is_refused(water_like, tmp_path):
 
 
 def test_fortran_exponents_without_an_e_are_read(water_like, tmp_path):
-    (tmp_path / "dos.dat").write_text("-1.0 0.4 0.1\n0.0 0.400E+00 0.304-102\n1.0 0.4 0.1\n")
+    (tmp_path / "dos.dat").write_text("# energy total hydrogen\n-1.0 0.4 0.1\n0.0 0.400E+00 0.304-102\n1.0 0.4 0.1\n")
     assert hydrogen_dos(water_like, None, tmp_path / "dos.dat", 0.0) == pytest.approx(0.304e-102 / 0.4)
 
 
@@ -170,6 +178,33 @@ def test_doscar_brings_its_own_fermi_energy(water_like, tmp_path, spins):
     path = doscar(tmp_path / "DOSCAR", spins)
     assert hydrogen_dos(water_like, None, path) == pytest.approx(0.8)
     assert hydrogen_dos(water_like, None, path, 0.0) == pytest.approx(0.5)
+
+
+def test_ions_of_a_doscar_are_those_of_the_poscar_beside_it(water_like, tmp_path):
+    """O, H, H in the DOSCAR; the structure has H, H, O. Without a POSCAR nothing tells, and a warning says so."""
+    water_like = Structure(water_like.cell, water_like.positions, ("H", "H", "O"))
+    path = doscar(tmp_path / "DOSCAR")
+    assumed = dos.hydrogen_dos(water_like, None, path)
+    assert assumed.value == pytest.approx(0.4)
+    assert "no POSCAR beside DOSCAR" in assumed.warnings[0]
+    (tmp_path / "POSCAR").write_text("water\n1.0\n5 0 0\n0 5 0\n0 0 5\n  O_s  H.5\n  1  2\nDirect\n")
+    read = dos.hydrogen_dos(water_like, None, path)
+    assert (read.value, read.warnings) == (pytest.approx(0.8), ())
+
+
+def test_the_share_says_where_it_is_from(water_like, tmp_path):
+    assert dos.hydrogen_dos(water_like, 0.7, None).source == "given"
+    read = dos.hydrogen_dos(water_like, None, projwfc(tmp_path), 0.5)
+    assert (read.source, read.fermi_energy_ev, read.total_at_fermi) == ("h2o.pdos_tot", 0.5, pytest.approx(4.5))
+    assert str(read) == "h2o.pdos_tot, E_F = 0.5000 eV, total DOS there 4.5"
+
+
+def test_another_fermi_energy_than_that_of_the_file_is_told(water_like, tmp_path):
+    assert not any(
+        "Fermi" in warning for warning in dos.hydrogen_dos(water_like, None, doscar(tmp_path / "DOSCAR")).warnings
+    )
+    given = dos.hydrogen_dos(water_like, None, doscar(tmp_path / "DOSCAR"), 0.0)
+    assert "0 eV was given, and DOSCAR says 1 eV" in given.warnings[-1]
 
 
 @pytest.mark.parametrize(("spins", "n_ions"), [(1, 2), (4, 3)])

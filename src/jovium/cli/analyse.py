@@ -53,7 +53,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     field.add_argument("--elf-convention", choices=["auto", "true", "qe"], default="auto", help=about)
     tc = parser.add_argument_group("superconductivity")
     tc.add_argument("--h-dos", type=float, help="hydrogen fraction of the density of states at the Fermi level")
-    tc.add_argument("--dos-file", type=Path, help="text table energy / total DOS / hydrogen DOS to read it from")
+    about = "file to read it from: DOSCAR, .pdos_tot, or a table headed '# energy_eV total hydrogen'"
+    tc.add_argument("--dos-file", type=Path, help=about)
     tc.add_argument("--fermi", type=float, metavar="EV", help="Fermi energy on the scale of the DOS file")
 
 
@@ -144,6 +145,7 @@ def read_settings(options: argparse.Namespace) -> "AnalysisSettings":
 def print_analysis(analysis: "Analysis") -> None:
     """The result as a table on standard output, warnings on standard error."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     facts: dict[str, Any] = analysis.to_json()
@@ -163,6 +165,8 @@ def print_analysis(analysis: "Analysis") -> None:
     points = facts["critical_points"]
     for kind in ("maxima", "bonds", "rings", "cages"):
         table.add_row(kind, str(points[kind]), f"Morse sum {points['morse_sum']}" if kind == "maxima" else "")
+    if analysis.hydrogen_dos:
+        table.add_row("H_DOS", f"{analysis.hydrogen_dos.value:.4f}", escape(str(analysis.hydrogen_dos)))
     for estimate in analysis.tc:
         error = "" if estimate.rmse_kelvin is None else f" +- {estimate.rmse_kelvin:.0f}"
         table.add_row(f"Tc {estimate.name}", "-" if estimate.kelvin is None else f"{estimate.kelvin:.0f}{error} K", "")

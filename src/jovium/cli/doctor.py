@@ -10,7 +10,7 @@ import tempfile
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 
-from jovium.base.errors import EngineError
+from jovium.base.errors import EngineError, JoviumError
 
 HELP = "check the installation"
 DESCRIPTION = "Show versions, engines and resources; with --run, compute the energy of the hydrogen molecule."
@@ -36,6 +36,11 @@ def run(options: argparse.Namespace) -> int:
         **{name: installed_version(name) for name in ("jovium", *REQUIRED, *OPTIONAL)},
     }
     missing = [name for name in REQUIRED if facts[name] is None]
+    problem = None
+    try:
+        facts |= {} if missing else device_facts()
+    except JoviumError as error:
+        facts["devices"], problem = None, error
     if options.try_engine:
         facts["h2_energy_hartree"] = energy = hydrogen_molecule_energy()
         if abs(energy - H2_ENERGY) > H2_TOLERANCE:
@@ -47,12 +52,35 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(facts))
     else:
+        notes = OPTIONAL | ({"devices": facts.pop("install")} if facts.get("install") else {})
         for name, value in facts.items():
-            note = f"  ({OPTIONAL[name]})" if name in OPTIONAL else ""
+            note = f"  ({notes[name]})" if name in notes else ""
             print(f"{name:>18}  {'missing' if value is None else value}{note}")
     for name in missing:
         print(f"jovium: {name} is missing\n  do: pip install {name}", file=sys.stderr)
-    return 1 if missing else 0
+    if problem:
+        print(f"jovium: {problem}", file=sys.stderr)
+    return 1 if missing or problem else 0
+
+
+def device_facts() -> dict[str, object]:
+    """Devices that arrays are computed on, whether they know double precision, and how to install for a GPU where there
+    is none. Raises JoviumError when the device that JAX_PLATFORMS asks for is not there."""
+    import jax
+
+    from jovium.training.devices import INSTALL_CUDA, device_error
+
+    try:
+        devices = jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        raise device_error(error) or error from error
+    with jax.enable_x64(True):
+        third = jax.numpy.ones(()) / 3
+    facts: dict[str, object] = {
+        "devices": ", ".join(f"{device.device_kind} {device.id}" for device in devices),
+        "double_precision": "works" if abs(float(third) - 1 / 3) < 1e-15 else "missing on this device",
+    }
+    return facts | ({"install": INSTALL_CUDA} if devices[0].platform == "cpu" else {})
 
 
 def installed_version(package: str) -> str | None:

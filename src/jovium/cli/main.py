@@ -106,6 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         print(f"jovium: out of memory: {error}\n  do: take a coarser grid or a smaller cell", file=sys.stderr)
         return 1
+    except (RuntimeError, AssertionError) as error:
+        from jovium.training.devices import device_error
+
+        if not (cause := device_error(error)):
+            raise
+        print(f"jovium: {cause}", file=sys.stderr)
+        return cause.exit_code
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from jovium.elf.samples import Sample
 from jovium.elf.settings import ElfSettings
 from jovium.elf.step import network_template
 from jovium.training import checkpoint
+from jovium.training.devices import single_precision
 
 MODELS = Path(__file__).parent / "weights"
 """Where the model that comes with the package is."""
@@ -109,6 +110,7 @@ class ElfModel:
         checkpoint.save(path, self.network, facts)
 
     @classmethod
+    @single_precision()
     def load(cls, path: Path) -> "ElfModel":
         """A model from its file. Raises InputError when it is not there, FormatError when it is something else."""
         facts = checkpoint.read_facts(path)

@@ -21,6 +21,7 @@ from jovium.elf.invariants import derivative_series
 from jovium.elf.network import FieldNetwork
 from jovium.elf.samples import network_atoms
 from jovium.elf.spectrum import Shape, grid_values, half_spectrum, plane_values, structure_factor, wave_vectors
+from jovium.training.devices import single_precision
 
 INNER_SPACING = 0.25
 """Distance (bohr) of the grid on which the hidden fields are made; they are smooth and go from there to any grid."""
@@ -50,6 +51,7 @@ class InnerGridFields(NamedTuple):
     hidden_on_grid: Float[np.ndarray, "h nx ny nz"]
 
 
+@single_precision()
 def predict_fields(network: FieldNetwork, structure: Structure, shape: Shape) -> tuple[GridField, GridField]:
     """ELF and its expected error (`Prediction.spread`) on a grid of `shape`."""
     inner = inner_shape(structure)

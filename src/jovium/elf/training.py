@@ -20,6 +20,7 @@ from jovium.elf.samples import Sample, of_split
 from jovium.elf.settings import ElfSettings
 from jovium.elf.step import first_state, initial_state, step, untrained_network
 from jovium.training import checkpoint
+from jovium.training.devices import single_precision
 from jovium.training.loop import Metrics, Report, Training, TrainingState, run_in_folder
 from jovium.training.run_folder import STATE, read_settings
 
@@ -32,7 +33,7 @@ def train(
 ) -> Iterator[Report]:
     """Train in a run folder or continue there; a report, and a save, per `report_every` steps. Only the splits train
     and validation are used. Raises InputError without samples in them or when the folder holds another run."""
-    with run_in_folder(folder, settings, report_every):
+    with run_in_folder(folder, settings, report_every), single_precision():
         yield from ElfTraining(settings, samples, folder).run(report_every)
 
 
@@ -93,12 +94,14 @@ def validation_rmse(network: FieldNetwork, samples: Sequence[Sample]) -> float:
     return float(np.sqrt(np.mean([np.mean(error**2) for error in errors])))
 
 
+@single_precision()
 def load_network(folder: Path) -> tuple[ElfSettings, FieldNetwork]:
     """Settings and averaged weights of a run folder. Raises InputError when there is none."""
     settings = read_settings(folder, ElfSettings)
     return settings, checkpoint.load(folder / STATE, eqx.filter_eval_shape(initial_state, settings)).model.average
 
 
+@single_precision()
 def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, Any]) -> ElfModel:
     """The model of a run folder: its domain from the split train, its expected error and band from the split
     validation. samples: the labels of the run; protocol: of those labels, for the card."""

@@ -166,14 +166,14 @@ def measure(
     if n_samples < MIN_SAMPLES:
         raise InputError(f"{n_samples} configurations of protons", f"{MIN_SAMPLES} or more", "take more --samples")
     system, models = FreeEnergySystem(settings), _integrate_better(state.model)
-    proton_key, key = jax.random.split(jax.random.fold_in(jax.random.key(how.seed), 7))
-    potential = CoulombPotential.of(system.box, 2 * settings.n_atoms)
-    program = eqx.filter_jit(
-        lambda models, walkers, twists, protons, key: _sample_energies(
-            system, potential, models, walkers, twists, how.electron_samples, protons, key
-        )
-    )
     with precision(settings):
+        proton_key, key = jax.random.split(jax.random.fold_in(jax.random.key(how.seed), 7))
+        potential = CoulombPotential.of(system.box, 2 * settings.n_atoms)
+        program = eqx.filter_jit(
+            lambda models, walkers, twists, protons, key: _sample_energies(
+                system, potential, models, walkers, twists, how.electron_samples, protons, key
+            )
+        )
         protons = _draw(system, models, (1 + CONTROLS_PER_SAMPLE) * n_samples, how.accept_fraction, proton_key)
         batches = protons.positions[:n_samples].reshape(n_batches, per_batch, settings.n_atoms, 3)
         twists, afresh = system.twists(settings.proton_walkers), eqx.filter_jit(log_squares)

@@ -81,7 +81,7 @@ def cost(settings: FreeEnergySettings) -> dict[str, Any]:
         jax.block_until_ready(training.step(training.state, key)[0].step)
         seconds = (time.monotonic() - begin) / fraction
         models = training.state.model
-        n_psi, bytes_each = parameters(models.psi), (8 if jax.config.read("jax_enable_x64") else 4)
+        n_psi, bytes_each = parameters(models.psi), (8 if training.system.in_double_precision else 4)
     bytes_each *= 2 if settings.twists > 1 else 1
     n_samples = settings.proton_walkers * settings.electron_walkers
     return {

@@ -18,6 +18,7 @@ from jovium.protons.losses import ROWS_AT_ONCE, Loss, MaximumLikelihood, Variati
 from jovium.protons.measurement import ProtonMeasurement, draw_samples, measure
 from jovium.protons.systems import fluid_flow, gaussian_flow
 from jovium.protons.targets import Target
+from jovium.training.devices import single_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +29,17 @@ class FittedFlow:
     losses: dict[str, Float[np.ndarray, "s"]]
     target: Target | None = None
 
+    @single_precision()
     def sample(self, n: int, seed: int = 0) -> Float[np.ndarray, "m n d"]:
         """n independent configurations (bohr), not wrapped into a cell."""
         return np.asarray(eqx.filter_jit(sample_batch)(self.flow, jax.random.key(seed), n).positions)
 
+    @single_precision()
     def log_prob(self, positions: Float[np.ndarray, "m n d"]) -> Float[np.ndarray, "m"]:
         """ln p of configurations (bohr) of labelled particles."""
         return np.asarray(_log_density(self.flow, jnp.asarray(positions, jnp.float32)))
 
+    @single_precision()
     def measure(self, n_samples: int = 4096, seed: int = 1) -> ProtonMeasurement:
         """Free energy of the target, bound and reweighted, energy and g(r), integrated in twice the steps of training.
         Raises InputError where there is no target."""
@@ -50,6 +54,7 @@ def _log_density(flow: Flow, positions: Float[Array, "m n d"]) -> Float[Array, "
     return jax.lax.map(flow.log_density, positions, batch_size=ROWS_AT_ONCE)
 
 
+@single_precision()
 def fit_flow(
     target: Target | None = None,
     data: Float[np.ndarray, "m n d"] | None = None,

@@ -26,6 +26,7 @@ from jovium.protons.thermodynamics import excess_offset
 from jovium.protons.training import load_run
 from jovium.sampling.annealing import anneal
 from jovium.sampling.independence import IndependenceChain, independence_chain
+from jovium.training.devices import single_precision
 from jovium.training.run_folder import MEASURED
 
 SAMPLES_AT_ONCE, ANNEALED_AT_ONCE = 512, 128
@@ -150,6 +151,7 @@ def annealing_work(
     return np.concatenate(work)[: len(starts)]
 
 
+@single_precision()
 def measure_run(
     folder: Path, n_samples: int, seed: int, progress: ProgressBar = iter, ais_stages: int = 0, ais_samples: int = 1024
 ) -> ProtonMeasurement:
@@ -171,6 +173,7 @@ def measure_run(
     return measurement
 
 
+@single_precision()
 def sample_run(folder: Path, path: Path, n_samples: int, seed: int, exact: bool) -> int:
     """Write configurations of a run as a trajectory with ln p and the weight of each; exact: as independence Metropolis
     accepts them, repeated where the chain stays. The number of different configurations written. Raises InputError for

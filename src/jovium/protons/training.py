@@ -25,6 +25,7 @@ from jovium.protons.systems import flow_template, initial_flow, target_of
 from jovium.protons.thermodynamics import excess_offset
 from jovium.sampling.independence import independence_chain
 from jovium.training import checkpoint
+from jovium.training.devices import single_precision
 from jovium.training.loop import Metrics, Report, Stage, Training, TrainingState, run_in_folder
 from jovium.training.run_folder import STATE, read_settings
 
@@ -42,10 +43,11 @@ def train(folder: Path, settings: ProtonSettings, report_every: int = 25) -> Ite
     """Train in a run folder or continue there; a report, and a save, per `report_every` steps. Raises InputError when
     the folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
     again."""
-    with run_in_folder(folder, settings, report_every):
+    with run_in_folder(folder, settings, report_every), single_precision():
         yield from ProtonTraining(settings, folder).run(report_every)
 
 
+@single_precision()
 def load_run(folder: Path) -> tuple[ProtonSettings, Flow]:
     """Settings and flow of a run folder. Raises InputError when there is none."""
     settings = read_settings(folder, ProtonSettings)
@@ -53,6 +55,7 @@ def load_run(folder: Path) -> tuple[ProtonSettings, Flow]:
     return settings, checkpoint.load(folder / STATE, _template(settings, facts)).model
 
 
+@single_precision()
 def cost(settings: ProtonSettings) -> dict[str, Any]:
     """What training will take: parameters, memory of the intermediate values (MB), seconds of a step of the Hamiltonian
     and of all of them, measured on a step of 32 samples."""

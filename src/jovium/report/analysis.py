@@ -13,6 +13,7 @@ from jovium.base.units import BOHR_ANGSTROM
 if TYPE_CHECKING:
     from jovium.base.grid import GridField
     from jovium.base.structure import Structure
+    from jovium.superconductivity.dos import HydrogenDos
     from jovium.superconductivity.fits import TcEstimate
     from jovium.topology.critical_points import CriticalPoints
     from jovium.topology.network import Network, Threshold
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 THRESHOLD = "value", "grid_value", "refined"
 CRITICAL_POINT = "kind", "value", "persistence"
+HYDROGEN_DOS = "source", "fermi_energy_ev", "total_at_fermi"
 ESTIMATE = "kelvin", "rmse_kelvin", "doi", "note"
 """What is told of each."""
 
@@ -30,9 +32,9 @@ class Analysis:
 
     elf: the field at full resolution. network: thresholds where it spans 1, 2, 3 directions. protocol: how the ELF was
     computed, as names and plain values. warnings: sentences to be read before the numbers. hydrogen_dos: hydrogen
-    fraction of the density of states at the Fermi level that `tc` was made with, None when unknown. intervals: of a
-    predicted ELF, lowest and highest value of every threshold inside its band. computed: the same structure from first
-    principles, when the prediction is to be seen beside it; its ELF is on the same grid.
+    fraction of the density of states at the Fermi level that `tc` was made with and its source, None when unknown.
+    intervals: of a predicted ELF, lowest and highest value of every threshold inside its band. computed: the same
+    structure from first principles, when the prediction is to be seen beside it; its ELF is on the same grid.
     """
 
     structure: Structure
@@ -43,7 +45,7 @@ class Analysis:
     protocol: dict[str, object]
     warnings: tuple[str, ...] = ()
     name: str = "structure"
-    hydrogen_dos: float | None = None
+    hydrogen_dos: HydrogenDos | None = None
     intervals: dict[str, tuple[float, float]] | None = None
     computed: Analysis | None = None
 
@@ -90,7 +92,8 @@ class Analysis:
         """The results as plain Python values, the same numbers as every table; NaN and infinity become None.
 
         Thresholds are isovalues of the ELF (0 to 1), positions in angstrom, rs in bohr, Tc in kelvin. Tc follows from
-        phi_3d, phi_star, hydrogen_fraction and hydrogen_dos. A persistence of None is infinite.
+        phi_3d, phi_star, hydrogen_fraction and hydrogen_dos; the details of the last are the file it was read from, the
+        Fermi energy (eV) and the total density of states there. A persistence of None is infinite.
         """
         thresholds = self.thresholds()
         points = self.critical_points
@@ -104,7 +107,8 @@ class Analysis:
             },
             "persistence_threshold": number(points.persistence_threshold),
             "hydrogen_fraction": number(self.hydrogen_fraction),
-            "hydrogen_dos": number(self.hydrogen_dos),
+            "hydrogen_dos": number(self.hydrogen_dos and self.hydrogen_dos.value),
+            "hydrogen_dos_details": _attributes(self.hydrogen_dos, HYDROGEN_DOS),
             "tc_kelvin": {estimate.name: number(estimate.kelvin) for estimate in self.tc},
             "tc_details": {estimate.name: _attributes(estimate, ESTIMATE) for estimate in self.tc},
             "protocol": plain(self.protocol),

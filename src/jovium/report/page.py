@@ -38,6 +38,7 @@ def page(analysis: Analysis) -> str:
         thresholds=tables.thresholds(analysis),
         prediction=prediction(analysis),
         critical_points=tables.critical_points(analysis),
+        hydrogen_dos=tables.hydrogen_dos(analysis),
         temperatures=tables.temperatures(analysis),
         one_cell="" if small else "checked",
         eight_cells="checked" if small else "",

@@ -89,6 +89,12 @@ def critical_points(analysis: Analysis) -> str:
     )
 
 
+def hydrogen_dos(analysis: Analysis) -> str:
+    """The hydrogen fraction of the density of states that the fits were given, and where it is from."""
+    dos = analysis.hydrogen_dos
+    return "H<sub>DOS</sub> is not known." if dos is None else f"H<sub>DOS</sub> {dos.value:.4f}: {escape(str(dos))}."
+
+
 def temperatures(analysis: Analysis) -> str:
     """One row per published fit: Tc, its error on the data it was fitted to, source, range of validity."""
     if not analysis.tc:

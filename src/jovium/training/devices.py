@@ -6,6 +6,8 @@ are told to be, and a checkpoint knows nothing of the devices that made it. Devi
 on several machines: all of them do the same, and the first one writes."""
 
 import os
+import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,9 +19,23 @@ from jax import core
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, JoviumError
 
 AXIS = "configurations"
+
+WAIT_SECONDS = 60
+"""How long processes of one run wait for one another at the beginning."""
+
+JAX_VARIABLES = "JAX_NUM_PROCESSES", "JAX_PROCESS_ID", "JAX_COORDINATOR_ADDRESS"
+SLURM_TASK = "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_STEP_NODELIST", "SLURM_JOB_ID"
+"""What says that there are several processes and which of them this one is, in a task of srun. A shell of the queue
+that has some of these alone is no task."""
+
+ONE_PROCESS = "start every process, or say JAX_NUM_PROCESSES=1 for one alone"
+
+INSTALL_CUDA = (
+    "for a GPU of NVIDIA: pip install 'jovium[cuda13]', or 'jovium[cuda12]' where the driver is older than 580"
+)
 
 _meshes: list[Mesh] = []
 
@@ -27,15 +43,71 @@ _meshes: list[Mesh] = []
 def join_processes() -> None:
     """Take part in a run of several processes: the tasks that `srun` started, or processes that each have
     JAX_COORDINATOR_ADDRESS (host:port of the first), JAX_NUM_PROCESSES and JAX_PROCESS_ID (0, 1, ...) in their
-    environment. One process alone is left alone. Raises InputError where one of the three is missing."""
-    names = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
-    given = [os.environ[name] for name in names if name in os.environ]
-    if given and len(given) < len(names):
-        raise InputError(f"{len(given)} of {', '.join(names)}", "all three, or none", "set the others, or unset them")
-    if given:
-        jax.distributed.initialize(given[0], int(given[1]), int(given[2]))
-    elif int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
-        jax.distributed.initialize()
+    environment. One process alone is left alone, and so is one that has JAX_NUM_PROCESSES=1, whatever the queue says.
+    Raises InputError where the environment is none of these, JoviumError where the others do not come in a minute."""
+    number, rank, address = processes()
+    if number == 1:
+        return
+    cluster, problems = None if address else "slurm", []
+
+    def join() -> None:
+        try:
+            jax.distributed.initialize(
+                address, number, rank, cluster_detection_method=cluster, initialization_timeout=10 * WAIT_SECONDS
+            )
+        except Exception as error:  # whatever the library makes of an address
+            problems.append(error)
+
+    # In a thread: the library's own timeout ends the process without an error to catch.
+    joining = threading.Thread(target=join, daemon=True)
+    joining.start()
+    joining.join(WAIT_SECONDS)
+    if joining.is_alive() or problems:
+        reason = problems[0] if problems else "no answer"
+        raise JoviumError(
+            f"process {rank} of {number} found no other at {address or 'the first node'}: {reason}",
+            f"all {number} processes begun within {WAIT_SECONDS} s, which reach that address",
+            ONE_PROCESS,
+        )
+
+
+def processes() -> tuple[int, int, str | None]:
+    """How many processes the environment speaks of, which one this is, and host:port of the first, None where the queue
+    knows. Raises InputError."""
+    number, rank, address = (os.environ.get(name) for name in JAX_VARIABLES)
+    if number == "1":
+        return 1, 0, None
+    if given := [text for text in (number, rank, address) if text is not None]:
+        if len(given) < len(JAX_VARIABLES):
+            got, expected = f"{len(given)} of {', '.join(JAX_VARIABLES)}", "all three, or none"
+            raise InputError(got, expected, f"set the others, or unset them; {ONE_PROCESS}")
+        if not re.fullmatch(r".+:\d+", given[2]):
+            raise InputError(f"JAX_COORDINATOR_ADDRESS={given[2]}", "host:port of the first process", ONE_PROCESS)
+        return *_counted(*JAX_VARIABLES[:2]), given[2]
+    return (*_counted(*SLURM_TASK[:2]), None) if {*SLURM_TASK} <= os.environ.keys() else (1, 0, None)
+
+
+def _counted(number_name: str, rank_name: str) -> tuple[int, int]:
+    """A number of processes and the number of this one, from 0."""
+    number, rank = os.environ[number_name], os.environ[rank_name]
+    if not (number.isdecimal() and rank.isdecimal() and int(rank) < int(number)):
+        expected = "the number of processes, and that of this one from 0 on"
+        raise InputError(f"{number_name}={number}, {rank_name}={rank}", expected, ONE_PROCESS)
+    return int(number), int(rank)
+
+
+def device_error(error: Exception) -> JoviumError | None:
+    """An error of the array library that is one of the device, not there or without room, as an error to act on; None
+    for another one."""
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as reason:  # a platform without its plugin is an assertion without words
+        got = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {str(reason) or 'no such device'}"
+        return JoviumError(got, "a device that is there", f"unset JAX_PLATFORMS, or set it to cpu; {INSTALL_CUDA}")
+    if "RESOURCE_EXHAUSTED" not in str(error):
+        return None
+    do = "take fewer configurations, a coarser grid or a smaller cell"
+    return JoviumError(f"no room on the device: {str(error).splitlines()[0]}", "arrays that fit", do)
 
 
 def is_writer() -> bool:
@@ -59,6 +131,14 @@ def idle_devices(n_rows: int) -> str:
         f"{n_rows} configurations cannot be shared among {n} devices: every one computes all of them; "
         f"take a multiple of {n}"
     )
+
+
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """Arrays inside, or of a function with this decorator, are in single precision, as flows and field networks are,
+    whatever JAX_ENABLE_X64 or the program around says."""
+    with jax.enable_x64(False):
+        yield
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from jovium.reference.engine import open_engine
 from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
 from jovium.report.analysis import Analysis
 from jovium.report.page import write_page
-from jovium.superconductivity.dos import hydrogen_dos
+from jovium.superconductivity.dos import HydrogenDos, hydrogen_dos
 from jovium.superconductivity.fits import critical_temperatures
 from jovium.topology.critical_points import critical_points
 from jovium.topology.intervals import threshold_intervals
@@ -100,6 +100,7 @@ def analyse(
         progress("reading the ELF field")
         return analyse_field(path.stem, *read_elf(path, settings.elf_convention), settings, progress)
     structure = as_structure(source)
+    dos_of_settings(structure, settings)  # refused now, not after the calculation
     name = path.stem if path else structure.to_ase().get_chemical_formula()
     predicting = settings.engine == "network" or settings.compare
     progress(("predicting the ELF" if predicting else "computing the electrons") + f" of {structure.n_atoms} atoms")
@@ -168,8 +169,13 @@ def check_settings(settings: AnalysisSettings) -> None:
         raise InputError(f"persistence {settings.persistence}", "a number >= 0", "0.02 is the default")
     if settings.hydrogen_dos is not None and not 0 <= settings.hydrogen_dos <= 1:
         raise InputError(f"hydrogen DOS fraction {settings.hydrogen_dos}", "a number in [0, 1]", "check --h-dos")
-    if settings.dos_file is not None and not settings.dos_file.exists():
+    if settings.dos_file is not None and not Path(settings.dos_file).exists():
         raise InputError(f"no file {settings.dos_file}", "a table of the density of states", "check --dos-file")
+
+
+def dos_of_settings(structure: Structure, settings: AnalysisSettings) -> HydrogenDos | None:
+    """H_DOS of a structure by the settings. Raises as `hydrogen_dos`."""
+    return hydrogen_dos(structure, settings.hydrogen_dos, settings.dos_file, settings.fermi_energy_ev)
 
 
 def analyse_field(
@@ -180,9 +186,8 @@ def analyse_field(
     if elf.field.spacings.max() > COARSE_SPACING:
         widest = elf.field.spacings.max() * BOHR_ANGSTROM
         warnings.append(f"grid points up to {widest:.2f} angstrom apart: thresholds may belong to other saddles")
-    dos = hydrogen_dos(structure, settings.hydrogen_dos, settings.dos_file, settings.fermi_energy_ev)
-    if elf.is_metal is False:
-        dos = None
+    dos = None if elf.is_metal is False else dos_of_settings(structure, settings)
+    warnings += dos.warnings if dos else ()
     if elf.is_metal is None and structure.is_pure_hydrogen:
         warnings.append("Tc assumes that this hydrogen is a metal: it was not checked")
     progress("following the hydrogen network")
@@ -195,7 +200,8 @@ def analyse_field(
     progress("finding critical points")
     points = critical_points(elf.field, persistence=settings.persistence)
     phi_star = network.phi_star.value if network.phi_star else None
-    tc = critical_temperatures(network.phi_3d.value, phi_star, len(hydrogens) / structure.n_atoms, dos)
+    share = dos.value if dos else None
+    tc = critical_temperatures(network.phi_3d.value, phi_star, len(hydrogens) / structure.n_atoms, share)
     facts = elf.record, tuple(warnings), name
     return Analysis(structure, elf.field, network, points, tc, *facts, hydrogen_dos=dos, intervals=intervals)
 
