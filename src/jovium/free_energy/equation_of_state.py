@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,7 +16,7 @@ from jovium.free_energy.measurement import measure_run, request
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
 from jovium.free_energy.training import load_run, train
 from jovium.training.loop import Report
-from jovium.training.run_folder import MEASURED
+from jovium.training.run_folder import STATE, read_measurement, read_settings
 
 TABLE, HDF5_TABLE = "eos.csv", "eos.h5"
 
@@ -63,18 +62,32 @@ class Scan:
 
 
 def scan(folder: Path, plan: Scan, report_every: int = 20) -> Iterator[tuple[str, Report | Row]]:
-    """Train and measure every state; reports and, at the end of each, its row. A repeated call continues. Raises what
-    training and measuring raise."""
+    """Train and measure every state; reports and, at the end of each, its row. A repeated call continues, in a folder
+    that was moved and with other states between too. Raises what training and measuring raise."""
     existing_folder(folder)
     rows: list[Row] = []
     for path, settings in plan.runs(folder):
-        for report in train(path, settings, report_every):
+        for report in train(path, _continued(path, settings), report_every):
             yield path.name, report
         if not _is_measured(path, plan):
             measure_run(path, plan.measurement)
-        rows.append(flatten(json.loads((path / MEASURED).read_text())))
+        rows.append(flatten(read_measurement(path, FreeEnergySettings)))
         write_table(folder, rows)
         yield path.name, rows[-1]
+
+
+def _continued(path: Path, settings: FreeEnergySettings) -> FreeEnergySettings:
+    """Settings of a state: one that has begun keeps its start, whatever its neighbour is now and wherever the folder
+    lies, but for a start that the command names; one with another neighbour now keeps its steps too, if they are more.
+    """
+    starts = ("init_from", "init_flow", "init_wavefunction")
+    is_named = Path(settings.init_from).parent != path.parent and any(getattr(settings, name) for name in starts)
+    if is_named or not (path / STATE).exists():
+        return settings
+    begun = read_settings(path, FreeEnergySettings)
+    kept = {name: getattr(begun, name) for name in starts}
+    same_neighbour = Path(begun.init_from).name == Path(settings.init_from).name
+    return replace(settings, **kept, steps=settings.steps if same_neighbour else max(settings.steps, begun.steps))
 
 
 def flatten(measured: dict[str, Any]) -> Row:
@@ -106,8 +119,8 @@ def write_table(folder: Path, rows: Sequence[Row]) -> None:
 def _is_measured(path: Path, plan: Scan) -> bool:
     """Whether measure.json is of the state that is there, measured as the plan says."""
     try:
-        measured = json.loads((path / MEASURED).read_text())
-    except (OSError, ValueError):
+        measured = read_measurement(path, FreeEnergySettings)
+    except InputError:
         return False
     asked = request(*load_run(path), plan.measurement)
     return all(measured.get(name) == value for name, value in asked.items())

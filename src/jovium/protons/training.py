@@ -42,8 +42,8 @@ def train(folder: Path, settings: ProtonSettings, report_every: int = 25) -> Ite
     """Train in a run folder or continue there; a report, and a save, per `report_every` steps. Raises InputError when
     the folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
     again."""
-    with run_in_folder(folder, settings, report_every):
-        yield from ProtonTraining(settings, folder).run(report_every)
+    with run_in_folder(folder, settings, report_every) as kept:
+        yield from ProtonTraining(kept, folder).run(report_every)
 
 
 def load_run(folder: Path) -> tuple[ProtonSettings, Flow]:

@@ -29,6 +29,14 @@ def read_facts(path: Path) -> dict[str, Any]:
     return _opened(path)[1]
 
 
+def read_step(path: Path) -> int:
+    """The steps that a training state has done. Raises what `load` raises."""
+    arrays, _ = _opened(path)
+    if ".step" not in arrays:
+        raise FormatError(f"{path} is no state of a training", "the state of a run", "give another folder")
+    return int(arrays[".step"])
+
+
 def load(path: Path, like: Tree) -> Tree:
     """The tree of a file in the form of `like`, whose arrays have the same names, shapes and types.
 
@@ -66,4 +74,8 @@ def _opened(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     except FileNotFoundError as error:
         raise InputError(f"{path} is not there", "a model file (.safetensors)", "check the path") from error
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise FormatError(f"{path}: {error}", "a model file (.safetensors) of jovium", "check the path") from error
+        raise FormatError(
+            f"{path} is damaged or of another program: {error}",
+            "a model file (.safetensors) of jovium",
+            "check the path, put a copy back, or train again in another folder",
+        ) from error
