@@ -4,7 +4,6 @@ Everything ends with the numbers of a run that nothing happened to, or says in t
 
 import contextlib
 import errno
-import itertools
 import json
 import multiprocessing
 import os
@@ -19,8 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from faults import CUTS, Killed, damage, failing_write, told
 
-from jovium.base.errors import InputError, JoviumError, OutputError
+from jovium.base.errors import InputError, OutputError
 from jovium.base.files import read_journal, sole_writer
 from jovium.training import checkpoint
 from jovium.training.loop import Training, TrainingState, run_in_folder
@@ -102,45 +102,12 @@ def expected(tmp_path_factory):
     return value(folder)
 
 
-def told(call, *arguments):
-    """The error of a call: one that says what was got, what was expected and what to do; None for no error."""
-    try:
-        call(*arguments)
-        return None
-    except JoviumError as error:
-        found = error
-    parts = (found.got, found.expected, found.do)
-    assert all(part.strip(" :") and not part.rstrip().endswith(":") for part in parts), parts
-    return found
-
-
-class Killed(BaseException):
-    """As SIGKILL: nothing catches it but the test."""
-
-
-@contextlib.contextmanager
-def failing_write(monkeypatch, number, error):
-    """The call of that number that puts something on the disk fails, and all that follow."""
-    calls = itertools.count()
-    with monkeypatch.context() as patched:
-        for name in ("fsync", "replace"):
-            real = getattr(os, name)
-
-            def failing(*arguments, real=real):
-                if next(calls) >= number:
-                    raise error
-                return real(*arguments)
-
-            patched.setattr(os, name, failing)
-        yield
-
-
 @pytest.mark.parametrize("number", range(14))
 @pytest.mark.parametrize("settings", [TEN, replace(TEN, start="first")], ids=["plain", "of a file"])
 def test_killed_at_any_write_it_ends_with_the_same_numbers(tmp_path, monkeypatch, number, settings, expected):
     (tmp_path / "first").write_text("0.0")
     monkeypatch.chdir(tmp_path)
-    with failing_write(monkeypatch, number, Killed()), contextlib.suppress(Killed):
+    with failing_write(number, Killed()), contextlib.suppress(Killed):
         walk(Path("run"), settings)
     (tmp_path / "run" / f".{STATE}.1234.part").write_bytes(b"what a killed process leaves")
     walk(Path("run"), settings)
@@ -148,9 +115,9 @@ def test_killed_at_any_write_it_ends_with_the_same_numbers(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("number", range(12))
-def test_a_full_disk_is_told_and_costs_the_work_at_hand(tmp_path, monkeypatch, number, expected):
+def test_a_full_disk_is_told_and_costs_the_work_at_hand(tmp_path, number, expected):
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    with failing_write(monkeypatch, number, full):
+    with failing_write(number, full):
         error = told(walk, tmp_path)
     assert isinstance(error, OutputError)
     assert "free some space" in error.do
@@ -182,21 +149,6 @@ def test_killed_at_random_moments_it_ends_with_the_same_numbers(tmp_path, expect
     steps = [report["step"] for report in read_metrics(tmp_path)]
     assert steps == sorted(set(steps))
     assert set(steps) <= {2, 4, 6, 8}
-
-
-CUTS = [*(f"cut to {share} %" for share in (0, 3, 20, 50, 90, 99)), "deleted", "of another program", "zeros"]
-
-
-def damage(path, how):
-    content = path.read_bytes()
-    if how == "deleted":
-        path.unlink()
-    elif how == "of another program":
-        path.write_text('{"version": 3, "name": "something else"}\n')
-    elif how == "zeros":  # what a machine that loses its power leaves of a file
-        path.write_bytes(bytes(len(content)))
-    else:
-        path.write_bytes(content[: len(content) * int(how.split()[2]) // 100])
 
 
 @pytest.mark.parametrize("how", CUTS)

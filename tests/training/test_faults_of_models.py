@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.io import write
-from test_faults import CUTS, Killed, damage, failing_write, told
+from faults import CUTS, Killed, damage, failing_write, told
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError, OutputError
@@ -111,11 +111,11 @@ def half(scene, tmp_path, monkeypatch):
     return Path("half")
 
 
-def test_after_a_kill_a_full_disk_broken_reports_and_a_move_the_numbers_are_the_same(scene, half, monkeypatch):
+def test_after_a_kill_a_full_disk_broken_reports_and_a_move_the_numbers_are_the_same(scene, half):
     model, folder = scene
-    with failing_write(monkeypatch, 1, Killed()), contextlib.suppress(Killed):
+    with failing_write(1, Killed()), contextlib.suppress(Killed):
         list(model.train(half))
-    with failing_write(monkeypatch, 0, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))):
+    with failing_write(0, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))):
         assert isinstance(told(lambda: list(model.train(half))), OutputError)
     with (half / METRICS).open("ab") as file:
         file.write(b'\0\0\0\n{"step": 2, "val')
@@ -184,7 +184,7 @@ def test_the_energy_is_of_the_molecule_that_was_trained(tmp_path, monkeypatch):
 def test_configurations_that_were_edited_before_the_first_report_are_read_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_sources(tmp_path)
-    with failing_write(monkeypatch, 5, Killed()), contextlib.suppress(Killed):
+    with failing_write(5, Killed()), contextlib.suppress(Killed):
         list(train_protons(Path("run"), PROTONS, 2))
     assert not Path("run", STATE).exists()
     before = np.load("run/data.npz")["configurations"]

@@ -20,6 +20,8 @@ from jovium.training.run_folder import STATE, read_measurement, read_settings
 
 TABLE, HDF5_TABLE = "eos.csv", "eos.h5"
 
+STARTS = ("init_from", "init_flow", "init_wavefunction")
+
 Row = dict[str, Any]
 
 
@@ -51,13 +53,16 @@ class Scan:
         return [(rs, kelvin) for kelvin, row in zip(self.kelvin, rows, strict=True) for rs in row]
 
     def runs(self, folder: Path) -> list[tuple[Path, FreeEnergySettings]]:
-        """Run folders and what is trained there."""
+        """Run folders and what is trained there. States that have begun keep their start, whatever their neighbour is now
+        and wherever the folder lies, but for a start that the command names."""
         # Whole paths: a run keeps that of its start, and the command may be repeated from another folder.
         paths = [folder.resolve() / f"rs{rs:g}_T{kelvin:g}" for rs, kelvin in self.states]
-        runs = [(paths[0], replace(self.settings, rs=self.states[0][0], kelvin=self.states[0][1]))]
+        first = replace(self.settings, rs=self.states[0][0], kelvin=self.states[0][1])
+        is_named = any(getattr(first, name) for name in STARTS)
+        runs = [(paths[0], first if is_named else _continued(paths[0], first))]
         later = replace(self.settings, steps=self.steps_per_state, init_flow="", init_wavefunction="")
         for (before, path), (rs, kelvin) in zip(pairwise(paths), self.states[1:], strict=True):
-            runs.append((path, replace(later, rs=rs, kelvin=kelvin, init_from=str(before))))
+            runs.append((path, _continued(path, replace(later, rs=rs, kelvin=kelvin, init_from=str(before)))))
         return runs
 
 
@@ -67,7 +72,7 @@ def scan(folder: Path, plan: Scan, report_every: int = 20) -> Iterator[tuple[str
     existing_folder(folder)
     rows: list[Row] = []
     for path, settings in plan.runs(folder):
-        for report in train(path, _continued(path, settings), report_every):
+        for report in train(path, settings, report_every):
             yield path.name, report
         if not _is_measured(path, plan):
             measure_run(path, plan.measurement)
@@ -77,15 +82,12 @@ def scan(folder: Path, plan: Scan, report_every: int = 20) -> Iterator[tuple[str
 
 
 def _continued(path: Path, settings: FreeEnergySettings) -> FreeEnergySettings:
-    """Settings of a state: one that has begun keeps its start, whatever its neighbour is now and wherever the folder
-    lies, but for a start that the command names; one with another neighbour now keeps its steps too, if they are more.
-    """
-    starts = ("init_from", "init_flow", "init_wavefunction")
-    is_named = Path(settings.init_from).parent != path.parent and any(getattr(settings, name) for name in starts)
-    if is_named or not (path / STATE).exists():
+    """Settings of a state with the start that it had, if it has begun; with another neighbour now it keeps its steps
+    too, if they are more."""
+    if not (path / STATE).exists():
         return settings
     begun = read_settings(path, FreeEnergySettings)
-    kept = {name: getattr(begun, name) for name in starts}
+    kept = {name: getattr(begun, name) for name in STARTS}
     same_neighbour = Path(begun.init_from).name == Path(settings.init_from).name
     return replace(settings, **kept, steps=settings.steps if same_neighbour else max(settings.steps, begun.steps))
 

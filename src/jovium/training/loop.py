@@ -31,7 +31,6 @@ from jovium.training.run_folder import (
     read_settings,
     write_config,
 )
-from jovium.training.settings import AnySettings
 
 JUMP = 10.0
 """The objective diverges when it rises above the last good value by so many of its errors (and by what always is
@@ -196,9 +195,7 @@ class Training(ABC):
 
 
 @contextmanager
-def run_in_folder(
-    folder: Path | None, settings: AnySettings, report_every: int, data: str = ""
-) -> Iterator[AnySettings]:
+def run_in_folder(folder: Path | None, settings: Any, report_every: int, data: str = "") -> Iterator[Any]:
     """What every training in a folder begins with: checks, the folder, the lock, config.json; inside, the settings with
     files as the copies that the run keeps. Nothing for None. data: see `write_config`. Raises InputError when the
     folder holds another run, one of more steps, or something else, OutputError when nothing can be written."""
