@@ -40,12 +40,14 @@ from jovium.protons.training import load_run as load_protons
 from jovium.protons.training import train as train_protons
 from jovium.training.run_folder import CONFIG, METRICS, STATE, broken_metrics, read_metrics
 
+pytestmark = pytest.mark.usefixtures("quickly_compiled")
+
 ELECTRONS = ElectronSettings(
     "pair.extxyz", steps=4, walkers=8, mc_steps=1, determinants=1, features=4, backflow_channels=1, radial_functions=3,
     direction_channels=1,
 )  # fmt: skip
 PROTONS = ProtonSettings(
-    n_atoms=2, coupling=2.0, flow_matching_steps=2, energy_steps=2, batch_size=8, flow_radial=3, flow_channels=1,
+    n_atoms=2, coupling=2.0, flow_matching_steps=4, energy_steps=0, batch_size=8, flow_radial=3, flow_channels=1,
     ode_steps=1, data="frames.extxyz",
 )  # fmt: skip
 ELF = ElfSettings(steps=4, field_channels=2, hidden_width=4, convolutions=1)
@@ -88,7 +90,7 @@ def write_sources(folder, seed=0):
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def scene(request, tmp_path_factory):
+def scene(request, tmp_path_factory, quickly_compiled):
     """A model, a run of half its steps, and the state of one that nothing happened to."""
     folder, model = tmp_path_factory.mktemp(request.param), MODELS[request.param]
     with pytest.MonkeyPatch.context() as patched:
@@ -184,7 +186,7 @@ def test_the_energy_is_of_the_molecule_that_was_trained(tmp_path, monkeypatch):
 def test_configurations_that_were_edited_before_the_first_report_are_read_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_sources(tmp_path)
-    with failing_write(5, Killed()), contextlib.suppress(Killed):
+    with failing_write(6, Killed()), contextlib.suppress(Killed):  # the one of the first state
         list(train_protons(Path("run"), PROTONS, 2))
     assert not Path("run", STATE).exists()
     before = np.load("run/data.npz")["configurations"]

@@ -53,8 +53,8 @@ class Scan:
         return [(rs, kelvin) for kelvin, row in zip(self.kelvin, rows, strict=True) for rs in row]
 
     def runs(self, folder: Path) -> list[tuple[Path, FreeEnergySettings]]:
-        """Run folders and what is trained there. States that have begun keep their start, whatever their neighbour is now
-        and wherever the folder lies, but for a start that the command names."""
+        """Run folders and what is trained there. States that have begun keep their start, whatever their neighbour is
+        now and wherever the folder lies, but for a start that the command names."""
         # Whole paths: a run keeps that of its start, and the command may be repeated from another folder.
         paths = [folder.resolve() / f"rs{rs:g}_T{kelvin:g}" for rs, kelvin in self.states]
         first = replace(self.settings, rs=self.states[0][0], kelvin=self.states[0][1])
