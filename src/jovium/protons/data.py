@@ -57,7 +57,7 @@ def training_data(folder: Path, settings: ProtonSettings, target: Target) -> Con
     """Training configurations (bohr): those that the folder holds for its run, whole, else of a file, else sampled by
     Hamiltonian Monte Carlo."""
     path, made_with = folder / DATA, (folder / CONFIG).read_text()
-    with contextlib.suppress(*DAMAGED), np.load(path, allow_pickle=False) as arrays:
+    with contextlib.suppress(*DAMAGED), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         if str(arrays["made_with"]) == made_with:
             return arrays["configurations"]
     given = read_configurations(Path(settings.data), target) if settings.data else sample_data(settings, target)
