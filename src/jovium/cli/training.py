@@ -77,6 +77,8 @@ def printed_only(options: argparse.Namespace, settings: Settings, **more: Any) -
     if not getattr(options, "dry_run", False):
         return False
     package = import_module(f"jovium.{settings.kind}.training")
+    if hasattr(package, "cost"):
+        print("compiling and timing a small step: up to two minutes for large cells", file=sys.stderr)
     cost = package.cost(settings) if hasattr(package, "cost") else {}
     print(json.dumps({**settings.to_dict(), **more, **cost}, indent=2))
     return True
