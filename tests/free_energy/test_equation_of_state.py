@@ -20,6 +20,7 @@ from jovium.free_energy.systems import FreeEnergySystem
 from jovium.free_energy.training import load_run, with_parameters_of
 from jovium.report.free_energy_figures import draw_equation_of_state
 from jovium.training.loop import TrainingState
+from jovium.training.run_folder import write_config
 
 TINY = FreeEnergySettings(
     n_atoms=2, twists=1, steps=2, wavefunction_warmup=0, proton_walkers=4, electron_walkers=2, mc_steps=1,
@@ -76,6 +77,7 @@ def test_a_scan_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
 
     def train(path, settings, report_every):
         path.mkdir(exist_ok=True)
+        write_config(path, settings)
         return iter(())
 
     monkeypatch.setattr(equation_of_state, "train", train)

@@ -354,3 +354,37 @@ def test_full_scratch_disk_is_an_output_error(tight_structure, monkeypatch):
     monkeypatch.setattr(espresso_module.tempfile, "mkdtemp", full)
     with espresso_module.Espresso() as engine, pytest.raises(OutputError, match="No space left"):
         engine.ground_state(tight_structure, FEW_K)
+
+
+@pytest.mark.parametrize(("name", "rs", "cutoff"), [("bcc", 0.86, 20), ("bcc", 0.9, 20), ("sc", 1.3, 10)])
+def test_few_plane_waves_per_band_are_diagonalised(espresso, name, rs, cutoff):
+    """Two or three of them: the subspace of the usual method has no positive overlap ("cdiaghg"). The energy belongs
+    to that of a larger basis: it lies above it, and not by much."""
+    energies = [
+        espresso.ground_state(
+            crystal(name, rs), replace(CHEAP, cutoff=e, electronic_kT=kelvin_to_hartree(300.0)), fields=False
+        ).free_energy
+        for e in (cutoff, 3 * cutoff)
+    ]
+    assert 0 < energies[0] - energies[1] < 0.1
+
+
+def test_the_quick_and_the_robust_diagonalisation_agree(monkeypatch, tight_structure):
+    from jovium.reference import espresso_input
+
+    found = []
+    for method in ("david", "cg"):
+        monkeypatch.setattr(espresso_input, "diagonalization", lambda *_, method=method: method)
+        with espresso_module.Espresso() as engine:
+            found.append(engine.ground_state(tight_structure, FEW_K, fields=False))
+    assert found[0].free_energy == pytest.approx(found[1].free_energy, abs=3 * 3e-8)
+    np.testing.assert_allclose(found[0].forces, found[1].forces, atol=1e-4)
+
+
+@pytest.mark.parametrize(("kelvin", "is_hot"), [(300.0, False), (60000.0, True)])
+def test_too_few_plane_waves_are_refused_with_advice_that_helps(espresso, kelvin, is_hot):
+    """A lower temperature helps where it is what makes the bands many."""
+    with pytest.raises(InputError, match="twice as many plane waves") as refused:
+        espresso.ground_state(crystal("bcc", 0.8), replace(CHEAP, electronic_kT=kelvin_to_hartree(kelvin)))
+    assert "raise the cutoff" in refused.value.do
+    assert ("lower electronic temperature" in refused.value.do) == is_hot

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from jovium.base.errors import InputError, OutputError
 
@@ -56,6 +57,22 @@ def append_durably(path: Path, text: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise _output_error(path, error) from error
+
+
+def read_journal(path: Path, what: str = "a journal") -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The JSON objects of a file, one a line, and a warning where lines are broken, which are left out; half a line at
+    the end is not there yet. Raises InputError when there is no such file; what: it is, for the message."""
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}", what, "check the path") from error
+    rows = []
+    for line in lines:
+        with suppress(ValueError):
+            row = json.loads(line)
+            rows += [row] if isinstance(row, dict) else []
+    n_broken = len(lines) - len(rows)
+    return rows, ((f"{n_broken} of {len(lines)} lines of {path} are broken and left out",) if n_broken else ())
 
 
 @contextmanager

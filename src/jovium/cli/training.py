@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -51,7 +52,7 @@ def run_training(
     if printed_only(options, settings):
         return 0
     from jovium.training.devices import is_writer
-    from jovium.training.run_folder import read_metrics
+    from jovium.training.run_folder import broken_metrics, read_metrics
 
     train = import_module(f"jovium.{settings.kind}.training").train
     for report in reports() if reports else train(options.run_folder, settings, options.report_every):
@@ -63,6 +64,8 @@ def run_training(
         if settings.kind in FIGURES:
             figures = import_module(f"jovium.report.{FIGURES[settings.kind]}")
             figures.draw_training(options.run_folder / "training.png", read_metrics(options.run_folder), **style)
+    for warning in broken_metrics(options.run_folder) if is_writer() else ():
+        print(f"warning: {warning}", file=sys.stderr)
     return 0
 
 
@@ -74,6 +77,8 @@ def printed_only(options: argparse.Namespace, settings: Settings, **more: Any) -
     if not getattr(options, "dry_run", False):
         return False
     package = import_module(f"jovium.{settings.kind}.training")
+    if hasattr(package, "cost"):
+        print("compiling and timing a small step: up to two minutes for large cells", file=sys.stderr)
     cost = package.cost(settings) if hasattr(package, "cost") else {}
     print(json.dumps({**settings.to_dict(), **more, **cost}, indent=2))
     return True

@@ -79,7 +79,7 @@ def measure_run(folder: Path, n_steps: int, seed: int, progress: ProgressBar = i
     settings, state = load_run(folder)
     with precision(settings):
         measurement = measure(settings, state, n_steps, seed, progress)
-    facts = {"structure": settings.structure, "seed": seed, "steps": n_steps}
+    facts = {"structure": Path(settings.structure).name, "seed": seed, "steps": n_steps}
     write_json(folder / MEASURED, facts | measurement.record())
     if measurement.pairs:
         columns = {f"g_{name}": pair for name, pair in measurement.pairs.items()}
@@ -88,11 +88,16 @@ def measure_run(folder: Path, n_steps: int, seed: int, progress: ProgressBar = i
 
 
 def measure(
-    settings: ElectronSettings, state: TrainingState, n_steps: int, seed: int, progress: ProgressBar = iter
+    settings: ElectronSettings,
+    state: TrainingState,
+    n_steps: int,
+    seed: int,
+    progress: ProgressBar = iter,
+    system: ElectronSystem | None = None,
 ) -> ElectronMeasurement:
-    """Everything from samples of a state whose parameters, and whose width of moves, stay as they are. Raises
-    EngineError when the walkers did not follow |psi|^2."""
-    system, psi = electron_system(settings.structure, settings.unpaired), state.model
+    """Everything from samples of a state whose parameters, and whose width of moves, stay as they are. system: default
+    what the settings name. Raises EngineError when the walkers did not follow |psi|^2."""
+    system, psi = system or electron_system(settings.structure, settings.unpaired), state.model
     protons = jnp.asarray(system.protons, float)
     potential = CoulombPotential.of(system.box, len(protons) + psi.n_electrons)
     chains = walker_chains(state.walkers, jax.random.fold_in(jax.random.key(seed), 1))

@@ -7,6 +7,7 @@ from typing import Any
 
 from jovium.electrons.measurement import ElectronMeasurement, measure, measure_run
 from jovium.electrons.settings import ElectronSettings
+from jovium.electrons.systems import ElectronSystem
 from jovium.electrons.training import ElectronTraining, load_run, precision, train
 from jovium.electrons.wave_function import WaveFunction
 from jovium.training.loop import Report, TrainingState
@@ -14,11 +15,12 @@ from jovium.training.loop import Report, TrainingState
 
 @dataclass(frozen=True)
 class ElectronRun:
-    """A trained wave function: its settings, its state, and its folder, None in memory."""
+    """A trained wave function: its settings, its state, and its folder; in memory None, and the system it is of."""
 
     settings: ElectronSettings
     state: TrainingState
     folder: Path | None = None
+    system: ElectronSystem | None = None
 
     @property
     def psi(self) -> WaveFunction:
@@ -29,8 +31,8 @@ class ElectronRun:
         """Energy in parts, variance, pressure and g(r), with errors, over so many steps of the walkers."""
         if self.folder:
             return measure_run(self.folder, steps, seed)
-        with precision(self.settings):
-            return measure(self.settings, self.state, steps, seed)
+        with precision(self.settings, self.system):
+            return measure(self.settings, self.state, steps, seed, system=self.system)
 
 
 def wave_function(
@@ -60,4 +62,4 @@ def wave_function(
         for report in training.run(report_every):
             if on_report:
                 on_report(report)
-    return ElectronRun(chosen, training.state)
+    return ElectronRun(chosen, training.state, system=training.system)

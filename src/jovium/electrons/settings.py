@@ -3,7 +3,7 @@
 from dataclasses import MISSING, dataclass
 from typing import ClassVar
 
-from jovium.training.settings import FRACTION, POSITIVE, Settings, at_least, one_of, setting
+from jovium.training.settings import FILE, FRACTION, POSITIVE, Settings, at_least, one_of, setting
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class ElectronSettings(Settings):
 
     kind: ClassVar[str] = "electrons"
 
-    structure: str = setting(MISSING, "file of hydrogen atoms, or a name like h2:1.4", group="system")
+    structure: str = setting(MISSING, "file of hydrogen atoms, or a name like h2:1.4", group="system", names=FILE)
     unpaired: int | None = setting(None, "electrons of spin up without a partner; automatic: 0 or 1", check=at_least(0))
     twist: tuple[float, float, float] = setting(
         (0.0, 0.0, 0.0), "twist of the boundary conditions", "reciprocal vectors"

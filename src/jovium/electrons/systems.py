@@ -32,7 +32,7 @@ class ElectronSystem:
 def electron_system(text: str, unpaired: int | None = None) -> ElectronSystem:
     """The system of a file or a name. unpaired: electrons of spin up without a partner, as few as possible when None.
     Raises InputError for a text that is neither, atoms that are no hydrogen, or a spin that cannot be."""
-    cell, protons, n = _read_system(Path(text)) if Path(text).exists() else _named_system(text)
+    cell, protons, n = _read_system(Path(text)) if Path(text).is_file() else _named_system(text)
     box = Box.open(3, OPEN_REACH) if cell is None else Box.periodic(cell, 0.0)
     if not np.isfinite(protons).all():
         raise InputError(f"{text}: positions that are not finite", "numbers", "check the file")
@@ -85,7 +85,8 @@ def _read_system(path: Path) -> tuple[Cell | None, np.ndarray, int]:
     try:
         atoms = ase.io.read(path)
     except Exception as error:  # ASE raises whatever its readers raise
-        raise InputError(f"{path} cannot be read: {error}", "positions in a format of ASE", "check the file") from error
+        got = f"{path} cannot be read: {str(error) or type(error).__name__}"
+        raise InputError(got, "positions in a format of ASE", "check the file") from error
     assert not isinstance(atoms, list)
     symbols = set(atoms.get_chemical_symbols())
     if symbols != {"H"}:

@@ -19,7 +19,7 @@ from jovium.coulomb.hydrogen import CoulombPotential
 from jovium.electrons.local_energy import SAMPLES_PER_CHUNK
 from jovium.electrons.settings import ElectronSettings
 from jovium.electrons.step import in_double_precision, initial_state, step
-from jovium.electrons.systems import electron_system
+from jovium.electrons.systems import ElectronSystem, electron_system
 from jovium.electrons.walkers import Walkers, equilibrate, log_squares, require_same, walker_chains
 from jovium.training import checkpoint
 from jovium.training.loop import Metrics, Report, Training, TrainingState, run_in_folder
@@ -30,14 +30,14 @@ def train(folder: Path, settings: ElectronSettings, report_every: int = 20) -> I
     """Train in a run folder or continue there; a report, and a save, per `report_every` steps. Raises InputError when
     the folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
     again."""
-    with run_in_folder(folder, settings, report_every), precision(settings):
-        yield from ElectronTraining(settings, folder).run(report_every)
+    with run_in_folder(folder, settings, report_every) as kept, precision(kept):
+        yield from ElectronTraining(kept, folder).run(report_every)
 
 
 @contextmanager
-def precision(settings: ElectronSettings) -> Iterator[None]:
-    """The precision that the settings ask for, inside."""
-    system = electron_system(settings.structure, settings.unpaired)
+def precision(settings: ElectronSettings, system: ElectronSystem | None = None) -> Iterator[None]:
+    """The precision that the settings ask for, inside. system: default what they name."""
+    system = system or electron_system(settings.structure, settings.unpaired)
     with jax.enable_x64(in_double_precision(settings, system)):
         yield
 
@@ -80,7 +80,7 @@ class ElectronTraining(Training):
 
     def __init__(self, settings: ElectronSettings, folder: Path | None = None, equilibrated: bool = True):
         super().__init__(settings, folder)
-        system = electron_system(settings.structure, settings.unpaired)
+        self.system = system = electron_system(settings.structure, settings.unpaired)
         n_electrons = system.n_up + system.n_down
         self.jump, self.spread = 0.02 * n_electrons, 2e-4 * n_electrons
         self.protons = jnp.asarray(system.protons, float)

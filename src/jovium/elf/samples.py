@@ -1,5 +1,6 @@
 """Labels as the field network takes them: atoms and the ELF on the label grid, in single precision."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,15 @@ def elf_sample(label: Label) -> Sample:
 def of_split(samples: Sequence[Sample], split: str) -> list[Sample]:
     """The samples of one split."""
     return [sample for sample in samples if sample.split == split]
+
+
+def fingerprint(samples: Sequence[Sample]) -> str:
+    """SHA-256 of the samples of the splits train and validation, in their order."""
+    digest = hashlib.sha256()
+    for sample in (*of_split(samples, "train"), *of_split(samples, "validation")):
+        for values in (sample.structure.cell.vectors, sample.structure.positions, sample.elf):
+            digest.update(f"{sample.split} {values.shape}".encode() + np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def network_atoms(cell: Cell, positions: Float[np.ndarray, "n 3"]) -> Atoms:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jovium.training.settings import FRACTION, Check, Settings, at_least, setting
+from jovium.training.settings import FRACTION, RUN, Check, Settings, at_least, setting
 
 N_WIDTHS = 5
 """Gaussian widths that there are, see `jovium.elf.invariants.WIDTHS`."""
@@ -27,7 +27,7 @@ class ElfSettings(Settings):
         check=FRACTION,
     )
     seed: int = setting(0, "seed of the random numbers")
-    init_from: str = setting("", "run of the same form whose weights to begin with")
+    init_from: str = setting("", "run of the same form whose weights to begin with", names=RUN)
     field_channels: int = setting(24, "hidden fields", check=at_least(1), group="network")
     hidden_width: int = setting(48, "width of the pointwise networks", check=at_least(1))
     convolutions: int = setting(2, "convolutions; 0: a local model", check=at_least(0))

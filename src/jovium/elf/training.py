@@ -16,13 +16,13 @@ from jovium.elf.calibration import band_factor, fit_expected_error
 from jovium.elf.model import Domain, ElfModel
 from jovium.elf.network import FieldNetwork, grid_invariants
 from jovium.elf.prediction import predict_fields
-from jovium.elf.samples import Sample, of_split
+from jovium.elf.samples import Sample, fingerprint, of_split
 from jovium.elf.settings import ElfSettings
 from jovium.elf.step import first_state, initial_state, step, untrained_network
 from jovium.training import checkpoint
 from jovium.training.devices import single_precision
 from jovium.training.loop import Metrics, Report, Training, TrainingState, run_in_folder
-from jovium.training.run_folder import STATE, read_settings
+from jovium.training.run_folder import STATE, read_settings, read_sources
 
 STRUCTURES_OF_STANDARDISATION, POINTS_BETWEEN = 40, 41
 """Structures, and grid points from one to the next, that the inputs are standardised on."""
@@ -32,8 +32,9 @@ def train(
     folder: Path | None, samples: Sequence[Sample], settings: ElfSettings, report_every: int = 500
 ) -> Iterator[Report]:
     """Train in a run folder or continue there; a report, and a save, per `report_every` steps. Only the splits train
-    and validation are used. Raises InputError without samples in them or when the folder holds another run."""
-    with run_in_folder(folder, settings, report_every), single_precision():
+    and validation are used. Raises InputError without samples in them or when the folder holds another run, or one of
+    other samples."""
+    with run_in_folder(folder, settings, report_every, fingerprint(samples)), single_precision():
         yield from ElfTraining(settings, samples, folder).run(report_every)
 
 
@@ -104,8 +105,11 @@ def load_network(folder: Path) -> tuple[ElfSettings, FieldNetwork]:
 @single_precision()
 def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, Any]) -> ElfModel:
     """The model of a run folder: its domain from the split train, its expected error and band from the split
-    validation. samples: the labels of the run; protocol: of those labels, for the card."""
+    validation. samples: the labels of the run; protocol: of those labels, for the card. Raises InputError for other
+    labels."""
     (settings, network), training = load_network(folder), of_split(samples, "train")
+    if read_sources(folder).get("data", fingerprint(samples)) != fingerprint(samples):
+        raise InputError(f"other labels than {folder} was trained on", "the same, in the same order", "give those")
     validation = of_split(samples, "validation")
     card = {
         "jovium_version": __version__,

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,9 +16,11 @@ from jovium.free_energy.measurement import measure_run, request
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
 from jovium.free_energy.training import load_run, train
 from jovium.training.loop import Report
-from jovium.training.run_folder import MEASURED
+from jovium.training.run_folder import STATE, read_measurement, read_settings
 
 TABLE, HDF5_TABLE = "eos.csv", "eos.h5"
+
+STARTS = ("init_from", "init_flow", "init_wavefunction")
 
 Row = dict[str, Any]
 
@@ -52,19 +53,22 @@ class Scan:
         return [(rs, kelvin) for kelvin, row in zip(self.kelvin, rows, strict=True) for rs in row]
 
     def runs(self, folder: Path) -> list[tuple[Path, FreeEnergySettings]]:
-        """Run folders and what is trained there."""
+        """Run folders and what is trained there. States that have begun keep their start, whatever their neighbour is
+        now and wherever the folder lies, but for a start that the command names."""
         # Whole paths: a run keeps that of its start, and the command may be repeated from another folder.
         paths = [folder.resolve() / f"rs{rs:g}_T{kelvin:g}" for rs, kelvin in self.states]
-        runs = [(paths[0], replace(self.settings, rs=self.states[0][0], kelvin=self.states[0][1]))]
+        first = replace(self.settings, rs=self.states[0][0], kelvin=self.states[0][1])
+        is_named = any(getattr(first, name) for name in STARTS)
+        runs = [(paths[0], first if is_named else _continued(paths[0], first))]
         later = replace(self.settings, steps=self.steps_per_state, init_flow="", init_wavefunction="")
         for (before, path), (rs, kelvin) in zip(pairwise(paths), self.states[1:], strict=True):
-            runs.append((path, replace(later, rs=rs, kelvin=kelvin, init_from=str(before))))
+            runs.append((path, _continued(path, replace(later, rs=rs, kelvin=kelvin, init_from=str(before)))))
         return runs
 
 
 def scan(folder: Path, plan: Scan, report_every: int = 20) -> Iterator[tuple[str, Report | Row]]:
-    """Train and measure every state; reports and, at the end of each, its row. A repeated call continues. Raises what
-    training and measuring raise."""
+    """Train and measure every state; reports and, at the end of each, its row. A repeated call continues, in a folder
+    that was moved and with other states between too. Raises what training and measuring raise."""
     existing_folder(folder)
     rows: list[Row] = []
     for path, settings in plan.runs(folder):
@@ -72,9 +76,20 @@ def scan(folder: Path, plan: Scan, report_every: int = 20) -> Iterator[tuple[str
             yield path.name, report
         if not _is_measured(path, plan):
             measure_run(path, plan.measurement)
-        rows.append(flatten(json.loads((path / MEASURED).read_text())))
+        rows.append(flatten(read_measurement(path, FreeEnergySettings)))
         write_table(folder, rows)
         yield path.name, rows[-1]
+
+
+def _continued(path: Path, settings: FreeEnergySettings) -> FreeEnergySettings:
+    """Settings of a state with the start that it had, if it has begun; with another neighbour now it keeps its steps
+    too, if they are more."""
+    if not (path / STATE).exists():
+        return settings
+    begun = read_settings(path, FreeEnergySettings)
+    kept = {name: getattr(begun, name) for name in STARTS}
+    same_neighbour = Path(begun.init_from).name == Path(settings.init_from).name
+    return replace(settings, **kept, steps=settings.steps if same_neighbour else max(settings.steps, begun.steps))
 
 
 def flatten(measured: dict[str, Any]) -> Row:
@@ -106,8 +121,8 @@ def write_table(folder: Path, rows: Sequence[Row]) -> None:
 def _is_measured(path: Path, plan: Scan) -> bool:
     """Whether measure.json is of the state that is there, measured as the plan says."""
     try:
-        measured = json.loads((path / MEASURED).read_text())
-    except (OSError, ValueError):
+        measured = read_measurement(path, FreeEnergySettings)
+    except InputError:
         return False
     asked = request(*load_run(path), plan.measurement)
     return all(measured.get(name) == value for name, value in asked.items())

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jovium.base.errors import InputError
-from jovium.training.settings import EVEN, FRACTION, POSITIVE, Check, Settings, at_least, one_of, setting
+from jovium.training.settings import EVEN, FRACTION, POSITIVE, RUN, Check, Settings, at_least, one_of, setting
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,12 @@ class FreeEnergySettings(Settings):
     ode_steps: int = setting(4, "Runge-Kutta steps", check=at_least(1))
     determinants: int = setting(1, "determinants", check=at_least(1), group="wave function")
     features: int = setting(32, "features of an electron", check=at_least(1))
-    init_from: str = setting("", "free-energy run of the same sizes, at any rs and temperature", group="start")
-    init_flow: str = setting("", "run of `jovium protons train --torus` of the same sizes")
+    init_from: str = setting(
+        "", "free-energy run of the same sizes, at any rs and temperature", group="start", names=RUN
+    )
+    init_flow: str = setting("", "run of `jovium protons train --torus` of the same sizes", names=RUN)
     init_wavefunction: str = setting(
-        "", "run whose wave function to begin with, of any number of atoms; of `jovium electrons` too"
+        "", "run whose wave function to begin with, of any number of atoms; of `jovium electrons` too", names=RUN
     )
 
     def __post_init__(self):

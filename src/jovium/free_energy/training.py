@@ -66,14 +66,18 @@ def load_run(folder: Path) -> tuple[FreeEnergySettings, TrainingState]:
 
 def cost(settings: FreeEnergySettings) -> dict[str, Any]:
     """What training will take: parameters of both models, memory of the scores of the wave function (MB), and seconds
-    of a step and of all of them, measured on a step of few configurations."""
-    n_twists = settings.twists**3
-    fraction = min(1.0, max(2, -(-16 // n_twists)) * n_twists / settings.proton_walkers)
+    of a step and of all of them, measured on a step of about 16 configurations with at most 2^3 twists: of a twist
+    there only is or is none, and time goes with the number of configurations."""
+    twists = min(2, settings.twists)
+    fraction = min(1.0, max(2, 16 // twists**3) * twists**3 / settings.proton_walkers)
     batch_size = max(2, round(fraction * settings.flow_batch_size))
     batch_size = batch_size if batch_size <= 32 else -(-batch_size // 32) * 32
     few = replace(
-        settings, proton_walkers=round(fraction * settings.proton_walkers), flow_batch_size=batch_size,
-    )  # fmt: skip
+        settings,
+        twists=twists,
+        proton_walkers=round(fraction * settings.proton_walkers),
+        flow_batch_size=batch_size,
+    )
     with precision(settings), all_devices():
         training, key = FreeEnergyTraining(few), jax.random.key(0)
         jax.block_until_ready(training.step(training.state, key)[0].step)

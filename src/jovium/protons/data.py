@@ -1,8 +1,9 @@
 """Training data of proton densities: configurations, sampled or read from a file."""
 
 import contextlib
-import json
+import zlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +22,12 @@ from jovium.protons.systems import initial_flow
 from jovium.protons.targets import Target
 from jovium.sampling.hamiltonian import trajectories
 from jovium.sampling.metropolis import init_chains
+from jovium.training.run_folder import CONFIG
 
 DATA = "data.npz"
+
+DAMAGED = OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error
+"""What numpy raises for a file of arrays that is damaged or another."""
 
 Configurations = Float[np.ndarray, "m n d"]
 
@@ -49,11 +54,11 @@ def assign_sites(flow: Flow, configurations: Configurations, cell: Cell | None) 
 
 
 def training_data(folder: Path, settings: ProtonSettings, target: Target) -> Configurations:
-    """Training configurations (bohr): those that the folder holds for these settings, else of a file, else sampled by
+    """Training configurations (bohr): those that the folder holds for its run, whole, else of a file, else sampled by
     Hamiltonian Monte Carlo."""
-    path, made_with = folder / DATA, json.dumps(settings.to_dict())
-    with contextlib.suppress(OSError), np.load(path, allow_pickle=False) as arrays:
-        if "made_with" not in arrays or str(arrays["made_with"]) == made_with:
+    path, made_with = folder / DATA, (folder / CONFIG).read_text()
+    with contextlib.suppress(*DAMAGED), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        if str(arrays["made_with"]) == made_with:
             return arrays["configurations"]
     given = read_configurations(Path(settings.data), target) if settings.data else sample_data(settings, target)
     configurations = given.astype(np.float32)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jovium.base.errors import InputError
-from jovium.training.settings import POSITIVE, Check, Settings, at_least, one_of, setting
+from jovium.training.settings import FILE, POSITIVE, RUN, Check, Settings, at_least, one_of, setting
 
 SYSTEMS = ("ocp", "hydrogen", "yukawa", "lj", "lj13", "dw4", "double-well", "harmonic")
 
@@ -48,8 +48,8 @@ class ProtonSettings(Settings):
         check=Check("2 to 16, or a multiple of 32", lambda size: 2 <= size <= 16 or (size > 16 and size % 32 == 0)),
     )
     seed: int = setting(0, "seed of the random numbers")
-    init_from: str = setting("", "run to begin with, of the same system and form, with no more channels")
-    data: str = setting("", "extxyz file of configurations; none: sampled by the run", group="data")
+    init_from: str = setting("", "run to begin with, of the same system and form, with no more channels", names=RUN)
+    data: str = setting("", "extxyz file of configurations; none: sampled by the run", group="data", names=FILE)
     chains: int = setting(128, "Markov chains that configurations are sampled by", check=at_least(1))
     frames: int = setting(60, "configurations of each chain", check=at_least(1))
     flow_channels: int = setting(4, "channels of a particle's environment", check=at_least(1), group="flow")

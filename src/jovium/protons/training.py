@@ -43,8 +43,8 @@ def train(folder: Path, settings: ProtonSettings, report_every: int = 25) -> Ite
     """Train in a run folder or continue there; a report, and a save, per `report_every` steps. Raises InputError when
     the folder holds another run, OutputError when nothing can be written, JoviumError when training fails again and
     again."""
-    with run_in_folder(folder, settings, report_every), single_precision():
-        yield from ProtonTraining(settings, folder).run(report_every)
+    with run_in_folder(folder, settings, report_every) as kept, single_precision():
+        yield from ProtonTraining(kept, folder).run(report_every)
 
 
 @single_precision()

@@ -193,7 +193,9 @@ class Espresso(AbstractContextManager["Espresso"]):
             raise EngineError(
                 f"Quantum ESPRESSO stopped: {message}",
                 "a finished calculation",
-                "check memory, disk space for scratch files (TMPDIR) and the structure",
+                "raise the cutoff, or check the structure for very short distances"
+                if "diaghg" in message
+                else "check memory, disk space for scratch files (TMPDIR) and the structure",
             )
         return json.loads(reply)
 

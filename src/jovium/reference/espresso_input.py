@@ -20,21 +20,33 @@ def number_of_bands(structure: Structure, protocol: KohnShamSettings) -> int:
     return int(np.ceil(max(thermal, occupied) + 4))
 
 
+def number_of_waves(structure: Structure, protocol: KohnShamSettings) -> float:
+    """Plane waves of a band, V (2 E)^(3/2) / (6 pi^2)."""
+    return structure.cell.volume * (2 * protocol.cutoff) ** 1.5 / (6 * np.pi**2)
+
+
+def diagonalization(structure: Structure, protocol: KohnShamSettings) -> str:
+    """david, quick, but of a subspace of twice the bands: where that is nearly all plane waves its overlap is singular,
+    and the library stops ("cdiaghg: S matrix not positive definite") or counts another charge. cg has no subspace."""
+    return "david" if number_of_waves(structure, protocol) > 4 * number_of_bands(structure, protocol) else "cg"
+
+
 def require_feasible(structure: Structure, protocol: KohnShamSettings) -> None:
-    """Raise InputError when the plane waves, V (2 E)^(3/2) / (6 pi^2) per band, are too many or too few. More than ten
-    million do not fit into a common memory; fewer than the bands cannot hold the thermal tail."""
-    n_waves = structure.cell.volume * (2 * protocol.cutoff) ** 1.5 / (6 * np.pi**2)
+    """Raise InputError when the plane waves are too many or too few. More than ten million do not fit into a common
+    memory; fewer than the bands cannot hold the thermal tail."""
+    n_waves = number_of_waves(structure, protocol)
     if n_waves > 1e7:
         raise InputError(
             f"a cell of {structure.cell.volume:.3g} bohr^3 at {protocol.cutoff:g} hartree: {n_waves:.1e} plane waves",
             "at most 1e7",
             "check the units of the cell, take less vacuum or a lower cutoff",
         )
+    is_hot = number_of_bands(structure, protocol) > structure.n_atoms / 2 + 5  # else they are as few as can be
     if number_of_bands(structure, protocol) > 0.5 * n_waves:
         raise InputError(
             f"{number_of_bands(structure, protocol)} bands for {n_waves:.0f} plane waves",
             "at least twice as many plane waves as bands",
-            "raise the cutoff, or lower the electronic temperature, which sets the number of bands",
+            "raise the cutoff, or give a structure of more atoms" + (" or a lower electronic temperature" * is_hot),
         )
 
 
@@ -59,7 +71,7 @@ def espresso_input(structure: Structure, protocol: KohnShamSettings, *, trajecto
         "/",
         "&electrons",
         f"  conv_thr={protocol.scf_threshold * structure.n_atoms * rydberg:.6e}, electron_maxstep=100",
-        "  diagonalization='david', mixing_beta=0.6",
+        f"  diagonalization='{diagonalization(structure, protocol)}', mixing_beta=0.6",
         "/",
         "&ions",
         "  pot_extrapolation='second_order', wfc_extrapolation='second_order'",

@@ -14,6 +14,17 @@ from jovium.base.files import atomic_write
 Tree = TypeVar("Tree")
 
 
+class Facts(dict[str, Any]):
+    """Facts of a file by name. Raises FormatError for one that it does not hold."""
+
+    def __init__(self, path: Path, facts: dict[str, Any]):
+        super().__init__(facts)
+        self.path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise FormatError(f"{self.path} says no '{name}'", "the state of such a run", "give the folder of one")
+
+
 def save(path: Path, tree: Any, facts: dict[str, Any]) -> None:
     """Write every array of `tree` and the facts, as a whole or not at all. Raises OutputError."""
     from safetensors.numpy import save_file
@@ -24,9 +35,17 @@ def save(path: Path, tree: Any, facts: dict[str, Any]) -> None:
         part.chmod(0o644)  # the library makes files that nobody else can read
 
 
-def read_facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> Facts:
     """The facts of a file. Raises InputError when it is not there, FormatError when it is something else."""
     return _opened(path)[1]
+
+
+def read_step(path: Path) -> int:
+    """The steps that a training state has done. Raises what `load` raises."""
+    arrays, _ = _opened(path)
+    if ".step" not in arrays:
+        raise FormatError(f"{path} is no state of a training", "the state of a run", "give another folder")
+    return int(arrays[".step"])
 
 
 def load(path: Path, like: Tree) -> Tree:
@@ -56,14 +75,18 @@ def _same(one: Any, other: Any) -> bool:
     return one is not None and other is not None and one.shape == other.shape and one.dtype == other.dtype
 
 
-def _opened(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _opened(path: Path) -> tuple[dict[str, np.ndarray], Facts]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            facts = json.loads((file.metadata() or {})["facts"])
+            facts = Facts(path, json.loads((file.metadata() or {})["facts"]))
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 (no mapping)
     except FileNotFoundError as error:
         raise InputError(f"{path} is not there", "a model file (.safetensors)", "check the path") from error
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise FormatError(f"{path}: {error}", "a model file (.safetensors) of jovium", "check the path") from error
+    except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
+        raise FormatError(
+            f"{path} is damaged or of another program: {error}",
+            "a model file (.safetensors) of jovium",
+            "check the path, put a copy back, or train again in another folder",
+        ) from error

@@ -21,8 +21,16 @@ from jovium.base.errors import InputError, JoviumError
 from jovium.base.files import existing_folder, sole_writer
 from jovium.training import checkpoint
 from jovium.training.devices import is_writer, largest
-from jovium.training.run_folder import METRICS, STATE, append_report, check_config, finite_or_none, write_config
-from jovium.training.settings import Settings
+from jovium.training.run_folder import (
+    METRICS,
+    STATE,
+    append_report,
+    check_config,
+    check_steps,
+    finite_or_none,
+    read_settings,
+    write_config,
+)
 
 JUMP = 10.0
 """The objective diverges when it rises above the last good value by so many of its errors (and by what always is
@@ -187,20 +195,23 @@ class Training(ABC):
 
 
 @contextmanager
-def run_in_folder(folder: Path | None, settings: Settings, report_every: int) -> Iterator[None]:
-    """What every training in a folder begins with: checks, the folder, the lock, config.json. Nothing for None. Raises
-    InputError when the folder holds another run, OutputError when nothing can be written."""
+def run_in_folder(folder: Path | None, settings: Any, report_every: int, data: str = "") -> Iterator[Any]:
+    """What every training in a folder begins with: checks, the folder, the lock, config.json; inside, the settings with
+    files as the copies that the run keeps. Nothing for None. data: see `write_config`. Raises InputError when the
+    folder holds another run, one of more steps, or something else, OutputError when nothing can be written."""
     if report_every < 2:
         raise InputError(f"a report every {report_every} steps", "two or more, for an error bar", "take 20")
     if folder is None:
-        yield
+        yield settings
         return
     existing_folder(folder)
-    check_config(folder, settings)  # by every process: none is left waiting for one that refuses
+    check_config(folder, settings, data)  # by every process: none is left waiting for one that refuses
+    if (folder / STATE).exists():
+        check_steps(settings, checkpoint.read_step(folder / STATE))
     with sole_writer(folder / METRICS) if is_writer() else nullcontext():
         if is_writer():
-            write_config(folder, settings)
-        yield
+            write_config(folder, settings, data)
+        yield read_settings(folder, type(settings)) if is_writer() else settings
 
 
 def verdict(now: tuple[float, float], good: tuple[float, float] | None, jump: float, spread: float, unit: str) -> str:

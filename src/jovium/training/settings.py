@@ -40,13 +40,26 @@ FRACTION = Check("a number from 0 up to, but not including, 1", lambda value: 0 
 EVEN = Check("an even number, 2 or more", lambda value: value >= 2 and value % 2 == 0)
 
 
+FILE, RUN = "file", "run"
+"""What a setting may name outside of its run: a file, of which the run keeps a copy; a run whose models it begins with,
+which it needs once."""
+
+
 def setting(
-    default: Any, meaning: str, unit: str = "", *, check: Check | None = None, group: str = "", may_change: bool = False
+    default: Any,
+    meaning: str,
+    unit: str = "",
+    *,
+    check: Check | None = None,
+    group: str = "",
+    may_change: bool = False,
+    names: str = "",
 ) -> Any:
     """A dataclass field that is a setting. group: heading in help and docs, of this setting and those that follow it.
-    may_change: whether a run that is continued may be given another value. default MISSING: it has to be given."""
-    metadata = {"meaning": meaning, "unit": unit, "check": check, "group": group, "may_change": may_change}
-    return field(default=default, metadata=metadata)
+    may_change: whether a run that is continued may be given another value. names: FILE or RUN where its text may be a
+    path. default MISSING: it has to be given."""
+    told = {"meaning": meaning, "unit": unit, "check": check, "group": group, "may_change": may_change, "names": names}
+    return field(default=default, metadata=told)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from jovium.free_energy.settings import FreeEnergySettings
 from jovium.free_energy.training import load_run
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.report.fluid_page import Bonding, FluidReport, fluid_page
-from jovium.training.run_folder import read_measurement, read_metrics
+from jovium.training.run_folder import broken_metrics, read_measurement, read_metrics
 from jovium.workflows.thresholds import phi_and_phi_star
 
 PAGE = "page.html"
@@ -49,7 +49,8 @@ def report_run(
         predicted = model.predict(structure, structure.cell.grid_shape(SPACING))
         rows.append((*phi_and_phi_star(predicted.elf, structure.positions), predicted))
     phi, phi_star = (np.array([row[i] for row in rows]) for i in range(2))
-    warnings = tuple(sorted({reason for row in rows for reason in row[2].warnings}))
+    reasons = {reason for row in rows for reason in row[2].warnings}
+    warnings = (*sorted(reasons), *broken_metrics(folder))
     bonding = Bonding(phi, phi_star, structures[0], rows[0][2].elf, warnings)
     correlation = pair_correlation(structures, 25)
     report = FluidReport(

@@ -15,7 +15,7 @@ from jovium.report.fluid_page import FluidReport
 from jovium.training import checkpoint
 from jovium.training.devices import all_devices
 from jovium.training.loop import Report, TrainingState, run_in_folder
-from jovium.training.run_folder import STATE, append_report, check_steps, read_metrics, write_config
+from jovium.training.run_folder import STATE, append_report, check_steps, read_metrics
 from jovium.workflows.fluid_report import report_run
 
 OnReport = Callable[[Report], object]
@@ -66,7 +66,6 @@ class FreeEnergyRun:
         if (folder / STATE).exists():
             raise InputError(f"{folder} holds a run", "a new folder", "give another folder")
         with run_in_folder(folder, self.settings, 2):
-            write_config(folder, self.settings)
             facts = {"good": None, "ode_steps": self.state.model.flow.n_steps}
             checkpoint.save(folder / STATE, self.state, facts)
             for record in self.reports:
