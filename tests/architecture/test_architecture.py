@@ -79,6 +79,7 @@ def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
                     assert name in light | {
                         "jovium",
                         "jovium.base.errors",
+                        "jovium.base.files",
                         "jovium.cli",
                         "jovium.cli.compiled",
                         "jovium.cli.arguments",

@@ -5,6 +5,11 @@ parts and leaves with `exit_code`, a script catches it by its class.
 """
 
 
+def reason(error: BaseException) -> str:
+    """What an exception says, in one line that is never empty: "Type: text", or "Type" where there is no text."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+
+
 class JoviumError(Exception):
     """Anything a user can cause or mend: what was got, what was expected, what to do."""
 

@@ -1,7 +1,6 @@
 """`jovium doctor`: what is installed and whether it works."""
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -11,6 +10,7 @@ from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 
 from jovium.base.errors import EngineError
+from jovium.base.files import json_text
 
 HELP = "check the installation"
 DESCRIPTION = "Show versions, engines and resources; with --run, compute the energy of the hydrogen molecule."
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
                 "reinstall the engine: pip install --force-reinstall qepy",
             )
     if options.json:
-        print(json.dumps(facts))
+        print(json_text(facts))
     else:
         for name, value in facts.items():
             note = f"  ({OPTIONAL[name]})" if name in OPTIONAL else ""

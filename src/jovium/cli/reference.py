@@ -1,12 +1,12 @@
 """`jovium reference`: first-principles molecular dynamics of fluid hydrogen; labels are in `reference_label`."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jovium.base.files import json_text
 from jovium.cli import reference_label
-from jovium.cli.arguments import add_command, add_json
+from jovium.cli.arguments import add_command, add_json, named_path
 
 if TYPE_CHECKING:
     from jovium.reference.dynamics import FluidState
@@ -52,8 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_command(commands, "collect", run_collect, about, COLLECT, plan=plan, folder=folder, out=out)
     about = "tables and figures of a data set"
     card = add_command(commands, "card", run_card, about, CARD, plan=plan, folder=folder)
-    card.add_argument("labels", metavar="LABELS", type=Path, nargs="+")
-    card.add_argument("--out", type=Path, default=Path("card"), help="folder of the card (default: card)")
+    card.add_argument("labels", metavar="LABELS", type=named_path, nargs="+")
+    card.add_argument("--out", type=named_path, default=Path("card"), help="folder of the card (default: card)")
     reference_label.configure(commands)
 
 
@@ -141,7 +141,7 @@ def print_frames(state: "FluidState", path: Path, n_frames: int, as_json: bool) 
                 "pressure_gpa": round(frame.pressure * PRESSURE_GPA, 2),
                 "energy_hartree_per_atom": round(frame.energy / state.n_atoms, 6),
             }
-            line = json.dumps(facts) if as_json else "  ".join(f"{k} {v}" for k, v in facts.items())
+            line = json_text(facts) if as_json else "  ".join(f"{k} {v}" for k, v in facts.items())
             print(line, flush=True)
             if frame.step >= 8 * state.block:
                 write_pair_correlation(path)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jovium.base.errors import FormatError, JoviumError
+from jovium.base.errors import FormatError, JoviumError, reason
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 
@@ -36,7 +36,9 @@ def read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise FormatError(f"{path}: {error.strerror}", "a readable file", "check its permissions") from error
+        raise FormatError(
+            f"{path}: {error.strerror or reason(error)}", "a readable file", "check its permissions"
+        ) from error
     if not content.strip():
         raise FormatError(f"{path} is empty", "a file with data", "run the calculation that writes it again")
     if b"\0" in content:
@@ -55,7 +57,7 @@ def format_errors(path: Path, kind: str) -> Iterator[None]:
         raise
     except (IndexError, ValueError) as error:
         raise FormatError(
-            f"{path}: header that cannot be read ({error})",
+            f"{path}: header that cannot be read ({reason(error)})",
             f"a complete {kind} file",
             "check that the file is complete and of the type its name says",
         ) from error

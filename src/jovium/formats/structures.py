@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
-from jovium.base.errors import FormatError, InputError, JoviumError, StructureError
+from jovium.base.errors import FormatError, InputError, JoviumError, StructureError, reason
 from jovium.base.files import atomic_write
 from jovium.base.structure import Structure
 from jovium.formats.fields import is_field_file, read_field
@@ -78,7 +78,7 @@ def _ase_images(path: Path, index: str) -> list["Atoms"]:
             images = ase.io.read(path, index=index, do_not_split_by_at_sign=True)
     except Exception as error:  # ASE readers raise whatever their parser stumbles over
         raise FormatError(
-            f"{path}: {type(error).__name__}: {error}",
+            f"{path}: {reason(error)}",
             "a structure file that ASE knows, with the structures asked for",
             "check the file and its name (POSCAR, .cif, .extxyz, .xsf, .res, ...)",
         ) from error

@@ -3,7 +3,7 @@
 import warnings
 from pathlib import Path
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, reason
 from jovium.formats.structures import read_structures
 from jovium.labels.record import Candidate
 
@@ -19,7 +19,7 @@ def read_candidates(path: Path, frames: str = ":") -> list[Candidate]:
     structures = read_structures(path, frames)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        images = ase.io.read(path, index=frames)
+        images = ase.io.read(path, index=frames, do_not_split_by_at_sign=True)
     candidates = []
     for structure, atoms in zip(structures, images if isinstance(images, list) else [images], strict=True):
         facts = atoms.info
@@ -27,7 +27,7 @@ def read_candidates(path: Path, frames: str = ":") -> list[Candidate]:
             kelvin, step = float(facts.get("temperature_kelvin", "nan")), int(facts.get("step", -1))
         except (TypeError, ValueError) as error:
             expected = "numbers as temperature_kelvin and step"
-            raise InputError(f"{path}: {error}", expected, "correct the file") from error
+            raise InputError(f"{path}: {reason(error)}", expected, "correct the file") from error
         split = str(facts.get("split", "unassigned"))
         candidates.append(Candidate(structure, split, str(facts.get("group", path.stem)), kelvin, step))
     return candidates

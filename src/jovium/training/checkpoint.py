@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jovium.base.errors import FormatError, InputError
+from jovium.base.errors import FormatError, InputError, reason
 from jovium.base.files import atomic_write
 
 Tree = TypeVar("Tree")
@@ -66,4 +66,6 @@ def _opened(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     except FileNotFoundError as error:
         raise InputError(f"{path} is not there", "a model file (.safetensors)", "check the path") from error
     except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise FormatError(f"{path}: {error}", "a model file (.safetensors) of jovium", "check the path") from error
+        raise FormatError(
+            f"{path}: {reason(error)}", "a model file (.safetensors) of jovium", "check the path"
+        ) from error

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, reason
 from jovium.base.files import append_durably, write_json
 from jovium.training.settings import AnySettings, Settings
 
@@ -91,7 +91,7 @@ def read_measurement(folder: Path, kind: type[Settings]) -> dict[str, Any]:
         return json.loads((folder / MEASURED).read_text())
     except (OSError, ValueError) as error:
         do = f"jovium {kind.kind.replace('_', '-')} measure {folder}"
-        raise InputError(f"{folder} was not measured: {error}", MEASURED, do) from error
+        raise InputError(f"{folder} was not measured: {reason(error)}", MEASURED, do) from error
 
 
 def _read(folder: Path) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _read(folder: Path) -> dict[str, Any]:
         return {"kind": values["kind"], **values}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
-            f"{folder} holds no run: {error}",
+            f"{folder} holds no run: {reason(error)}",
             f"a folder with {CONFIG} by this version",
             "give the folder of a run; train it again if an earlier version made it",
         ) from error

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, reason
 
 AnySettings = TypeVar("AnySettings", bound="Settings")
 
@@ -36,6 +36,8 @@ def one_of(*names: str) -> Check:
 
 
 POSITIVE = Check("a finite number above zero", lambda value: math.isfinite(value) and value > 0)
+FINITE = Check("a finite number", math.isfinite)
+SEED = Check("a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)
 FRACTION = Check("a number from 0 up to, but not including, 1", lambda value: 0 <= value < 1)
 EVEN = Check("an even number, 2 or more", lambda value: value >= 2 and value % 2 == 0)
 
@@ -156,8 +158,7 @@ def read_config_file(path: Path, kind: type[Settings]) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        problem = " ".join(str(error).split())
-        raise InputError(f"{path}: {problem}", "a YAML file of settings", "see --print-config for one") from error
+        raise InputError(f"{path}: {reason(error)}", "a YAML file of settings", "see --print-config for one") from error
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no settings", "lines like 'rs: 1.25'", "see --print-config for an example")
     return kind.converted({str(name).replace("-", "_"): value for name, value in values.items()}, str(path))
