@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, reason
 from jovium.training.settings import FINITE, SEED, Check
 
 if TYPE_CHECKING:
@@ -13,9 +13,16 @@ if TYPE_CHECKING:
 
 
 def named_path(text: str) -> Path:
-    """The path that an argument names. Raises InputError for none: an empty text would be the folder at hand."""
+    """The path that an argument names. Raises InputError for none, which would be the folder at hand, and for a name
+    that no file can have."""
     if not text:
         raise InputError("an empty name of a file or folder", "a name", "check the names on the command line")
+    try:
+        Path(text).exists()
+    except OSError as error:
+        raise InputError(
+            f"{text[:40]}...: {reason(error)}"[:160], "the name of a file or folder", "shorten it"
+        ) from error
     return Path(text)
 
 

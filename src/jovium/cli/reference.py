@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from jovium.base.files import json_text
 from jovium.cli import reference_label
-from jovium.cli.arguments import add_command, add_json, named_path
+from jovium.cli.arguments import add_command, add_json, add_number, add_seed, named_path
+from jovium.training.settings import at_least
 
 if TYPE_CHECKING:
     from jovium.reference.dynamics import FluidState
@@ -38,10 +39,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     sample.add_argument("--n-atoms", type=int, required=True, help="number of protons")
     sample.add_argument("--rs", type=float, required=True, metavar="BOHR", help="Wigner-Seitz radius")
     sample.add_argument("--kelvin", type=float, required=True, help="temperature")
-    sample.add_argument("--seed", type=int, default=0)
-    sample.add_argument("--frames", type=int, default=40, help="frames after the start (default 40)")
+    add_seed(sample, 0)
+    add_number(sample, "--frames", 40, "frames after the start", check=at_least(0))
     sample.add_argument("--time-step-fs", type=float, help="default: 0.5, above 4000 K 0.5 sqrt(4000 / T)")
-    sample.add_argument("--block", type=int, default=40, help="steps per frame (default 40)")
+    add_number(sample, "--block", 40, "steps per frame", check=at_least(1))
     add_json(sample, "one JSON line per frame")
     about = "molecular dynamics at every state of a table"
     planned = add_command(commands, "plan", run_plan, about, PLAN, plan=plan, folder=folder)

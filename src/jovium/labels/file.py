@@ -177,7 +177,7 @@ def damage_as_format_error(path: Path, expected: str, do: str) -> Iterator[None]
     """Raises InputError when `path` is not there, FormatError for whatever reading a damaged file raises."""
     try:
         yield
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path} is not there", expected, "check the path") from error
     except DAMAGE as error:
         raise FormatError(f"{path}: {reason(error)}", expected, do) from error

@@ -35,6 +35,9 @@ from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
 from jovium.reference.trajectory import frame_lines, whole_frames
 
+LARGEST = {"n_atoms": 10**4, "rs": 1e3, "kT": 1e3, "time_step": 1e4, "friction_time": 1e9, "block": 10**9}
+"""What nobody wants to exceed and no calculation could, in the units of `FluidState`."""
+
 
 @dataclass(frozen=True)
 class FluidState:
@@ -53,10 +56,10 @@ class FluidState:
     def __post_init__(self):
         if self.seed < 0:
             raise InputError(f"seed = {self.seed}", "a whole number >= 0", "check the state asked for")
-        for name in ("n_atoms", "rs", "kT", "time_step", "friction_time", "block"):
+        for name, largest in LARGEST.items():
             value = getattr(self, name)
-            if not (np.isfinite(value) and value > 0):
-                raise InputError(f"{name} = {value}", "a positive number", "check the state asked for")
+            if not 0 < value <= largest:
+                raise InputError(f"{name} = {value}", f"above 0, {largest:g} at most", "check the state asked for")
 
     @classmethod
     def at(cls, n_atoms: int, rs: float, kT: float, seed: int = 0) -> "FluidState":

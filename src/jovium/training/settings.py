@@ -25,6 +25,10 @@ class Check:
     holds: Callable[[Any], bool]
 
 
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def at_least(lowest: int) -> Check:
     """Whole numbers from the lowest on."""
     return Check(f"{lowest} or more", lambda value: value >= lowest)
@@ -36,7 +40,11 @@ def one_of(*names: str) -> Check:
 
 
 POSITIVE = Check("a finite number above zero", lambda value: math.isfinite(value) and value > 0)
-FINITE = Check("a finite number", math.isfinite)
+FINITE = Check(
+    "a finite number",
+    lambda value: all(map(_is_finite, value)) if isinstance(value, tuple) else _is_finite(value),
+)
+"""Of every setting without a check of its own."""
 SEED = Check("a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)
 FRACTION = Check("a number from 0 up to, but not including, 1", lambda value: 0 <= value < 1)
 EVEN = Check("an even number, 2 or more", lambda value: value >= 2 and value % 2 == 0)
@@ -63,8 +71,8 @@ class Settings:
 
     def __post_init__(self):
         for item in fields(self):
-            value, check = getattr(self, item.name), item.metadata.get("check")
-            if check is not None and value is not None and not check.holds(value):
+            value, check = getattr(self, item.name), item.metadata.get("check") or FINITE
+            if value is not None and not check.holds(value):
                 unit = f" ({item.metadata['unit']})" if item.metadata["unit"] else ""
                 raise InputError(
                     f"{item.name} {value}", f"{check.expected}{unit}", f"change {option_of(item)}: {_meaning(item)}"

@@ -175,7 +175,7 @@ def check_settings(settings: AnalysisSettings) -> None:
         raise InputError(f"a spacing of {spacing} bohr", "a positive distance", "e.g. 0.1 angstrom")
     if fermi is not None and not isfinite(fermi):
         raise InputError(f"a Fermi energy of {fermi} eV", "a finite number", "check --fermi")
-    if settings.dos_file is not None and not settings.dos_file.exists():
+    if settings.dos_file is not None and not settings.dos_file.is_file():
         raise InputError(f"no file {settings.dos_file}", "a table of the density of states", "check --dos-file")
 
 
