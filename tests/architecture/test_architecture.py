@@ -93,6 +93,22 @@ def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
                     }, name
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_the_text_of_an_exception_is_taken_by_reason_alone(path: Path):
+    """str of an exception may be empty, and a message must not; the text of a JoviumError never is."""
+    for handler in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ExceptHandler)):
+        caught = ast.unparse(handler.type) if handler.type else ""
+        if not handler.name or re.fullmatch(
+            r"\(?(\w*(Jovium|Input|Format|Structure|Engine|Output)Error(, )?)+\)?", caught
+        ):
+            continue
+        for node in ast.walk(handler):
+            shown = node.value if isinstance(node, ast.FormattedValue) else None
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("str", "repr") and node.args:
+                shown = node.args[0]
+            assert not (isinstance(shown, ast.Name) and shown.id == handler.name), f"{path.name}:{node.lineno}"
+
+
 # Values of conversions that people type from memory; they belong in base/units.py and nowhere else.
 CONVERSION = re.compile(r"0\.5291|27\.211|13\.605|29421|3\.1668|315775|1836\.15|3670\.48|0\.0241888")
 

@@ -131,8 +131,9 @@ def run(arguments: Sequence[str] | None) -> int:
 @contextmanager
 def printing() -> Iterator[None]:
     """Print any name of a file, and let an output that cannot be written be an error here, not after the end."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         yield
     finally:

@@ -210,9 +210,15 @@ def screen_structure(task: Task, spacing: float) -> Row:
             raise task.structure
         values |= _numbers(task.structure, spacing)
     except Exception as error:  # one structure is never the end of thousands, and its line says why
-        told = " ".join(str(error).split()) if isinstance(error, JoviumError) else reason(error)
-        values["flags"] = "failed: " + ("out of memory" if isinstance(error, MemoryError) else told)
+        values["flags"] = f"failed: {_told(error)}"
     return {name: _value(name, _text(name, values.get(name))) for name in COLUMNS}
+
+
+def _told(error: Exception) -> str:
+    """What an error says, in one line that every file can hold."""
+    text = " ".join(str(error).split()) if isinstance(error, JoviumError) else reason(error)
+    text = "out of memory" if isinstance(error, MemoryError) else text
+    return text.encode(errors="backslashreplace").decode()
 
 
 @functools.cache
