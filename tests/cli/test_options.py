@@ -1,7 +1,6 @@
 """Every option of every command, given what it cannot be: a message, never a traceback, never hours of work."""
 
 import argparse
-import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from jovium.elf.settings import ElfSettings
 from jovium.formats.structures import write_structure
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
 from jovium.protons.settings import ProtonSettings
+from jovium.training.settings import check_of
 
 WORK = [
     "workflows.analyse.predict_elf",
@@ -179,8 +179,8 @@ def may_be(command: str, action: argparse.Action, text: str) -> bool:
     items = {item.name: item for item in fields(SETTINGS[command])} if command in SETTINGS else {}
     if action.dest not in items or (command == "free-energy eos" and option in ("--rs", "--kelvin")):
         return text in POSSIBLE.get(option, set()) | POSSIBLE.get(f"{command} {option}", set()) or text == HUGE
-    check, kind = items[action.dest].metadata["check"], action.type
-    return check.holds(kind(text)) if check else kind is str or math.isfinite(kind(text))
+    assert callable(action.type)
+    return check_of(items[action.dest]).holds(action.type(text))
 
 
 def test_every_command_has_its_shortest_form():

@@ -91,7 +91,7 @@ def checked(option: str, kind: Callable[[str], Any], check: Check) -> Callable[[
     def number(text: str) -> Any:
         value = kind(text)
         if not check.holds(value):
-            raise InputError(f"{option} {text}", check.expected, f"give {option} another value, see --help")
+            raise InputError(f"{option} {value}", check.expected, f"give {option} another value, see --help")
         return value
 
     return number

@@ -3,7 +3,7 @@
 from dataclasses import MISSING, dataclass
 from typing import ClassVar
 
-from jovium.training.settings import FRACTION, POSITIVE, SEED, Settings, at_least, one_of, setting
+from jovium.training.settings import FRACTION, POSITIVE, Settings, at_least, one_of, setting
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ElectronSettings(Settings):
         "metropolis", "metropolis, or mala: Langevin moves along grad ln|psi|^2", check=one_of("metropolis", "mala")
     )
     blocks: int = setting(1, "blocks of electrons moved one after the other; 1: all at once", check=at_least(1))
-    seed: int = setting(0, "seed of the random numbers", check=SEED)
+    seed: int = setting(0, "seed of the random numbers")
     determinants: int = setting(4, "determinants", check=at_least(1), group="wave function")
     radial_functions: int = setting(8, "radial functions of a distance", check=at_least(2))
     direction_channels: int = setting(4, "sums over the directions of neighbours", check=at_least(0))

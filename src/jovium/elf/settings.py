@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jovium.training.settings import FRACTION, SEED, Check, Settings, at_least, setting
+from jovium.training.settings import FRACTION, Check, Settings, at_least, setting
 
 N_WIDTHS = 5
 """Gaussian widths that there are, see `jovium.elf.invariants.WIDTHS`."""
@@ -26,7 +26,7 @@ class ElfSettings(Settings):
         "fraction of the running mean of the weights that is retained in a step; the mean is what is evaluated",
         check=FRACTION,
     )
-    seed: int = setting(0, "seed of the random numbers", check=SEED)
+    seed: int = setting(0, "seed of the random numbers")
     init_from: str = setting("", "run of the same form whose weights to begin with")
     field_channels: int = setting(24, "hidden fields", check=at_least(1), group="network")
     hidden_width: int = setting(48, "width of the pointwise networks", check=at_least(1))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jovium.base.errors import InputError
-from jovium.training.settings import EVEN, FRACTION, POSITIVE, SEED, Check, Settings, at_least, one_of, setting
+from jovium.training.settings import EVEN, FRACTION, POSITIVE, Check, Settings, at_least, one_of, setting
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class FreeEnergySettings(Settings):
         "samples of the flow in a step of its training",
         check=Check("2 to 32, or a multiple of 32", lambda n: 2 <= n <= 32 or (n > 32 and n % 32 == 0)),
     )
-    seed: int = setting(0, "seed of the random numbers", check=SEED)
+    seed: int = setting(0, "seed of the random numbers")
     flow_channels: int = setting(4, "channels of a proton's environment", check=at_least(1), group="flow")
     flow_radial: int = setting(8, "Gaussians of a distance", check=at_least(3))
     flow_knots: int = setting(3, "times at which the velocity has parameters", check=at_least(2))
@@ -88,4 +88,4 @@ class MeasurementSettings(Settings):
         " bound F is mostly lower",
         check=Check("a number from 0.01 to 1", lambda value: 0.01 <= value <= 1),
     )
-    seed: int = setting(1, "seed of the random numbers", check=SEED)
+    seed: int = setting(1, "seed of the random numbers")

@@ -180,7 +180,7 @@ def damage_as_format_error(path: Path, expected: str, do: str) -> Iterator[None]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path} is not there", expected, "check the path") from error
     except DAMAGE as error:
-        raise FormatError(f"{path}: {reason(error)}", expected, do) from error
+        raise FormatError(f"{path}: {str(error) or reason(error)}", expected, do) from error
 
 
 @contextmanager

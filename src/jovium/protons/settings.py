@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jovium.base.errors import InputError
-from jovium.training.settings import POSITIVE, SEED, Check, Settings, at_least, one_of, setting
+from jovium.training.settings import POSITIVE, Check, Settings, at_least, one_of, setting
 
 SYSTEMS = ("ocp", "hydrogen", "yukawa", "lj", "lj13", "dw4", "double-well", "harmonic")
 
@@ -47,7 +47,7 @@ class ProtonSettings(Settings):
         "samples per step",
         check=Check("2 to 16, or a multiple of 32", lambda size: 2 <= size <= 16 or (size > 16 and size % 32 == 0)),
     )
-    seed: int = setting(0, "seed of the random numbers", check=SEED)
+    seed: int = setting(0, "seed of the random numbers")
     init_from: str = setting("", "run to begin with, of the same system and form, with no more channels")
     data: str = setting("", "extxyz file of configurations; none: sampled by the run", group="data")
     chains: int = setting(128, "Markov chains that configurations are sampled by", check=at_least(1))

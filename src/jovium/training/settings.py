@@ -44,7 +44,6 @@ FINITE = Check(
     "a finite number",
     lambda value: all(map(_is_finite, value)) if isinstance(value, tuple) else _is_finite(value),
 )
-"""Of every setting without a check of its own."""
 SEED = Check("a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)
 FRACTION = Check("a number from 0 up to, but not including, 1", lambda value: 0 <= value < 1)
 EVEN = Check("an even number, 2 or more", lambda value: value >= 2 and value % 2 == 0)
@@ -71,7 +70,7 @@ class Settings:
 
     def __post_init__(self):
         for item in fields(self):
-            value, check = getattr(self, item.name), item.metadata.get("check") or FINITE
+            value, check = getattr(self, item.name), check_of(item)
             if value is not None and not check.holds(value):
                 unit = f" ({item.metadata['unit']})" if item.metadata["unit"] else ""
                 raise InputError(
@@ -114,6 +113,11 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name."""
         return asdict(self)
+
+
+def check_of(item: Field) -> Check:
+    """What the value of a field has to be: its own check, or that of every seed or number."""
+    return item.metadata.get("check") or (SEED if item.name == "seed" else FINITE)
 
 
 def option_of(item: Field) -> str:
