@@ -86,9 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except JoviumError as error:
         return report(error)
     except KeyboardInterrupt:
-        return report(
-            Interrupted("interrupted", "time to end", "repeat the command: it continues from what is written")
-        )
+        do = "repeat the command: it continues from what is written"
+        return report(Interrupted("interrupted", "time to end", do))
     except BrokenPipeError:  # head has seen enough
         return 141
     except OSError as error:

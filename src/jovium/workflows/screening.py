@@ -136,7 +136,8 @@ def _process_pool(workers: int) -> Iterator[Executor]:
     try:
         with ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent) as pool:
             held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            pool.submit(int)  # the processes begin here, and never see an interrupt: it is for the command
+            for _ in range(workers):
+                pool.submit(int)  # begins a process, which never sees an interrupt: that is for the command
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
             yield pool
     except BrokenProcessPool as error:
