@@ -71,7 +71,7 @@ def test_imports_point_in_the_allowed_direction(path: Path):
 
 def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
     light = {"argparse", "sys", "json", "os", "platform", "shutil", "tempfile", "pathlib", "collections.abc", "typing"}
-    light |= {"contextlib", "signal", "threading", "hashlib", "difflib", "re", "importlib"}
+    light |= {"contextlib", "signal", "threading", "hashlib", "difflib", "io", "re", "importlib"}
     for path in sorted((SOURCE / "cli").glob("*.py")):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.Import | ast.ImportFrom):
@@ -79,6 +79,7 @@ def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
                     assert name in light | {
                         "jovium",
                         "jovium.base.errors",
+                        "jovium.base.files",
                         "jovium.cli",
                         "jovium.cli.compiled",
                         "jovium.cli.arguments",
@@ -90,6 +91,24 @@ def test_the_command_line_imports_nothing_heavy_before_a_command_runs():
                         "jovium.free_energy.settings",
                         "importlib.metadata",
                     }, name
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_the_text_of_an_exception_is_taken_by_reason_alone(path: Path):
+    """str of an exception may be empty, and a message must not; the text of a JoviumError never is."""
+    for handler in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ExceptHandler)):
+        caught = ast.unparse(handler.type) if handler.type else ""
+        if not handler.name or re.fullmatch(
+            r"\(?(\w*(Jovium|Input|Format|Structure|Engine|Output)Error(, )?)+\)?", caught
+        ):
+            continue
+        either = [node for node in ast.walk(handler) if isinstance(node, ast.BoolOp) and "reason(" in ast.unparse(node)]
+        allowed = {id(node) for parent in either for node in ast.walk(parent)}
+        for node in (node for node in ast.walk(handler) if id(node) not in allowed):
+            shown = node.value if isinstance(node, ast.FormattedValue) else None
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("str", "repr") and node.args:
+                shown = node.args[0]
+            assert not (isinstance(shown, ast.Name) and shown.id == handler.name), f"{path.name}:{node.lineno}"
 
 
 # Values of conversions that people type from memory; they belong in base/units.py and nowhere else.

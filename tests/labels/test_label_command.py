@@ -149,7 +149,7 @@ def test_bad_structures_are_refused_before_anything_is_computed(tmp_path, images
         (["--workers", "0"], "--workers 0"),
         (["--spacing", "0.5"], "grid spacing"),
         (["--frames", "5:5"], "no structure at index 5:5"),
-        (["--frames", "a:b"], "in.extxyz"),
+        (["--frames", "a:b"], "--frames 'a:b'"),
     ],
     ids=str,
 )

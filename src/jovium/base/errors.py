@@ -5,16 +5,19 @@ parts and leaves with `exit_code`, a script catches it by its class.
 """
 
 
+def reason(error: BaseException) -> str:
+    """What an exception says, in one line that is never empty: "Type: text", or "Type" where there is no text."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+
+
 class JoviumError(Exception):
-    """Anything a user can cause or mend: what was got, what was expected, what to do."""
+    """Anything a user can cause or mend: what was got, what was expected, what to do, a line each."""
 
     exit_code = 1
 
     def __init__(self, got: str, expected: str, do: str):
-        self.got = got
-        self.expected = expected
-        self.do = do
-        super().__init__(f"{got}\n  expected: {expected}\n  do: {do}")
+        self.got, self.expected, self.do = (" ".join(part.splitlines()) for part in (got, expected, do))
+        super().__init__(f"{self.got}\n  expected: {self.expected}\n  do: {self.do}")
 
     def __reduce__(self):
         return type(self), (self.got, self.expected, self.do)

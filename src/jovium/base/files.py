@@ -1,6 +1,7 @@
 """Files that are either whole or not there."""
 
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from jovium.base.errors import InputError, OutputError
+from jovium.base.errors import InputError, OutputError, reason
 
 
 @contextmanager
@@ -40,7 +41,20 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write `value` as indented JSON, as a whole or not at all. Raises OutputError."""
-    write_lines(path, [json.dumps(value, indent=2, allow_nan=False), "\n"])
+    write_lines(path, [json_text(value, indent=2), "\n"])
+
+
+def json_text(value: object, **style: Any) -> str:
+    """JSON, in which a number that is not finite is null: there is no other one that every reader takes."""
+    return json.dumps(_finite(value), allow_nan=False, **style)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def append_durably(path: Path, text: str) -> None:
@@ -90,6 +104,8 @@ def sole_writer(path: Path) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                raise OSError("replaced while it was opened")
         except OSError as error:
             raise InputError(
                 f"{path} is being written by another process", "one writer at a time", "wait for it or end it"
@@ -106,9 +122,18 @@ def existing_folder(path: Path) -> Path:
     return path
 
 
+def require_other_file(output: Path, source: Path) -> None:
+    """Raise InputError when writing `output` would replace `source`, what it is made from."""
+    with suppress(OSError):
+        if os.path.samefile(output, source):
+            raise InputError(
+                f"{output} as the output is the input {source} itself", "another file", "give another name"
+            )
+
+
 def _output_error(path: Path, error: OSError) -> OutputError:
     return OutputError(
-        f"{path}: {error.strerror or error}",
+        f"{path}: {error.strerror or reason(error)}",
         "a place with room that can be written",
         "free some space, or write to another folder",
     )

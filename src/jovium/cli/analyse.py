@@ -1,13 +1,23 @@
 """`jovium analyse`: one file, its hydrogen network."""
 
 import argparse
-import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jovium.base.errors import InputError
-from jovium.cli.arguments import add_number, given_grid
+from jovium.base.files import json_text
+from jovium.cli.arguments import (
+    NOT_NEGATIVE,
+    add_json,
+    add_number,
+    checked,
+    given_grid,
+    named_path,
+    refuse_unused,
+    tell,
+    terminal,
+)
+from jovium.training.settings import FINITE, POSITIVE
 
 if TYPE_CHECKING:
     from jovium.report.analysis import Analysis
@@ -28,14 +38,14 @@ MEANINGS = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("file", type=Path, help="structure (the last one of a trajectory) or ELF field")
-    parser.add_argument("--out", type=Path, help="folder of the results (default: FILE-jovium)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("file", type=named_path, help="structure (the last one of a trajectory) or ELF field")
+    parser.add_argument("--out", type=named_path, help="folder of the results (default: FILE-jovium)")
+    add_json(parser, "print one JSON object and nothing else")
     parser.add_argument("--no-files", action="store_true", help="write no files, only print")
-    add_number(parser, "--persistence", 0.02, "ignore critical points below it", "PERSISTENCE")
+    add_number(parser, "--persistence", 0.02, "ignore critical points below it", "PERSISTENCE", NOT_NEGATIVE)
     source = parser.add_argument_group("where the ELF of a structure comes from")
     about = "the network (default, hydrogen only), or first principles: dft is espresso"
-    source.add_argument("--engine", choices=["network", "dft", "espresso", "pyscf"], default="network", help=about)
+    source.add_argument("--engine", choices=["network", "dft", "espresso", "pyscf"], help=about)
     about = "the network beside first principles, and the difference"
     source.add_argument("--compare", action="store_true", help=about)
     engine = parser.add_argument_group("first-principles calculation")
@@ -46,16 +56,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     engine.add_argument("--electronic-kelvin", type=float, metavar="T", help="temperature of the electrons")
     grid = source.add_mutually_exclusive_group()
     about = "distance of ELF grid points (default 0.1, less in small cells)"
-    grid.add_argument("--spacing", type=float, metavar="ANGSTROM", help=about)
+    spacing = checked("--spacing", float, POSITIVE)
+    grid.add_argument("--spacing", type=spacing, metavar="ANGSTROM", help=about)
     grid.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="the ELF grid itself")
     field = parser.add_argument_group("ELF field files")
     about = "'qe': undo the factor Quantum ESPRESSO 7.0-7.5 loses; 'true': take as is; 'auto': undo when certain"
-    field.add_argument("--elf-convention", choices=["auto", "true", "qe"], default="auto", help=about)
+    field.add_argument("--elf-convention", choices=["auto", "true", "qe"], help=about)
     tc = parser.add_argument_group("superconductivity")
     tc.add_argument("--h-dos", type=float, help="hydrogen fraction of the density of states at the Fermi level")
     about = "file to read it from: DOSCAR, .pdos_tot, or a table headed '# energy_eV total hydrogen'"
-    tc.add_argument("--dos-file", type=Path, help=about)
-    tc.add_argument("--fermi", type=float, metavar="EV", help="Fermi energy on the scale of the DOS file")
+    tc.add_argument("--dos-file", type=named_path, help=about)
+    fermi = checked("--fermi", float, FINITE)
+    tc.add_argument("--fermi", type=fermi, metavar="EV", help="Fermi energy on the scale of the DOS file")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
 
     analysis = analyse(options.file, settings, progress)
     if options.json:
-        print(json.dumps(analysis.to_json(), allow_nan=False), flush=True)
+        print(json_text(analysis.to_json()), flush=True)
     else:
         print_analysis(analysis)
     paths = {} if options.no_files else write_analysis(analysis, folder)
@@ -87,29 +99,24 @@ def run(options: argparse.Namespace) -> int:
 
 
 def refuse_unused_settings(options: argparse.Namespace) -> None:
-    """Raise InputError when settings of the engine or the grid are given for a file that holds the ELF already, or
-    settings of a first-principles calculation for the network."""
+    """Raise InputError when options are given that have no effect on the file, or beside the others."""
     from jovium.formats.fields import is_field_file
 
-    def given(*names: str) -> list[str]:
-        """Those of the options that the command line holds, as they are written there."""
-        held = [name for name in names if getattr(options, name) is not None and getattr(options, name) is not False]
-        return ["--" + name.replace("_", "-") for name in held]
-
-    physical = given("protocol", "functional", "cutoff", "k_mesh", "electronic_kelvin")
-    unused = physical + given("spacing", "grid", "compare")
-    if unused and is_field_file(options.file):
-        raise InputError(
-            f"{', '.join(unused)} for {options.file}",
-            "settings of the engine only with a structure",
-            "leave them out, or give the structure instead of its ELF field",
-        )
-    if physical and options.engine == "network" and not options.compare:
-        raise InputError(
-            f"{', '.join(physical)} for the network",
-            "settings of a first-principles calculation only with one",
-            "add --engine dft, or --compare to see the network beside it",
-        )
+    physical = "protocol functional cutoff k_mesh electronic_kelvin"
+    if is_field_file(options.file):
+        do = "leave them out, or give the structure instead of its ELF field"
+        of_structures = f"engine compare {physical} spacing grid"
+        refuse_unused(options, of_structures, f"for {options.file}, which holds the ELF", do)
+    else:
+        do = "leave it out, or give the ELF field"
+        refuse_unused(options, "elf_convention", f"for {options.file}, a structure", do)
+    if options.engine in (None, "network") and not options.compare:
+        do = "add --engine dft, or --compare to see the network beside it"
+        refuse_unused(options, physical, "for the network", do)
+    if not options.dos_file:
+        refuse_unused(options, "fermi", "without --dos-file", "name the file of the density of states")
+    if options.no_files:
+        refuse_unused(options, "out", "with --no-files", "leave one of them out")
 
 
 def read_settings(options: argparse.Namespace) -> "AnalysisSettings":
@@ -129,29 +136,26 @@ def read_settings(options: argparse.Namespace) -> "AnalysisSettings":
     }
     changes = {name: value for name, value in changes.items() if value is not None}
     protocol = replace(PROTOCOLS[options.protocol or "production"], **changes | ({"k_spacing": None} if mesh else {}))
-    if options.spacing is not None and not options.spacing > 0:
-        raise InputError(f"--spacing {options.spacing}", "a positive distance in angstrom", "e.g. --spacing 0.1")
     return AnalysisSettings(
-        engine="espresso" if options.engine == "dft" else options.engine,
+        engine="espresso" if options.engine == "dft" else options.engine or "network",
+        elf_convention=options.elf_convention or "auto",
         protocol=protocol,
         spacing=options.spacing / BOHR_ANGSTROM if options.spacing else None,
         shape=given_grid(options),
         hydrogen_dos=options.h_dos,
         fermi_energy_ev=options.fermi,
-        **{name: getattr(options, name) for name in ("compare", "elf_convention", "persistence", "dos_file")},
+        **{name: getattr(options, name) for name in ("compare", "persistence", "dos_file")},
     )
 
 
 def print_analysis(analysis: "Analysis") -> None:
     """The result as a table on standard output, warnings on standard error."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     facts: dict[str, Any] = analysis.to_json()
-    console, table = Console(), Table("quantity", "value", "meaning")
+    console, table = terminal(), Table("quantity", "value", "meaning")
     size = f"{facts['n_atoms']} atoms, rs {facts['rs_bohr']:.4f} bohr, grid {' x '.join(map(str, facts['grid_shape']))}"
-    console.print(f"[bold]{analysis.name}[/bold]: {size}")
+    console.print(f"{analysis.name}: {size}", soft_wrap=True)
     for key, meaning in MEANINGS.items():
         value, interval = facts[key], (analysis.intervals or {}).get(key)
         within = f"  [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
@@ -166,7 +170,7 @@ def print_analysis(analysis: "Analysis") -> None:
     for kind in ("maxima", "bonds", "rings", "cages"):
         table.add_row(kind, str(points[kind]), f"Morse sum {points['morse_sum']}" if kind == "maxima" else "")
     if analysis.hydrogen_dos:
-        table.add_row("H_DOS", f"{analysis.hydrogen_dos.value:.4f}", escape(str(analysis.hydrogen_dos)))
+        table.add_row("H_DOS", f"{analysis.hydrogen_dos.value:.4f}", str(analysis.hydrogen_dos))
     for estimate in analysis.tc:
         error = "" if estimate.rmse_kelvin is None else f" +- {estimate.rmse_kelvin:.0f}"
         table.add_row(f"Tc {estimate.name}", "-" if estimate.kelvin is None else f"{estimate.kelvin:.0f}{error} K", "")
@@ -174,5 +178,4 @@ def print_analysis(analysis: "Analysis") -> None:
     for note in dict.fromkeys(estimate.note for estimate in analysis.tc if estimate.note):
         names = ", ".join(estimate.name for estimate in analysis.tc if estimate.note == note)
         print(f"Tc {names}: {note}")
-    for warning in analysis.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    tell(analysis.warnings)

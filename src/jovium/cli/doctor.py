@@ -1,7 +1,6 @@
 """`jovium doctor`: what is installed and whether it works."""
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -11,6 +10,7 @@ from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 
 from jovium.base.errors import EngineError, JoviumError
+from jovium.base.files import json_text
 
 HELP = "check the installation"
 DESCRIPTION = "Show versions, engines and resources; with --run, compute the energy of the hydrogen molecule."
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
                 "reinstall the engine: pip install --force-reinstall qepy",
             )
     if options.json:
-        print(json.dumps(facts))
+        print(json_text(facts))
     else:
         notes = OPTIONAL | ({"devices": facts.pop("install")} if facts.get("install") else {})
         for name, value in facts.items():

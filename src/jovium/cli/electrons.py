@@ -1,13 +1,14 @@
 """`jovium electrons`: train and measure neural wave functions of hydrogen at fixed protons."""
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING
 
-from jovium.cli.arguments import add_command, add_json, add_number
+from jovium.base.files import json_text
+from jovium.cli.arguments import add_command, add_json, add_number, add_seed
 from jovium.cli.training import configure_training, progress, run_training, training_settings
 from jovium.electrons.settings import ElectronSettings
+from jovium.training.settings import at_least
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
@@ -36,8 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     configure_training(train, ElectronSettings, 20)
     train.add_argument("structure", metavar="STRUCTURE", help="see below")
     measure = add_command(commands, "measure", run_measure, "measure a wave function", MEASURE, run_folder="RUN")
-    add_number(measure, "--steps", 50, "steps of the walkers")
-    add_number(measure, "--seed", 1)
+    add_number(measure, "--steps", 50, "steps of the walkers", check=at_least(1))
+    add_seed(measure)
     add_json(measure)
 
 
@@ -68,7 +69,7 @@ def run_measure(options: argparse.Namespace) -> int:
         draw_correlations(options.run_folder / "g_of_r.png", measurement.pairs)
     record = measurement.record()
     if options.json:
-        print(json.dumps(record))
+        print(json_text(record))
         return 0
     for name, value in record.items():
         shown = round_to_error(value["value"], value["error"]) if isinstance(value, dict) else f"{value:.6g}"

@@ -1,14 +1,14 @@
 """`jovium elf`: train and judge the network that gives the ELF straight from atomic positions."""
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jovium.cli.arguments import add_command, add_json, add_number, given_grid, tell
+from jovium.base.files import json_text
+from jovium.cli.arguments import add_command, add_json, add_number, given_grid, named_path, tell
 from jovium.cli.training import configure_training, run_training, training_settings
 from jovium.elf.settings import ElfSettings
+from jovium.training.settings import POSITIVE
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
@@ -31,25 +31,34 @@ PREDICT = "The ELF of a structure (the last one of a trajectory) by a model, as 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command and its subcommands."""
     commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
-    model: dict[str, Any] = {"metavar": "MODEL.safetensors", "type": Path, "help": "default: the one of the package"}
-    labels: dict[str, Any] = {"metavar": "LABELS", "type": Path, "nargs": "+", "help": "files or folders of labels"}
+    model: dict[str, Any] = {
+        "metavar": "MODEL.safetensors",
+        "type": named_path,
+        "help": "default: the one of the package",
+    }
+    labels: dict[str, Any] = {
+        "metavar": "LABELS",
+        "type": named_path,
+        "nargs": "+",
+        "help": "files or folders of labels",
+    }
     train = add_command(commands, "train", run_train, "train a network on labels", TRAIN)
     configure_training(train, ElfSettings, 500)
     train.add_argument("labels", **labels)
     export = add_command(commands, "export", run_export, "a model file of a run", EXPORT, run_folder="RUN")
     export.add_argument("labels", **dict(labels, help="the labels of the run"))
-    export.add_argument("--out", metavar="MODEL.safetensors", type=Path, required=True)
+    export.add_argument("--out", metavar="MODEL.safetensors", type=named_path, required=True)
     evaluate = add_command(commands, "evaluate", run_evaluate, "errors of a model on labels", EVALUATE)
     evaluate.add_argument("--model", **model)
     evaluate.add_argument("labels", **labels)
     evaluate.add_argument("--split", default="test", help="which labels (default: test and everything test-...)")
-    evaluate.add_argument("--out", metavar="FOLDER", type=Path, help="write evaluation.json and figures there")
+    evaluate.add_argument("--out", metavar="FOLDER", type=named_path, help="write evaluation.json and figures there")
     add_json(evaluate)
     predict = add_command(commands, "predict", run_predict, "the ELF of a structure by a model", PREDICT, file="FILE")
     predict.add_argument("--model", **model)
-    predict.add_argument("--out", metavar="FIELD", type=Path, required=True, help="cube, ELFCAR or XSF")
+    predict.add_argument("--out", metavar="FIELD", type=named_path, required=True, help="cube, ELFCAR or XSF")
     grid = predict.add_mutually_exclusive_group()
-    add_number(grid, "--spacing", 0.1, "of the grid points", "ANGSTROM")
+    add_number(grid, "--spacing", 0.1, "of the grid points", "ANGSTROM", POSITIVE)
     grid.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="the grid itself")
 
 
@@ -77,7 +86,7 @@ def run_export(options: argparse.Namespace) -> int:
 
     model = finished_model(options.run_folder, read_samples(options.labels), read_protocol(options.labels[0]))
     model.save(options.out)
-    print(json.dumps({"band_factor": model.band_factor, **model.card}, indent=2))
+    print(json_text({"band_factor": model.band_factor, **model.card}, indent=2))
     return 0
 
 
@@ -103,7 +112,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
         write_json(existing_folder(options.out) / "evaluation.json", found)
         draw({"field network": judged}, options.out)
     if options.json:
-        print(json.dumps(found))
+        print(json_text(found))
     else:
         print_evaluation({"field network": found})
     return 0
@@ -111,12 +120,14 @@ def run_evaluate(options: argparse.Namespace) -> int:
 
 def run_predict(options: argparse.Namespace) -> int:
     """Write the predicted field; warnings go to standard error."""
+    from jovium.base.files import require_other_file
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.base.validity import plausibility
     from jovium.elf.model import ElfModel, shipped_model
     from jovium.formats.fields import write_field
     from jovium.formats.structures import as_structure
 
+    require_other_file(options.out, options.file)
     structure = as_structure(options.file)
     shape = given_grid(options) or structure.cell.grid_shape(options.spacing / BOHR_ANGSTROM)
     model = ElfModel.load(options.model) if options.model else shipped_model()

@@ -1,16 +1,15 @@
 """`jovium free-energy`: protons and electrons of dense hydrogen, trained together, measured, shown."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jovium.cli.arguments import add_command, add_json, add_number
+from jovium.base.files import json_text
+from jovium.cli.arguments import add_command, add_json, add_number, add_seed, checked, named_path
 from jovium.cli.training import configure_training, printed_only, progress, run_training, training_settings
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
-from jovium.training.settings import add_options, settings_from
+from jovium.training.settings import POSITIVE, add_options, at_least, settings_from
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
@@ -63,17 +62,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     about = "one page of a measured run: F, E, S, P, g(r), ELF"
     report = add_command(commands, "report", run_report, about, REPORT, run_folder="RUN")
-    report.add_argument("--out", metavar="FOLDER", type=Path, help="write page.html there (default: RUN)")
-    add_number(report, "--samples", 40, "configurations")
-    add_number(report, "--seed", 1)
+    report.add_argument("--out", metavar="FOLDER", type=named_path, help="write page.html there (default: RUN)")
+    add_number(report, "--samples", 40, "configurations", check=at_least(1))
+    add_seed(report)
     add_json(report)
 
     eos = add_command(commands, "eos", run_eos, "equation of state: F, E, S, P over rs and T", EOS)
     configure_training(eos, FreeEnergySettings, 20, leave_out=("rs", "kelvin"))
     states = eos.add_argument_group("states")
-    states.add_argument("--rs", type=float, nargs="+", required=True, metavar="RS", help="Wigner-Seitz radii [bohr]")
-    states.add_argument("--kelvin", type=float, nargs="+", required=True, metavar="T", help="temperatures [K]")
-    add_number(states, "--steps-per-state", 120, "of every state but the first")
+    for option, metavar, about in (("--rs", "RS", "Wigner-Seitz radii [bohr]"), ("--kelvin", "T", "temperatures [K]")):
+        number = checked(option, float, POSITIVE)
+        states.add_argument(option, type=number, nargs="+", required=True, metavar=metavar, help=about)
+    add_number(states, "--steps-per-state", 120, "of every state but the first", check=at_least(0))
     measuring = eos.add_argument_group("measurement of every state")
     measuring.add_argument("--samples", type=int, metavar="N", help="configurations of protons (default: 8 batches)")
     add_number(measuring, "--electron-samples", 32, "of each")
@@ -123,7 +123,7 @@ def run_measure(options: argparse.Namespace) -> int:
         return 0
     measurement = measure_run(options.run_folder, how, progress)
     record = measurement.record()
-    print(json.dumps(record) if options.json else "\n".join([str(measurement), *published_lines(record)]))
+    print(json_text(record) if options.json else "\n".join([str(measurement), *published_lines(record)]))
     return 0
 
 
@@ -148,7 +148,7 @@ def run_report(options: argparse.Namespace) -> int:
     bonding = report_run(options.run_folder, options.samples, options.seed, progress, out).bonding
     if options.json:
         thresholds = {"phi_3d": bonding.phi_3d.tolist(), "phi_star": bonding.phi_star.tolist()}
-        print(json.dumps({**thresholds, "warnings": bonding.warnings, "page": str(out / PAGE)}))
+        print(json_text({**thresholds, "warnings": bonding.warnings, "page": str(out / PAGE)}))
         return 0
     means = f"phi {bonding.phi_3d.mean():.3f}, phi* {bonding.phi_star.mean():.3f}"
     print(f"{out / PAGE}: {means} of {options.samples} configurations")
@@ -176,8 +176,8 @@ def run_eos(options: argparse.Namespace) -> int:
                 f"{key} {round_to_error(result[key], result[key + '_error'])}"
                 for key in ("F_Ha_per_atom", "E_Ha_per_atom", "S_kB_per_atom", "P_GPa")
             )
-            print(json.dumps(result) if options.json else f"{name}  {line}", flush=True)
+            print(json_text(result) if options.json else f"{name}  {line}", flush=True)
             continue
-        record = json.dumps({"state": name, **result.record()})
+        record = json_text({"state": name, **result.record()})
         print(record if options.json else f"{name}  step {result.step:5d}  {report_line(result)}", flush=True)
     return 0

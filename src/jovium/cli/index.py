@@ -1,7 +1,8 @@
 """`jovium index`: one page that links all pages below a folder."""
 
 import argparse
-from pathlib import Path
+
+from jovium.cli.arguments import named_path
 
 HELP = "one page that links all pages in a folder"
 DESCRIPTION = "Write FOLDER/index.html with a link to every page.html below FOLDER, by its title."
@@ -9,7 +10,7 @@ DESCRIPTION = "Write FOLDER/index.html with a link to every page.html below FOLD
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("folder", metavar="FOLDER", type=Path)
+    parser.add_argument("folder", metavar="FOLDER", type=named_path)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,6 +1,8 @@
 """`jovium`: subcommands, errors and exit codes."""
 
 import argparse
+import io
+import os
 import re
 import signal
 import sys
@@ -12,7 +14,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from jovium import __version__
-from jovium.base.errors import JoviumError
+from jovium.base.errors import JoviumError, OutputError, reason
 from jovium.cli.compiled import enable_compilation_cache
 
 NAMES = "analyse screen convert crystal free-energy elf protons electrons reference index doctor cite"
@@ -31,7 +33,7 @@ EPILOG = """examples:
   jovium convert elf.cube elf.xsf       fields and structures between formats
   jovium doctor                         what is installed and whether it works
 
-exit codes: 0 done, 1 error, 2 bad input, 3 the first-principles engine failed, 4 output could not be written"""
+exit codes: 0 done, 1 error, 2 bad input, 3 a calculation failed, 4 output could not be written, 130 interrupted"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,6 +80,44 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code. Errors a user can mend are printed in three lines, without a traceback."""
+    try:
+        with printing():
+            return run(arguments)
+    except JoviumError as error:
+        return report(error)
+    except KeyboardInterrupt:
+        do = "repeat the command: it continues from what is written"
+        return report(Interrupted("interrupted", "time to end", do))
+    except BrokenPipeError:  # head has seen enough
+        return 141
+    except OSError as error:
+        do = "check that the place exists, is writable and has room"
+        return report(OutputError(reason(error), "a file that can be opened, read and written", do))
+    except MemoryError as error:
+        do = "take a coarser grid, a smaller cell or fewer workers"
+        return report(JoviumError(f"out of memory: {reason(error)}", "a calculation that fits into it", do))
+    except (RuntimeError, AssertionError) as error:
+        from jovium.training.devices import device_error
+
+        if not (cause := device_error(error)):
+            raise
+        return report(cause)
+
+
+class Interrupted(JoviumError):
+    """A command that its user ended."""
+
+    exit_code = 130
+
+
+def report(error: JoviumError) -> int:
+    """Print the three parts of an error; its exit code."""
+    print(f"jovium: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run one command; the exit code."""
     top = parser()
     options = top.parse_args(arguments)
     if options.print_completion:
@@ -89,30 +129,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         top.print_help()
         return 2
     enable_compilation_cache()
-    try:
-        with ended_by_signals():
-            return options.run(options)
-    except JoviumError as error:
-        print(f"jovium: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("jovium: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        return 141
-    except OSError as error:
-        print(f"jovium: {error}\n  do: check that the place exists, is writable and has room", file=sys.stderr)
-        return 4
-    except MemoryError as error:
-        print(f"jovium: out of memory: {error}\n  do: take a coarser grid or a smaller cell", file=sys.stderr)
-        return 1
-    except (RuntimeError, AssertionError) as error:
-        from jovium.training.devices import device_error
+    with ended_by_signals():
+        return options.run(options)
 
-        if not (cause := device_error(error)):
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Print any name of a file, and let an output that cannot be written be an error here, not after the end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        try:
+            if sys.stdout:
+                sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest may go
             raise
-        print(f"jovium: {cause}", file=sys.stderr)
-        return cause.exit_code
 
 
 @contextmanager

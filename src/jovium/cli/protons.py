@@ -1,13 +1,14 @@
 """`jovium protons`: train, sample and measure generative densities of protons and other classical particles."""
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from jovium.cli.arguments import add_command, add_json, add_number
+from jovium.base.files import json_text
+from jovium.cli.arguments import add_command, add_json, add_number, add_seed, checked, refuse_unused
 from jovium.cli.training import configure_training, progress, run_training, training_settings
 from jovium.protons.settings import ProtonSettings
+from jovium.training.settings import at_least
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
@@ -43,13 +44,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         if name == "sample":
             command.add_argument("--exact", action="store_true", help="as independence Metropolis accepts them")
         else:
-            command.add_argument(
-                "--ais-stages", type=int, default=0, metavar="K",
-                help="annealed importance sampling: also move samples to the target in K stages (default 0: none)",
-            )  # fmt: skip
-            add_number(command, "--ais-samples", 1024, "of them")
-        add_number(command, "--samples", samples, "how many")
-        add_number(command, "--seed", 1)
+            about = "annealed importance sampling: also move samples to the target in K stages"
+            add_number(command, "--ais-stages", 0, about, "K", at_least(0))
+            ais_samples = checked("--ais-samples", int, at_least(2))
+            command.add_argument("--ais-samples", type=ais_samples, metavar="N", help="of them (default 1024)")
+        add_number(command, "--samples", samples, "how many", check=at_least(1))
+        add_seed(command)
         add_json(command)
 
 
@@ -76,14 +76,15 @@ def run_measure(options: argparse.Namespace) -> int:
     from jovium.protons.measurement import measure_run
     from jovium.report.proton_figures import draw_pairs
 
-    measurement = measure_run(
-        options.run_folder, options.samples, options.seed, progress, options.ais_stages, options.ais_samples
-    )
+    if not options.ais_stages:
+        refuse_unused(options, "ais_samples", "without --ais-stages", "give the number of stages too")
+    ais = options.ais_stages, options.ais_samples or 1024
+    measurement = measure_run(options.run_folder, options.samples, options.seed, progress, *ais)
     if measurement.pairs and measurement.model_pairs:
         draw_pairs(options.run_folder / "g_of_r.png", measurement.pairs, measurement.model_pairs)
     record = measurement.record()
     if options.json:
-        print(json.dumps(record))
+        print(json_text(record))
         return 0
     for name, value in record.items():
         print(f"{name:40s} {shown_value(value) if isinstance(value, dict) else f'{value:.6g}'}")
@@ -109,5 +110,5 @@ def run_sample(options: argparse.Namespace) -> int:
 
     different = sample_run(options.run_folder, options.out, options.samples, options.seed, options.exact)
     record = {"file": str(options.out), "frames": options.samples, "different": different}
-    print(json.dumps(record) if options.json else f"{options.out}: {options.samples} frames, {different} different")
+    print(json_text(record) if options.json else f"{options.out}: {options.samples} frames, {different} different")
     return 0

@@ -1,12 +1,13 @@
 """`jovium reference`: first-principles molecular dynamics of fluid hydrogen; labels are in `reference_label`."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jovium.base.files import json_text
 from jovium.cli import reference_label
-from jovium.cli.arguments import add_command, add_json
+from jovium.cli.arguments import add_command, add_json, add_number, add_seed, named_path
+from jovium.training.settings import at_least
 
 if TYPE_CHECKING:
     from jovium.reference.dynamics import FluidState
@@ -38,10 +39,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     sample.add_argument("--n-atoms", type=int, required=True, help="number of protons")
     sample.add_argument("--rs", type=float, required=True, metavar="BOHR", help="Wigner-Seitz radius")
     sample.add_argument("--kelvin", type=float, required=True, help="temperature")
-    sample.add_argument("--seed", type=int, default=0)
-    sample.add_argument("--frames", type=int, default=40, help="frames after the start (default 40)")
+    add_seed(sample, 0)
+    add_number(sample, "--frames", 40, "frames after the start", check=at_least(0))
     sample.add_argument("--time-step-fs", type=float, help="default: 0.5, above 4000 K 0.5 sqrt(4000 / T)")
-    sample.add_argument("--block", type=int, default=40, help="steps per frame (default 40)")
+    add_number(sample, "--block", 40, "steps per frame", check=at_least(1))
     add_json(sample, "one JSON line per frame")
     about = "molecular dynamics at every state of a table"
     planned = add_command(commands, "plan", run_plan, about, PLAN, plan=plan, folder=folder)
@@ -52,8 +53,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_command(commands, "collect", run_collect, about, COLLECT, plan=plan, folder=folder, out=out)
     about = "tables and figures of a data set"
     card = add_command(commands, "card", run_card, about, CARD, plan=plan, folder=folder)
-    card.add_argument("labels", metavar="LABELS", type=Path, nargs="+")
-    card.add_argument("--out", type=Path, default=Path("card"), help="folder of the card (default: card)")
+    card.add_argument("labels", metavar="LABELS", type=named_path, nargs="+")
+    card.add_argument("--out", type=named_path, default=Path("card"), help="folder of the card (default: card)")
     reference_label.configure(commands)
 
 
@@ -141,7 +142,7 @@ def print_frames(state: "FluidState", path: Path, n_frames: int, as_json: bool) 
                 "pressure_gpa": round(frame.pressure * PRESSURE_GPA, 2),
                 "energy_hartree_per_atom": round(frame.energy / state.n_atoms, 6),
             }
-            line = json.dumps(facts) if as_json else "  ".join(f"{k} {v}" for k, v in facts.items())
+            line = json_text(facts) if as_json else "  ".join(f"{k} {v}" for k, v in facts.items())
             print(line, flush=True)
             if frame.step >= 8 * state.block:
                 write_pair_correlation(path)

@@ -1,11 +1,11 @@
 """`jovium reference label`, `pack` and `verify`: folders of labels."""
 
 import argparse
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jovium.cli.arguments import add_command, add_json, add_number, tell
+from jovium.base.files import json_text
+from jovium.cli.arguments import WORKERS, add_command, add_frames, add_json, add_number, checked, named_path, tell
+from jovium.training.settings import POSITIVE
 
 if TYPE_CHECKING:
     from jovium.labels.audit import Audit
@@ -29,12 +29,13 @@ def configure(commands: Any) -> None:
     paths |= {"folder": "FOLDER: where the labels are; made when missing"}
     about = "ELF, density, energies and forces of structures"
     label = add_command(commands, "label", run_label, about, LABEL, **paths)
-    label.add_argument("--frames", default=":", metavar="SLICE", help="e.g. ::10 (default: all)")
+    add_frames(label)
     label.add_argument("--shard", metavar="i/N", help="every N-th structure from the i-th on (job arrays)")
-    add_number(label, "--workers", 1, "calculations at a time", "K")
+    add_number(label, "--workers", 1, "calculations at a time", "K", WORKERS)
     label.add_argument("--protocol", choices=["production", "cheap"], default="production")
-    label.add_argument("--spacing", type=float, metavar="ANGSTROM", help="distance of grid points (default 0.13)")
-    label.add_argument("--known", metavar="LABELS", type=Path, help="leave out structures with a label there")
+    spacing, about = checked("--spacing", float, POSITIVE), "distance of grid points (default 0.13)"
+    label.add_argument("--spacing", type=spacing, metavar="ANGSTROM", help=about)
+    label.add_argument("--known", metavar="LABELS", type=named_path, help="leave out structures with a label there")
     label.add_argument("--retry-failed", action="store_true", help="compute failed structures again")
     add_json(label, "one JSON line per structure")
     about = "small files of labels, one per group, to keep"
@@ -48,7 +49,6 @@ def run_label(options: argparse.Namespace) -> int:
     """Label what is missing, one line per structure; exit code 3 when a structure is left without a label."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from jovium.base.errors import InputError
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.base.validity import plausibility
     from jovium.labels.candidates import read_candidates
@@ -59,8 +59,6 @@ def run_label(options: argparse.Namespace) -> int:
     from jovium.reference.espresso import espresso_version
     from jovium.reference.kohn_sham import PROTOCOLS
 
-    if options.workers < 1:
-        raise InputError(f"--workers {options.workers}", "a number >= 1", "e.g. the number of cores")
     spacing = DEFAULT_SPACING if options.spacing is None else options.spacing / BOHR_ANGSTROM
     label_protocol = LabelProtocol(PROTOCOLS[options.protocol], espresso_version(), spacing)
     candidates, folder = read_candidates(options.structures, options.frames), options.folder
@@ -78,7 +76,7 @@ def run_label(options: argparse.Namespace) -> int:
 
     def show(progress: "Progress") -> None:
         facts = progress_facts(progress)
-        print(json.dumps(facts) if options.json else progress_line(facts), flush=True)
+        print(json_text(facts) if options.json else progress_line(facts), flush=True)
 
     # Threads: each waits for an engine, and every engine computes in a process of its own.
     with ThreadPoolExecutor(options.workers) as executor:
@@ -143,7 +141,7 @@ def run_verify(options: argparse.Namespace) -> int:
 
     report = audit(options.folder)
     if options.json:
-        print(json.dumps(audit_facts(report)))
+        print(json_text(audit_facts(report)))
     else:
         print_audit(report)
     return 1 if report.problems else 0

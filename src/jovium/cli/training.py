@@ -5,11 +5,10 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jovium.cli.arguments import add_json, add_number
-from jovium.training.settings import AnySettings, Settings, add_options, settings_from
+from jovium.cli.arguments import add_json, add_number, named_path, terminal
+from jovium.training.settings import AnySettings, Settings, add_options, at_least, settings_from
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
@@ -22,9 +21,9 @@ def configure_training(
     parser: argparse.ArgumentParser, kind: type[Settings], report_every: int, leave_out: tuple[str, ...] = ()
 ) -> None:
     """The run folder, one option per setting, and how reports are given."""
-    parser.add_argument("run_folder", metavar="RUN", type=Path, help="folder of the run")
+    parser.add_argument("run_folder", metavar="RUN", type=named_path, help="folder of the run")
     add_options(parser, kind, leave_out)
-    add_number(parser, "--report-every", report_every, "steps per report and save")
+    add_number(parser, "--report-every", report_every, "steps per report and save", check=at_least(1))
     parser.add_argument(
         "--dry-run", action="store_true", help="print settings, parameters, memory and time; train nothing"
     )
@@ -86,8 +85,7 @@ def printed_only(options: argparse.Namespace, settings: Settings, **more: Any) -
 
 def progress(items: Iterable[Any], name: str = "sampling") -> Iterator[Any]:
     """The items, with a bar on standard error when somebody watches."""
-    from rich.console import Console
     from rich.progress import track
 
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     yield from track(list(items), name, console=console, disable=not console.is_terminal, transient=True)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from jovium.base.box import Box
 from jovium.base.cell import Cell
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, reason
 from jovium.base.units import BOHR_ANGSTROM
 
 STRUCTURE_NAMES = """h (an atom); h2:R (a molecule of length R bohr); chain:N:R, ring:N:R (N atoms R bohr apart in open
@@ -75,7 +75,7 @@ def _named_system(text: str) -> tuple[Cell | None, np.ndarray, int]:
             case "gas", [n, rs]:
                 return _cube(_particle_number(n), rs), np.zeros((0, 3)), int(n)
     except ValueError as error:
-        raise InputError(f"'{text}': {error}", STRUCTURE_NAMES, "check the numbers") from error
+        raise InputError(f"'{text}': {reason(error)}", STRUCTURE_NAMES, "check the numbers") from error
     raise InputError(f"'{text}' is no system", f"a file, or {STRUCTURE_NAMES}", "for example h2:1.4")
 
 
@@ -85,8 +85,9 @@ def _read_system(path: Path) -> tuple[Cell | None, np.ndarray, int]:
     try:
         atoms = ase.io.read(path)
     except Exception as error:  # ASE raises whatever its readers raise
-        got = f"{path} cannot be read: {str(error) or type(error).__name__}"
-        raise InputError(got, "positions in a format of ASE", "check the file") from error
+        raise InputError(
+            f"{path} cannot be read: {reason(error)}", "positions in a format of ASE", "check the file"
+        ) from error
     assert not isinstance(atoms, list)
     symbols = set(atoms.get_chemical_symbols())
     if symbols != {"H"}:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jovium.base.errors import FormatError, JoviumError
+from jovium.base.errors import FormatError, JoviumError, reason
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 
@@ -49,7 +49,7 @@ def open_file(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise FormatError(f"{path}: {error.strerror}", "a readable file", "check its permissions") from error
+        raise FormatError(f"{path}: {reason(error)}", "a readable file", "check its permissions") from error
 
 
 def read_text(path: Path) -> str:
@@ -79,7 +79,7 @@ def format_errors(path: Path, kind: str) -> Iterator[None]:
         raise
     except (IndexError, ValueError) as error:
         raise FormatError(
-            f"{path}: header that cannot be read ({error})",
+            f"{path}: header that cannot be read ({reason(error)})",
             f"a complete {kind} file",
             "check that the file is complete and of the type its name says",
         ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 from unittest.mock import patch
 
-from jovium.base.errors import FormatError, InputError, JoviumError
+from jovium.base.errors import FormatError, InputError, JoviumError, reason
 from jovium.base.files import atomic_write
 from jovium.base.structure import ISOTOPE_MASSES, Structure
 from jovium.base.validity import merged
@@ -130,7 +130,7 @@ def _usable(frame: Frame, name: Path) -> tuple[Structure, dict[str, Any]]:
 
 def _unreadable(error: Exception, name: Path) -> FormatError:
     return FormatError(
-        f"{name}: {type(error).__name__}: {error}".rstrip(": "),
+        f"{name}: {reason(error)}",
         "a structure file that ASE knows, with the structures asked for",
         "check the file and its name (POSCAR, .cif, .extxyz, .xsf, .res, ...)",
     )

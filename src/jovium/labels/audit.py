@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jovium.base.cell import Cell
-from jovium.base.errors import FormatError, JoviumError
+from jovium.base.errors import FormatError, JoviumError, reason
 from jovium.labels.file import PROTOCOL, ProtocolFacts, head, read_protocol_file, split_conflicts
 from jovium.labels.reading import label_files, read_records
 from jovium.labels.record import SPLIT, Record, structure_of, structure_sha256, text, total_pressure
@@ -77,7 +77,7 @@ def audit(path: Path) -> Audit:
                 problems += [f"{name}: {problem}" for problem in _problems(record, held)]
                 entries.append(_Entry.from_record(name, record))
             except (JoviumError, UnicodeDecodeError) as error:
-                problems.append(f"{name}: {error}".splitlines()[0])
+                problems.append(f"{name}: {error.got if isinstance(error, JoviumError) else reason(error)}")
     electron_errors = [entry.electron_error for entry in entries if entry.electron_error is not None]
     return Audit(
         protocol,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, reason
 from jovium.formats.structures import read_frames
 from jovium.labels.record import Candidate
 
@@ -19,7 +19,7 @@ def read_candidates(path: Path, frames: str = ":") -> list[Candidate]:
             kelvin, step = float(facts.get("temperature_kelvin", "nan")), int(facts.get("step", -1))
         except (TypeError, ValueError) as error:
             expected = "numbers as temperature_kelvin and step"
-            raise InputError(f"{path}: {error}", expected, "correct the file") from error
+            raise InputError(f"{path}: {reason(error)}", expected, "correct the file") from error
         split = str(facts.get("split", "unassigned"))
         candidates.append(Candidate(structure, split, str(facts.get("group", path.stem)), kelvin, step))
     return candidates

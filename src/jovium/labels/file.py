@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jovium import __version__
-from jovium.base.errors import FormatError, InputError
+from jovium.base.errors import FormatError, InputError, reason
 from jovium.base.files import atomic_write, existing_folder
 from jovium.labels.record import COLUMNS, LabelProtocol, Record, record_sha256, text
 
@@ -177,10 +177,10 @@ def damage_as_format_error(path: Path, expected: str, do: str) -> Iterator[None]
     """Raises InputError when `path` is not there, FormatError for whatever reading a damaged file raises."""
     try:
         yield
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path} is not there", expected, "check the path") from error
     except DAMAGE as error:
-        raise FormatError(f"{path}: {error or type(error).__name__}", expected, do) from error
+        raise FormatError(f"{path}: {str(error) or reason(error)}", expected, do) from error
 
 
 @contextmanager

@@ -1,19 +1,18 @@
 """From trajectories to the frames that are labelled: equilibrium, decorrelate, each with its split."""
 
 import csv
-import lzma
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, reason
 from jovium.base.files import write_lines
 from jovium.base.units import hartree_to_kelvin, kelvin_to_hartree
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.reference.dynamics import FluidState
-from jovium.reference.trajectory import ShortTrajectory, Trajectory, frame_lines, read_fluid
+from jovium.reference.trajectory import ShortTrajectory, Trajectory, frame_lines, read_fluid, read_text
 
 SPLITS = ("train", "validation", "test")
 
@@ -44,14 +43,17 @@ class PlannedRun:
 
 
 def read_plan(path: Path) -> list[PlannedRun]:
-    """The plan in a table with columns n_atoms, rs_bohr, kelvin, seed, frames, split. Raises InputError for a missing
-    column, an unknown split or the same run twice."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    """The plan in a table with columns n_atoms, rs_bohr, kelvin, seed, frames, split. Raises InputError for no runs, a
+    missing column, an unknown split, an impossible state or the same run twice."""
     try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
         runs = [PlannedRun(*(kind(row[name]) for name, kind in PLAN.items())) for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: {error!r}", f"columns {', '.join(PLAN)}", "correct the table") from error
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise InputError(f"{path}: {reason(error)}", f"columns {', '.join(PLAN)}", "correct the table") from error
+    if not runs or min(run.frames for run in runs) < 0:
+        raise InputError(f"{path}: {'frames below 0' if runs else 'no runs'}", "a run per line", "correct the table")
+    _ = [run.state for run in runs]  # refused now, not after the runs before it
     unknown = {run.split for run in runs} - set(SPLITS)
     if unknown or len({run.name for run in runs}) != len(runs):
         got = f"{path}: {f'splits {sorted(unknown)}' if unknown else 'the same run twice'}"
@@ -64,7 +66,7 @@ def trajectory_path(run: PlannedRun, folder: Path) -> Path:
     path = folder / f"{run.name}.extxyz"
     packed = path.with_name(path.name + ".xz")
     if packed.exists() and not path.exists():
-        write_lines(path, [lzma.decompress(packed.read_bytes()).decode()])
+        write_lines(path, [read_text(packed)])
     return path
 
 

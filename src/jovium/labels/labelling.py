@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jovium.base.errors import EngineError, EngineMissing, FormatError, InputError
+from jovium.base.errors import EngineError, EngineMissing, FormatError, InputError, reason
 from jovium.base.validity import require_hydrogen
 from jovium.labels.file import (
     SUFFIX,
@@ -146,7 +146,7 @@ def _results(
             yield future.result()
     except BrokenExecutor as error:
         raise EngineError(
-            f"a worker process died: {error}",
+            f"a worker process died: {reason(error)}",
             "workers that live until their work is done",
             "check the memory, take fewer workers, and repeat the command: it continues",
         ) from error

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jovium.base.cell import Cell
-from jovium.base.errors import EngineError, InputError
+from jovium.base.errors import EngineError, FormatError, InputError, OutputError, reason
 from jovium.base.files import append_durably, sole_writer
 from jovium.base.structure import Structure
 from jovium.base.units import (
@@ -33,7 +33,10 @@ from jovium.base.units import (
 from jovium.reference.engine import Engine
 from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
-from jovium.reference.trajectory import frame_lines
+from jovium.reference.trajectory import frame_lines, whole_frames
+
+LARGEST = {"n_atoms": 10**4, "rs": 1e3, "kT": 1e3, "time_step": 1e4, "friction_time": 1e9, "block": 10**9}
+"""What nobody wants to exceed and no calculation could, in the units of `FluidState`."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,10 @@ class FluidState:
     def __post_init__(self):
         if self.seed < 0:
             raise InputError(f"seed = {self.seed}", "a whole number >= 0", "check the state asked for")
-        for name in ("n_atoms", "rs", "kT", "time_step", "friction_time", "block"):
+        for name, largest in LARGEST.items():
             value = getattr(self, name)
-            if not (np.isfinite(value) and value > 0):
-                raise InputError(f"{name} = {value}", "a positive number", "check the state asked for")
+            if not 0 < value <= largest:
+                raise InputError(f"{name} = {value}", f"above 0, {largest:g} at most", "check the state asked for")
 
     @classmethod
     def at(cls, n_atoms: int, rs: float, kT: float, seed: int = 0) -> "FluidState":
@@ -150,8 +153,8 @@ def sample(
     state: FluidState, path: Path, n_frames: int, engine: Engine, protocol: KohnShamSettings | None = None
 ) -> Iterator[Frame]:
     """Run or continue the trajectory in `path` until it holds `n_frames` frames after the start; yield each new one.
-    Raises InputError when the file belongs to another state or another process is writing it, EngineError when a force
-    calculation fails."""
+    Raises InputError when the file belongs to another state or another process is writing it, FormatError when it is
+    damaged, OutputError when it cannot be written, EngineError when a force calculation fails."""
     protocol = protocol or force_protocol(state)
     if n_frames < 0:
         raise InputError(f"{n_frames} frames", "a number >= 0", "ask for the frames the file shall hold in the end")
@@ -163,6 +166,9 @@ def sample(
         frame = frames[-1]
         for _ in range(len(frames) - 1, n_frames):
             text = frame_text(state, next_frame(state, frame, engine, protocol), protocol)
+            if not path.exists():
+                do = "repeat the command: it begins again"
+                raise OutputError(f"{path} was taken away while it was written", "a file that stays", do)
             append_durably(path, text)
             frame = _parse_frame(text.splitlines(), state, protocol, path)  # the next block starts from the file
             yield frame
@@ -200,15 +206,24 @@ def frame_text(state: FluidState, frame: Frame, protocol: KohnShamSettings) -> s
 def read_trajectory(path: Path, state: FluidState, protocol: KohnShamSettings) -> list[Frame]:
     """The complete frames of a trajectory; a frame torn by a kill is cut off the file. Raises InputError when the file
     was made at another state or with other forces, or is no trajectory at all: nothing is cut off a file that does not
-    begin as this trajectory would."""
-    lines = path.read_text().splitlines(keepends=True)
-    length = state.n_atoms + 2
-    complete = len(lines) // length - (1 if lines and len(lines) % length == 0 and not lines[-1].endswith("\n") else 0)
-    frames = [_parse_frame(lines[i * length : (i + 1) * length], state, protocol, path) for i in range(complete)]
-    if not frames and not frame_text(state, first_frame(state), protocol).startswith("".join(lines)):
+    begin as this trajectory would. Raises FormatError for a frame in the middle that is damaged or missing."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    whole = whole_frames(text, state.n_atoms)
+    frames: list[Frame] = []
+    for number, lines in enumerate(whole):
+        try:
+            frames.append(_parse_frame(lines, state, protocol, path))
+            if frames[-1].step != number * state.block:
+                raise ValueError(f"step {frames[-1].step} in place of {number * state.block}")
+        except (ValueError, IndexError, KeyError) as error:
+            line = number * len(lines) + 1
+            do = f"cut the file off before line {line} and repeat the command: the rest is computed again"
+            raise FormatError(f"{path}, line {line}: {reason(error)}", "the frames of one run", do) from error
+    if not frames and not frame_text(state, first_frame(state), protocol).startswith(text):
         raise InputError(f"{path} is not this trajectory", "no file yet, or one to continue", "give another file name")
-    if complete * length != len(lines):
-        os.truncate(path, len("".join(lines[: complete * length]).encode()))
+    kept = "".join(line for lines in whole for line in lines)
+    if kept != text:
+        os.truncate(path, len(kept.encode()))
     return frames
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jovium.base.errors import EngineError, EngineMissing, NotConverged, OutputError
+from jovium.base.errors import EngineError, EngineMissing, NotConverged, OutputError, reason
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
@@ -158,7 +158,7 @@ class Espresso(AbstractContextManager["Espresso"]):
         except OSError as error:
             self.close()
             raise OutputError(
-                f"scratch files in {tempfile.gettempdir()}: {error.strerror}",
+                f"scratch files in {tempfile.gettempdir()}: {error.strerror or reason(error)}",
                 "room for some megabytes",
                 "free space there, or set TMPDIR to another folder",
             ) from error

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from jovium.base.errors import FormatError, InputError
+from jovium.base.errors import FormatError, InputError, reason
 from jovium.base.statistics import Estimate, autocorrelation_time, equilibration_start, mean_with_error
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV, KELVIN_HARTREE, PRESSURE_GPA
@@ -71,15 +71,33 @@ def frame_lines(
     return [f"{structure.n_atoms}\n", header + "\n", *atoms]
 
 
+def read_text(path: Path) -> str:
+    """The text of a trajectory, plain or xz-compressed (.xz). Raises FormatError."""
+    try:
+        content = path.read_bytes()
+        return (lzma.decompress(content) if path.suffix == ".xz" else content).decode()
+    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+        raise FormatError(f"{path}: {reason(error)}", "a trajectory, plain or .xz", "copy the file again") from error
+
+
+def whole_frames(text: str, n_atoms: int) -> list[list[str]]:
+    """The lines of every frame of an extended-XYZ text, without one at the end that is not written to its end."""
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    length = n_atoms + 2
+    return [lines[i : i + length] for i in range(0, len(lines) - length + 1, length)]
+
+
 def read_fluid(path: Path) -> Trajectory:
-    """The trajectory in a file written by `jovium reference sample`, plain or xz-compressed. Raises FormatError when it
-    is not one, ShortTrajectory when it is too short to say anything."""
+    """The whole frames of the trajectory in a file written by `jovium reference sample`, plain or xz-compressed. Raises
+    FormatError when it is not one, ShortTrajectory when it is too short to say anything."""
     from ase.io import read
 
-    content = path.read_bytes()
-    text = (lzma.decompress(content) if path.suffix == ".xz" else content).decode()
     try:
-        images: Any = read(StringIO(text), index=":", format="extxyz")[1:]
+        text = read_text(path)
+        lines = (line for frame in whole_frames(text, int(text.split(maxsplit=1)[0])) for line in frame)
+        images: Any = read(StringIO("".join(lines)), index=":", format="extxyz")[1:]
         facts = [image.info for image in images]
         column = {
             key: np.array([fact[key] for fact in facts], dtype=float)
@@ -87,7 +105,7 @@ def read_fluid(path: Path) -> Trajectory:
         }
     except (KeyError, ValueError, IndexError, OSError) as error:
         expected = "an extended-XYZ trajectory of `jovium reference sample`"
-        raise FormatError(f"{path}: {error!r}", expected, "check the file") from error
+        raise FormatError(f"{path}: {reason(error)}", expected, "check the file") from error
     if len(images) < 8:
         raise ShortTrajectory(f"{path} holds {len(images)} frames", "at least 8", "continue the run with more --frames")
     return Trajectory(

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jovium.base.errors import FormatError, InputError
+from jovium.base.errors import FormatError, InputError, reason
 from jovium.base.files import atomic_write
 
 Tree = TypeVar("Tree")
@@ -86,7 +86,7 @@ def _opened(path: Path) -> tuple[dict[str, np.ndarray], Facts]:
         raise InputError(f"{path} is not there", "a model file (.safetensors)", "check the path") from error
     except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
         raise FormatError(
-            f"{path} is damaged or of another program: {error}",
+            f"{path} is damaged or of another program: {reason(error)}",
             "a model file (.safetensors) of jovium",
             "check the path, put a copy back, or train again in another folder",
         ) from error

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, reason
 from jovium.base.files import append_durably, atomic_write, existing_folder, read_journal, write_json
 from jovium.training.settings import FILE, RUN, AnySettings, Settings
 
@@ -124,7 +124,7 @@ def read_measurement(folder: Path, kind: type[Settings]) -> dict[str, Any]:
         return values
     except (OSError, ValueError) as error:
         do = f"jovium {kind.kind.replace('_', '-')} measure {folder}"
-        raise InputError(f"{folder} was not measured: {error}", MEASURED, do) from error
+        raise InputError(f"{folder} was not measured: {reason(error)}", MEASURED, do) from error
 
 
 def _read(folder: Path) -> dict[str, Any]:
@@ -133,9 +133,9 @@ def _read(folder: Path) -> dict[str, Any]:
         of_a_run = isinstance(values, dict) and values.get("version") == VERSION and "kind" in values
         problem = "" if of_a_run else f"its {CONFIG} is of another program or version"
     except OSError as error:
-        values, problem = {}, f"{CONFIG}: {error.strerror}"
+        values, problem = {}, f"{CONFIG}: {reason(error)}"
     except ValueError as error:
-        values, problem = {}, f"its {CONFIG} is damaged: {error}"
+        values, problem = {}, f"its {CONFIG} is damaged: {reason(error)}"
     if problem:
         raise InputError(
             f"{folder} holds no run: {problem}",

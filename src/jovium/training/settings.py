@@ -12,7 +12,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, reason
 
 AnySettings = TypeVar("AnySettings", bound="Settings")
 
@@ -23,6 +23,10 @@ class Check:
 
     expected: str
     holds: Callable[[Any], bool]
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def at_least(lowest: int) -> Check:
@@ -36,6 +40,11 @@ def one_of(*names: str) -> Check:
 
 
 POSITIVE = Check("a finite number above zero", lambda value: math.isfinite(value) and value > 0)
+FINITE = Check(
+    "a finite number",
+    lambda value: all(map(_is_finite, value)) if isinstance(value, tuple) else _is_finite(value),
+)
+SEED = Check("a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)
 FRACTION = Check("a number from 0 up to, but not including, 1", lambda value: 0 <= value < 1)
 EVEN = Check("an even number, 2 or more", lambda value: value >= 2 and value % 2 == 0)
 
@@ -74,8 +83,8 @@ class Settings:
 
     def __post_init__(self):
         for item in fields(self):
-            value, check = getattr(self, item.name), item.metadata.get("check")
-            if check is not None and value is not None and not check.holds(value):
+            value, check = getattr(self, item.name), check_of(item)
+            if value is not None and not check.holds(value):
                 unit = f" ({item.metadata['unit']})" if item.metadata["unit"] else ""
                 raise InputError(
                     f"{item.name} {value}", f"{check.expected}{unit}", f"change {option_of(item)}: {_meaning(item)}"
@@ -117,6 +126,11 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name."""
         return asdict(self)
+
+
+def check_of(item: Field) -> Check:
+    """What the value of a field has to be: its own check, or that of every seed or number."""
+    return item.metadata.get("check") or (SEED if item.name == "seed" else FINITE)
 
 
 def option_of(item: Field) -> str:
@@ -169,8 +183,7 @@ def read_config_file(path: Path, kind: type[Settings]) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        problem = " ".join(str(error).split())
-        raise InputError(f"{path}: {problem}", "a YAML file of settings", "see --print-config for one") from error
+        raise InputError(f"{path}: {reason(error)}", "a YAML file of settings", "see --print-config for one") from error
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no settings", "lines like 'rs: 1.25'", "see --print-config for an example")
     return kind.converted({str(name).replace("-", "_"): value for name, value in values.items()}, str(path))

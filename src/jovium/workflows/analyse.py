@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,9 @@ def analyse(
         raise InputError(f"settings {', '.join(changes)}", f"some of: {known}", "check the names") from error
     check_settings(settings)
     path = Path(source) if isinstance(source, str | os.PathLike) else None
-    if path and is_field_file(path):
+    holds_elf = path is not None and is_field_file(path)
+    check_effects(settings, holds_elf)
+    if path and holds_elf:
         progress("reading the ELF field")
         return analyse_field(path.stem, *read_elf(path, settings.elf_convention), settings, progress)
     structure = as_structure(source)
@@ -169,13 +172,37 @@ def check_settings(settings: AnalysisSettings) -> None:
         raise InputError(f"persistence {settings.persistence}", "a number >= 0", "0.02 is the default")
     if settings.hydrogen_dos is not None and not 0 <= settings.hydrogen_dos <= 1:
         raise InputError(f"hydrogen DOS fraction {settings.hydrogen_dos}", "a number in [0, 1]", "check --h-dos")
-    if settings.dos_file is not None and not Path(settings.dos_file).exists():
+    spacing, fermi = settings.spacing, settings.fermi_energy_ev
+    if spacing is not None and not (isfinite(spacing) and spacing > 0):
+        raise InputError(f"a spacing of {spacing} bohr", "a positive distance", "e.g. 0.1 angstrom")
+    if fermi is not None and not isfinite(fermi):
+        raise InputError(f"a Fermi energy of {fermi} eV", "a finite number", "check --fermi")
+    if settings.dos_file is not None and not Path(settings.dos_file).is_file():
         raise InputError(f"no file {settings.dos_file}", "a table of the density of states", "check --dos-file")
 
 
 def dos_of_settings(structure: Structure, settings: AnalysisSettings) -> HydrogenDos | None:
     """H_DOS of a structure by the settings. Raises as `hydrogen_dos`."""
     return hydrogen_dos(structure, settings.hydrogen_dos, settings.dos_file, settings.fermi_energy_ev)
+
+
+def check_effects(settings: AnalysisSettings, holds_elf: bool) -> None:
+    """Raise InputError for changed settings without an effect on a file that holds the ELF, or on a structure."""
+    unused = ["elf_convention"]
+    if holds_elf:
+        unused = ["engine", "compare", "protocol", "spacing", "shape"]
+    elif settings.engine == "network" and not settings.compare:
+        unused += ["protocol"]
+    if settings.shape is not None:
+        unused += ["spacing"]
+    if settings.dos_file is None:
+        unused += ["fermi_energy_ev"]
+    changed = [name for name in unused if getattr(settings, name) != getattr(DEFAULTS, name)]
+    if changed:
+        what = "an ELF field" if holds_elf else "a structure"
+        raise InputError(
+            f"{', '.join(changed)} for {what} and these settings", "settings with an effect", "leave them out"
+        )
 
 
 def analyse_field(

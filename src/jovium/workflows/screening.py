@@ -4,20 +4,29 @@ import csv
 import functools
 import io
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from html import escape
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jovium.base.errors import InputError, JoviumError
-from jovium.base.files import append_durably, atomic_write, sole_writer
+from jovium.base.errors import InputError, JoviumError, reason
+from jovium.base.files import (
+    append_durably,
+    atomic_write,
+    existing_folder,
+    require_other_file,
+    sole_writer,
+    write_lines,
+)
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.base.validity import plausibility
@@ -85,20 +94,27 @@ def screen(
     """phi, phi*, their intervals, Tc and warnings of every structure, by the ELF network.
 
     source: a file of structures, of which `frames` is a slice, or structures of Jovium or ASE. output: OUT writes
-    OUT.csv line by line and OUT.extxyz at the end, and takes from OUT.csv what is there already; a kill loses the
-    structures at work. spacing: of the ELF grid, bohr. shard: "i/N" takes every N-th structure from the i-th on, into
-    OUT-i-of-N. workers: processes; executor: anything of concurrent.futures instead. progress: called with each new
-    row. Raises InputError for a spacing that is not positive, or a table of other structures or written by somebody
-    else."""
+    OUT.csv line by line and OUT.extxyz at the end, and takes from OUT.csv the numbers that are there already; a kill
+    loses the structures at work, what failed before is tried again. spacing: of the ELF grid, bohr. shard: "i/N" takes
+    every N-th structure from the i-th on, into OUT-i-of-N. workers: processes; executor: anything of concurrent.futures
+    instead. progress: called with each new row. Raises InputError for a spacing or workers that are not positive, a
+    table of other structures or written by somebody else, or an output that would replace the source."""
     if not (np.isfinite(spacing) and spacing > 0):
         raise InputError(f"an ELF grid spacing of {spacing:.4g} bohr", "a positive distance", "e.g. 0.1 angstrom")
+    if workers < 1:
+        raise InputError(f"{workers} workers", "1 or more", "e.g. the number of cores")
     first, step = parse_shard(shard or "0/1")
+    files = None if output is None else output_files(Path(output), shard)
+    if files and isinstance(source, str | os.PathLike):
+        require_other_file(files[1], Path(source))
     tasks = [Task(i, s) for i, s in enumerate(structures_or_errors(source, frames)) if i % step == first]
-    with nullcontext(executor) if executor or workers <= 1 else _process_pool(workers) as pool:
-        if output is None:
+    workers = min(workers, len(tasks))
+    with nullcontext(executor) if executor or workers < 2 else _process_pool(workers) as pool:
+        if files is None:
             rows = _new_rows(tasks, spacing, pool, progress)
         else:
-            table, images = output_files(Path(output), shard)
+            table, images = files
+            existing_folder(table.parent)
             rows = _continue_table(tasks, table, spacing, pool, progress)
             _write_images(tasks, rows, images)
     return Screening(rows[task.index] for task in tasks)
@@ -119,7 +135,11 @@ def _process_pool(workers: int) -> Iterator[Executor]:
     old = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"  # a random.py beside the data is not the library of the workers
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _end_with_parent) as pool:
+            held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            for _ in range(workers):
+                pool.submit(int)  # begins a process, which never sees an interrupt: that is for the command
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
             yield pool
     except BrokenProcessPool as error:
         raise JoviumError(
@@ -132,30 +152,45 @@ def _process_pool(workers: int) -> Iterator[Executor]:
         os.environ.update({} if old is None else {"PYTHONSAFEPATH": old})
 
 
+def _end_with_parent() -> None:
+    """Let this process end when the one that began it was killed."""
+    parent = parent_process()
+    assert parent is not None
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
 def _continue_table(
     tasks: Sequence[Task], table: Path, spacing: float, executor: Executor | None, progress: Callable[[Row], None]
 ) -> dict[int, Row]:
-    """The rows of all tasks; those that the table does not hold yet are computed and appended one by one."""
+    """The rows of all tasks; those without numbers in the table are computed and appended one by one."""
+
+    def append(row: Row) -> None:
+        append_durably(table, _line(row))
+        progress(row)
+
     with sole_writer(table):
         old = _read_table(table)
         for task in tasks:
             row = old.get(task.index)
-            if row and (row["sha256"], _text("spacing_bohr", row["spacing_bohr"])) != (task.sha256, f"{spacing:.6f}"):
+            if row is None or failed(row):
+                old.pop(task.index, None)
+            elif (row["sha256"], _text("spacing_bohr", row["spacing_bohr"])) != (task.sha256, f"{spacing:.6f}"):
                 raise InputError(
                     f"{table}: structure {task.index} is another one there, or on another grid",
                     "the table of this file of structures and of this spacing",
                     "give another name for the results",
                 )
-        with table.open("r+b") as file:  # in place: the lock is on this file
-            file.truncate(file.read().rfind(b"\n") + 1)  # a kill may have left the last line without its end
-        if not table.stat().st_size:
-            append_durably(table, HEAD)
+        _write_table(table, old)
+    with sole_writer(table):  # it may be another file now
+        old = _read_table(table)
+        rows = old | _new_rows([task for task in tasks if task.index not in old], spacing, executor, append)
+        _write_table(table, rows)
+    return rows
 
-        def append(row: Row) -> None:
-            append_durably(table, _line(row))
-            progress(row)
 
-        return old | _new_rows([task for task in tasks if task.index not in old], spacing, executor, append)
+def failed(row: Row) -> bool:
+    """Whether a structure has no numbers."""
+    return row["phi_3d"] is None
 
 
 def _new_rows(
@@ -176,9 +211,16 @@ def screen_structure(task: Task, spacing: float) -> Row:
         if isinstance(task.structure, JoviumError):
             raise task.structure
         values |= _numbers(task.structure, spacing)
-    except (JoviumError, MemoryError) as error:
-        values["flags"] = "failed: " + (" ".join(str(error).split()) or "out of memory")
+    except Exception as error:  # one structure is never the end of thousands, and its line says why
+        values["flags"] = f"failed: {_told(error)}"
     return {name: _value(name, _text(name, values.get(name))) for name in COLUMNS}
+
+
+def _told(error: Exception) -> str:
+    """What an error says, in one line that every file can hold."""
+    text = " ".join(str(error).split()) if isinstance(error, JoviumError) else reason(error)
+    text = "out of memory" if isinstance(error, MemoryError) else text
+    return text.encode(errors="backslashreplace").decode()
 
 
 @functools.cache
@@ -211,7 +253,7 @@ def _write_images(tasks: Iterable[Task], rows: dict[int, Row], path: Path) -> No
     images = []
     for task in tasks:
         row = rows[task.index]
-        if row["phi_3d"] is None or isinstance(task.structure, JoviumError):
+        if failed(row) or isinstance(task.structure, JoviumError):
             continue
         atoms = task.structure.to_ase()
         numbers = {name: row[name] for name in COLUMNS[2:-3] if row[name] is not None}
@@ -228,18 +270,32 @@ def _text(name: str, value: Any) -> str:
 def _value(name: str, text: str) -> Any:
     if name in ("flags", "sha256"):
         return text
-    convert = int if FORMATS[name] == "d" else float
-    return convert(text) if text else None
+    number = float(text or "nan")
+    return None if not np.isfinite(number) else int(text) if FORMATS[name] == "d" else number
 
 
 def _read_table(table: Path) -> dict[int, Row]:
-    """The whole lines of a table, by structure. Raises InputError when the file is another one."""
-    text = table.read_text()
+    """The whole lines of a table, by structure, of several of one the last. Raises InputError when the file is another
+    one, or holds lines that no screening wrote."""
+    text = table.read_text(encoding="utf-8", errors="replace")
     if not text.startswith(HEAD[: len(text)]):
         raise InputError(f"{table} holds something else", "a table of jovium screen", "give another name")
-    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
-    rows = ({name: _value(name, text) for name, text in row.items()} for row in reader)
-    return {row["structure"]: row for row in rows}
+    rows: dict[int, Row] = {}
+    for line in text[len(HEAD) :].split("\n")[:-1]:
+        try:
+            row = {name: _value(name, word) for name, word in zip(COLUMNS, *csv.reader([line]), strict=True)}
+            rows[int(row["structure"])] = row
+        except (ValueError, TypeError, csv.Error) as error:
+            got = f"{table}: the line '{line[:60]}'"
+            raise InputError(got, "a line of jovium screen", "delete that line and repeat the command") from error
+    return rows
+
+
+def _write_table(table: Path, rows: dict[int, Row]) -> None:
+    """The rows as the whole table, in the order of the structures; an equal table is left alone."""
+    lines = [HEAD, *(_line(rows[index]) for index in sorted(rows))]
+    if table.read_bytes() != "".join(lines).encode():
+        write_lines(table, lines)
 
 
 def _line(row: Row) -> str:
