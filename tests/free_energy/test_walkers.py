@@ -76,23 +76,35 @@ SIXTEEN = Cell(2 * TRICLINIC.vectors / 1.6)
 
 
 @pytest.mark.parametrize(("rows", "per_row"), [(8, 2), (8, 16), (5, 32), (4, 64)])
-def test_chains_know_the_log_square_of_the_wave_function_at_a_twist_that_all_share(rows, per_row):
-    """As a program of its own finds it, which takes configurations one by one: a compiler has lost constant twists."""
+def test_a_twist_that_all_configurations_share_may_be_a_constant_of_a_program(rows, per_row):
+    """ln|psi|^2 as chains have it, as a map of maps gives it, and of one configuration: a compiler has lost the waves,
+    and ln|psi|^2 was 470 off."""
     with jax.enable_x64(True):
-        psi = WaveFunction.of(
-            Box.periodic(SIXTEEN, 0.0), 8, 8, twisted=True, n_determinants=1, n_features=4, key=jax.random.key(0)
-        )
-        start, moves = jax.random.split(jax.random.key(1))
-        protons = jax.random.uniform(start, (rows, 16, 3)) @ jnp.asarray(SIXTEEN.vectors)
-        electrons = walkers.place_electrons(protons, per_row, start)
-        twists = jnp.tile(jnp.asarray([0.1, -0.2, 0.3]) @ jnp.asarray(SIXTEEN.reciprocal), (rows, 1))
-        state = walkers.Walkers(protons, protons, jnp.zeros(rows), electrons, jnp.asarray(0.3), jnp.asarray(0.0))
-        move = eqx.filter_jit(lambda psi, state, twists: walkers.sample_electrons(psi, state, twists, 3, moves, False))
-        moved, of_chains = move(psi, state, twists)
-        afresh = eqx.filter_jit(walkers.log_squares)(psi, moved, twists)
-        np.testing.assert_allclose(of_chains, afresh, atol=1e-8)
-        one = 2 * psi.log_psi(moved.electrons[1, 1], protons[1], twists[1]).real
+        box, key = Box.periodic(SIXTEEN, 0.0), jax.random.key(0)
+        psi = WaveFunction.of(box, 8, 8, twisted=True, n_determinants=1, n_features=4, key=key)
+        twists = np.full((rows, 3), 0.2)  # one number: what the compiler lost the waves of
+        protons = jax.random.uniform(key, (rows, 16, 3)) @ jnp.asarray(SIXTEEN.vectors)
+        electrons = walkers.place_electrons(protons, per_row, key)
+        start = walkers.Walkers(protons, protons, jnp.zeros(rows), electrons, jnp.asarray(0.3), jnp.asarray(0.0))
+
+        def chains(psi, start):
+            return walkers.sample_electrons(psi, start, jnp.asarray(twists), 2, key, False)
+
+        def maps(psi, electrons, protons):
+            mean_fields = jax.lax.map(lambda pair: psi.mean_field(*pair), (protons, jnp.asarray(twists)))
+
+            def among(group):
+                electrons, protons, twist, field = group
+                return jax.vmap(lambda x: 2 * psi.log_psi(x, protons, twist, field).real)(electrons)
+
+            return jax.lax.map(among, (electrons, protons, jnp.asarray(twists), mean_fields), batch_size=8)
+
+        moved, of_chains = eqx.filter_jit(chains)(psi, start)
+        afresh = eqx.filter_jit(walkers.log_squares)(psi, moved, jnp.asarray(twists))
+        one = 2 * psi.log_psi(moved.electrons[1, 1], protons[1], jnp.asarray(twists[1])).real
         assert afresh[1, 1] == pytest.approx(float(one), abs=1e-8)
+        np.testing.assert_allclose(of_chains, afresh, atol=1e-8)
+        np.testing.assert_allclose(eqx.filter_jit(maps)(psi, moved.electrons, protons), afresh, atol=1e-8)
         require_same(of_chains, afresh)
         with pytest.raises(EngineError, match=r"ln\|psi\|\^2 is 330 off"):
             require_same(of_chains, afresh + 330)
