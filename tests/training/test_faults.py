@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -124,6 +125,20 @@ def test_a_full_disk_is_told_and_costs_the_work_at_hand(tmp_path, number, expect
     assert not list(tmp_path.glob(".*part"))
     walk(tmp_path)
     assert value(tmp_path) == expected
+
+
+def test_a_state_that_the_disk_has_no_room_for_is_told_by_the_disk_itself(tmp_path):
+    state = {"array": np.zeros(1000)}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    checkpoint.save(tmp_path / STATE, state, {"before": True})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+    try:
+        error = told(checkpoint.save, tmp_path / STATE, state, {"before": False})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert isinstance(error, OutputError)
+    assert checkpoint.read_facts(tmp_path / STATE)["before"]
+    assert [path.name for path in tmp_path.iterdir()] == [STATE]
 
 
 def walk_slowly(folder, pause):

@@ -27,12 +27,12 @@ class Facts(dict[str, Any]):
 
 def save(path: Path, tree: Any, facts: dict[str, Any]) -> None:
     """Write every array of `tree` and the facts, as a whole or not at all. Raises OutputError."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save as serialised
 
     arrays = {name: np.asarray(leaf) for name, leaf in _named(tree)}
     with atomic_write(path) as part:
-        save_file(arrays, part, metadata={"facts": json.dumps(facts)})
-        part.chmod(0o644)  # the library makes files that nobody else can read
+        # Not by the library: its error of a full disk is no OSError, and nobody else can read its files.
+        part.write_bytes(serialised(arrays, metadata={"facts": json.dumps(facts)}))
 
 
 def read_facts(path: Path) -> Facts:
