@@ -27,7 +27,9 @@ def test_an_atom_from_training_to_its_energy(tmp_path, capsys):
     assert main(["electrons", "measure", str(run), "--steps", "4"]) == 0
     assert "E_Ha" in capsys.readouterr().out
     assert main(command) == 0
-    assert capsys.readouterr().out == ""
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "all steps asked for are done" in said.err
 
 
 def test_a_dry_run_trains_nothing(tmp_path, capsys):

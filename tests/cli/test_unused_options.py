@@ -8,6 +8,7 @@ from jovium.crystals import crystal
 from jovium.elf.model import shipped_model
 from jovium.formats.fields import write_field
 from jovium.formats.structures import write_structure
+from jovium.protons.settings import OF_SYSTEMS, SYSTEMS
 from jovium.reference.kohn_sham import CHEAP
 from jovium.workflows import analyse as analysis
 
@@ -59,11 +60,25 @@ def test_options_of_a_field_or_an_engine_are_refused_for_the_network(place, caps
         ("crystal", "--rs 1.4"),
         ("crystal", "--out IN/x.vasp"),
         ("protons measure IN/", "--ais-samples 64"),
-        ("convert IN/structure.vasp IN/x.cif", "--grid 20 20 20"),
+        *(("convert IN/structure.vasp IN/x.cif", options) for options in ("--grid 20 20 20", "--elf-convention qe")),
+        ("convert IN/field.cube IN/x.vasp", "--elf-convention true"),
     ],
 )
 def test_options_without_another_one_are_refused(place, capsys, no_work, command, options):
     refused(place, capsys, command, options)
+
+
+OF_PARTICLES = "--n-atoms 8, --coupling 5, --screening 3, --density 0.4, --temperature 1, --rs 1.3, --kelvin 5000"
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_options_of_another_system_are_refused_and_those_of_its_own_taken(place, capsys, system):
+    for options in (*OF_PARTICLES.split(", "), "--side both", "--crystal bcc"):
+        command = f"protons train IN/run --system {system} --print-config"
+        if options.split()[0].lstrip("-").replace("-", "_") in OF_SYSTEMS[system].split():
+            assert main(f"{command} {options}".split()) == 0
+        else:
+            refused(place, capsys, command, options)
 
 
 def test_spacing_and_grid_exclude_each_other(place, capsys):

@@ -29,7 +29,7 @@ def named_path(text: str) -> Path:
 
 def refuse_unused(options: argparse.Namespace, names: str, case: str, do: str) -> None:
     """Raise InputError for those of the options that the command line holds: in this case they have no effect."""
-    given = [name for name in names.split() if getattr(options, name) not in (None, False)]
+    given = [name for name in names.split() if getattr(options, name, None) not in (None, False)]
     if given:
         written = ", ".join("--" + name.replace("_", "-") for name in given)
         raise InputError(f"{written} {case}", "options that have an effect", do)

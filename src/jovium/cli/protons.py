@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jovium.base.files import json_text
 from jovium.cli.arguments import add_command, add_json, add_number, add_seed, checked, refuse_unused
 from jovium.cli.training import configure_training, progress, run_training, training_settings
-from jovium.protons.settings import ProtonSettings
+from jovium.protons.settings import OF_SYSTEMS, ProtonSettings
 from jovium.training.settings import at_least
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run_train(options: argparse.Namespace) -> int:
     """Train or continue, one line per report."""
     settings = training_settings(options, ProtonSettings)
+    others = {*" ".join(OF_SYSTEMS.values()).split()} - {*OF_SYSTEMS[settings.system].split()}
+    do = "leave it out, or choose another --system"
+    refuse_unused(options, " ".join(sorted(others)), f"for --system {settings.system}", do)
     label = "-ln Z per particle" if settings.in_open_space else "free energy (kT per particle)"
     return run_training(options, settings, report_line, label=label)
 

@@ -53,7 +53,7 @@ def run_training(
     from jovium.training.devices import is_writer
     from jovium.training.run_folder import broken_metrics, read_metrics
 
-    train = import_module(f"jovium.{settings.kind}.training").train
+    train, report = import_module(f"jovium.{settings.kind}.training").train, None
     for report in reports() if reports else train(options.run_folder, settings, options.report_every):
         if not is_writer():
             continue
@@ -63,6 +63,8 @@ def run_training(
         if settings.kind in FIGURES:
             figures = import_module(f"jovium.report.{FIGURES[settings.kind]}")
             figures.draw_training(options.run_folder / "training.png", read_metrics(options.run_folder), **style)
+    if report is None and is_writer():
+        print(f"{options.run_folder}: all steps asked for are done", file=sys.stderr)
     for warning in broken_metrics(options.run_folder) if is_writer() else ():
         print(f"warning: {warning}", file=sys.stderr)
     return 0

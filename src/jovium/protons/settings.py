@@ -6,7 +6,14 @@ from typing import ClassVar
 from jovium.base.errors import InputError
 from jovium.training.settings import FILE, POSITIVE, RUN, Check, Settings, at_least, one_of, setting
 
-SYSTEMS = ("ocp", "hydrogen", "yukawa", "lj", "lj13", "dw4", "double-well", "harmonic")
+OF_SYSTEMS = {
+    **{"ocp": "n_atoms coupling crystal", "hydrogen": "n_atoms rs kelvin crystal"},
+    **{"yukawa": "n_atoms coupling screening crystal", "lj": "n_atoms density temperature crystal"},
+    **{"lj13": "", "dw4": "", "double-well": "side", "harmonic": "n_atoms coupling crystal"},
+}
+"""Settings that say what a system is; those of the others have no effect on it."""
+
+SYSTEMS = tuple(OF_SYSTEMS)
 
 LOSSES = ("flow-matching", "likelihood", "energy", "score")
 """Losses in the order they are taken: two from data, two from the Hamiltonian (pathwise, and by scores of energies
