@@ -83,6 +83,11 @@ WITHOUT_MESSAGE = [
     ("Tc is missing", "H_DOS of a compound is not known", "`--h-dos`, or `--dos-file` with `--fermi`"),
 ]
 
+SAME = ["tolist", "strip", "splitlines", "encode", "replace", "values", "join", "round"]
+"""Methods whose result is called what their object or first argument is called."""
+
+BUILT_IN = ["len", "str", "round", "sorted", "list", "tuple", "set", "max", "min", "int", "float", "repr", "map"]
+
 WARNED = re.compile(r"^(warnings?|reasons?)$")
 
 
@@ -109,30 +114,34 @@ def troubleshooting_page() -> str:
 def messages_of(path: Path) -> Iterator[Message]:
     """The messages in a file, in order."""
     tree, area = ast.parse(path.read_text()), path.relative_to(SOURCE).parts[0].removesuffix(".py")
-    assert area in AREAS or not any(_is_error(node) for node in ast.walk(tree)), f"a heading for {area}"
+    assert area in AREAS or not any(_error_parts(node) for node in ast.walk(tree)), f"a heading for {area}"
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for node in sorted(ast.walk(tree), key=lambda node: getattr(node, "lineno", 0)):
         warned = list(_warned(node))
-        if not (warned or _is_error(node)):
+        said = _error_parts(node)
+        if not (warned or said):
             continue
         scopes = [body for body in functions if body.lineno <= node.lineno <= (body.end_lineno or 0)]
         scope = {name: value for body in (tree, *scopes) for name, value in _assigned(body, node.lineno)}
-        if _is_error(node):
-            parts = tuple(_text(argument, scope) for argument in node.args)
-            if any(re.sub(r"<[^>]*>", "", part).strip(": ") for part in parts):  # not one that is passed on
+        if said:
+            parts = tuple(_text(part, scope) for part in said)
+            told = [re.sub(r"<[^>]*>", "", part).strip(": ") for part in parts]
+            if told[2]:  # not one that is passed on
                 yield Message(area, parts)
         for text in (_text(each, scope).removeprefix("warning: ") for each in warned):
             if len(text.split()) > 2:
                 yield Message(area, (text,))
 
 
-def _is_error(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in ERRORS
-        and len(node.args) == 3
-    )
+def _error_parts(node: ast.AST) -> list[ast.expr]:
+    """The three parts of an error that a call makes, or none."""
+    match node:
+        case ast.Call(func=ast.Name(id=name), args=[_, _, _]) if name in ERRORS:
+            return node.args
+        case ast.Call(func=ast.Name(id="refuse_unused"), args=[_, _, case, do]):
+            got = ast.BinOp(ast.Constant("<options> "), ast.Add(), case)
+            return [got, ast.Constant("options that have an effect"), do]
+    return []
 
 
 def _warned(node: ast.AST) -> Iterator[ast.AST]:
@@ -188,7 +197,11 @@ def _text(node: ast.AST, scope: dict[str, ast.AST]) -> str:
         case ast.FormattedValue(value=ast.Name(id=name)) if _is_text(scope.get(name)):
             return _text(scope[name], scope | {name: ast.Constant(f"<{name}>")})
         case ast.FormattedValue(value=value):
-            return f"<{_name(value)}>"
+            return _text(value, scope) if _is_text(value) else f"<{_name(value)}>"
+        case ast.Subscript(value=ast.JoinedStr() as value):
+            return _text(value, scope)
+        case ast.Call(func=ast.Attribute(attr="join"), args=[ast.Tuple(elts=[first, *_])]) if _is_text(first):
+            return _text(first, scope)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _text(left, scope) + _text(right, scope)
         case ast.IfExp(body=body, orelse=orelse):
@@ -219,13 +232,18 @@ def _name(node: ast.AST) -> str:
             return _name(value)
         case ast.Attribute(attr=name):
             return name.replace("_", " ")
-        case ast.Call(args=[first, *_]) if not isinstance(node.func, ast.Attribute) or node.func.attr in (
-            "join",
-            "round",
-        ):
-            return _name(first)
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(key)), *_]):
+            return key
+        case ast.Call(func=ast.Attribute(attr="sum" | "count_nonzero")):
+            return "number"
+        case ast.Call(func=ast.Attribute(attr=attr, value=value), args=args) if attr in SAME:
+            return _name(args[0] if args and attr in ("join", "round") else value)
+        case ast.Call(func=ast.Name(id=name), args=[*_, last]) if name in BUILT_IN:
+            return _name(last if name == "map" else node.args[0])
         case ast.Call(func=func):
-            return _name(func)
+            return _name(func).removesuffix(" of")
+        case ast.Set(elts=[first, *_]) | ast.Tuple(elts=[first, *_]):
+            return _name(first)
         case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
             return f"{key.replace('_', ' ')}"
         case ast.Subscript(value=value) | ast.Starred(value=value) | ast.UnaryOp(operand=value):
@@ -233,7 +251,7 @@ def _name(node: ast.AST) -> str:
         case ast.GeneratorExp(generators=[first, *_]) | ast.ListComp(generators=[first, *_]):
             return _name(first.iter)
         case ast.BinOp(left=left, right=right):
-            return _name(right if isinstance(left, ast.Constant) else left)
+            return _name(right if _name(left).isdigit() or isinstance(left, ast.Constant) else left)
         case ast.BoolOp(values=[first, *_]):
             return _name(first)
         case ast.IfExp(body=body):

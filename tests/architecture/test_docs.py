@@ -55,6 +55,9 @@ def test_the_page_of_troubleshooting_is_made_from_the_messages(monkeypatch):
 
     page = (ROOT / "docs" / "troubleshooting.md").read_text()
     assert page == troubleshooting_page(), "run: python docs/make_troubleshooting.py"
+    of_the_source = {"...", "self", "str", "do", "get", "tolist", "splitlines", "strip", "encode", "replace", "written"}
+    assert not of_the_source & {*re.findall(r"<([^<>]+)>", page)}
+    assert not re.findall(r"<\d+>", page)
 
 
 def test_every_message_has_a_heading_and_its_three_parts(monkeypatch, tmp_path):

@@ -28,7 +28,8 @@ class Box:
 
     def __post_init__(self):
         if not (np.isfinite(self.reach) and self.reach > 0 and self.largest_wave >= 0):
-            raise InputError(f"{self}", "a positive reach", "give a length in bohr")
+            got = f"a reach of {self.reach} bohr, waves up to {self.largest_wave} / bohr"
+            raise InputError(got, "a positive reach", "give a length in bohr")
 
     @classmethod
     def periodic(cls, cell: Cell, largest_wave: float) -> "Box":

@@ -46,7 +46,8 @@ def require_feasible(structure: Structure, protocol: KohnShamSettings) -> None:
         raise InputError(
             f"{number_of_bands(structure, protocol)} bands for {n_waves:.0f} plane waves",
             "at least twice as many plane waves as bands",
-            "raise the cutoff, or give a structure of more atoms" + (" or a lower electronic temperature" * is_hot),
+            "raise the cutoff, or give a structure of more atoms"
+            + (" or a lower electronic temperature" if is_hot else ""),
         )
 
 

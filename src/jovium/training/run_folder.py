@@ -140,7 +140,7 @@ def _read(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{folder} holds no run: {problem}",
             f"a folder with {CONFIG} by this version",
-            f"give the folder of a run, or to train a new one; put {CONFIG} back if it was lost",
+            f"give the folder of a run, or a new folder to train in; put {CONFIG} back if it was lost",
         )
     return values
 
