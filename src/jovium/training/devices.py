@@ -19,7 +19,7 @@ from jax import core
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jovium.base.errors import InputError, JoviumError
+from jovium.base.errors import InputError, JoviumError, reason
 
 AXIS = "configurations"
 
@@ -101,13 +101,14 @@ def device_error(error: Exception) -> JoviumError | None:
     for another one."""
     try:
         jax.devices()
-    except (RuntimeError, AssertionError) as reason:  # a platform without its plugin is an assertion without words
-        got = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {str(reason) or 'no such device'}"
+    except (RuntimeError, AssertionError) as missing:  # a platform without its plugin is an assertion without words
+        why = reason(missing) if missing.args else "no such device"
+        got = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {why}"
         return JoviumError(got, "a device that is there", f"unset JAX_PLATFORMS, or set it to cpu; {INSTALL_CUDA}")
-    if "RESOURCE_EXHAUSTED" not in str(error):
+    if "RESOURCE_EXHAUSTED" not in (why := reason(error)):
         return None
     do = "take fewer configurations, a coarser grid or a smaller cell"
-    return JoviumError(f"no room on the device: {str(error).splitlines()[0]}", "arrays that fit", do)
+    return JoviumError(f"no room on the device: {why[:200]}", "arrays that fit", do)
 
 
 def is_writer() -> bool:
