@@ -168,7 +168,7 @@ def _kind_by_name(path: Path) -> str | None:
 
 
 def _kind_by_content(text: str) -> str | None:
-    if re.search(r"^[ \t]*(BEGIN_)?(BLOCK_)?DATAGRID", text, re.MULTILINE):
+    if re.search(r"^[ \t]*(BEGIN_)?(BLOCK_)?DATAGRID", text, re.MULTILINE | re.IGNORECASE):
         return "xsf"
     if cube.holds_values(text):
         return "cube"
