@@ -221,6 +221,9 @@ def of_any_format(file: File, name: str) -> list[Variant]:
         variant("cut words", text.replace("E-01", "E-01x", 1), "refused", "number|values"),
     ]  # fmt: skip
     found += [variant(f"cut {seed}", cut(text, seed), "refused", "truncated") for seed in range(4)]
+    short = replace(file, number=lambda value: f"{value:9.5f}").text().rstrip()[:-3]
+    if not isinstance(file, Xsf):
+        found.append(variant("cut in the last number", short, "doubted", "cut short"))
     for title in TITLES_OF_RUNS:
         found.append(variant(f"title {title}", replace(file, title=title)))
     for title in TITLES_OF_OTHER_FIELDS:
