@@ -424,6 +424,9 @@ CIFS = {
     "operations in capitals": (cif(LARGE, operations("X,Y,Z", "-X,0.5+Y,-Z")), SCREW),
     "one operation without a loop": (cif(symmetry="_space_group_symop_operation_xyz 'x, y, z'"), TRUE),
     "an operation that is none": (cif(LARGE, operations("x,y,z", "hello,y,z")), REFUSED),
+    "a name that is not known, of a group with several settings": (
+        cif(symmetry="_space_group_name_H-M_alt 'X 21/m'\n_space_group_IT_number 14", **ONE), WARNED
+    ),
     "less operations than the group": (
         cif(symmetry=operations("x,y,z") + "\n_space_group_IT_number 225", **SITES), WARNED
     ),
@@ -540,3 +543,31 @@ def test_isotopes_in_files_that_ase_reads_are_hydrogen(tmp_path, label):
         found = read_structure(tmp_path / name)
         assert found.is_pure_hydrogen
         assert found.shortest_distance() * BOHR_ANGSTROM == pytest.approx(0.74)
+
+
+ORDERS = {
+    "C m c a": ("a", "b", "c"),
+    "C c m b": ("b", "a", "-c"),
+    "A b m a": ("c", "a", "b"),
+    "A c a m": ("-c", "b", "a"),
+    "B b c m": ("b", "c", "a"),
+    "B m a b": ("a", "-c", "b"),
+}
+"""Names of the space group 64 before the glide e, and the axes of each in those of the first."""
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_old_names_of_glides_are_known_in_every_order_of_the_axes(tmp_path, name):
+    axes = ["abc".index(axis[-1]) for axis in ORDERS[name]]
+    signs = np.array([-1 if "-" in axis else 1 for axis in ORDERS[name]])
+    lengths, site = np.array([6.1, 7.3, 9.5]), np.array([0.11, 0.17, 0.07])
+    for file, symmetry, order, sign in (
+        ("named.cif", f"_symmetry_space_group_name_H-M '{name}'\n_space_group_IT_number 64", axes, signs),
+        ("new.cif", "_symmetry_space_group_name_H-M 'C m c e'", [0, 1, 2], 1),
+    ):
+        cell = (*lengths[order], 90, 90, 90)
+        (tmp_path / file).write_text(cif(cell, symmetry, ("La",), [site[order] * sign]))
+    named, new = (read_structure(tmp_path / file) for file in ("named.cif", "new.cif"))
+    turned = new.cell.fractional(new.positions)[:, axes] * signs
+    assert is_same(named, crystal((*lengths[axes], 90, 90, 90), turned, new.symbols))
+    assert named.notes == ()
