@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from jovium.base.errors import FormatError
+from jovium.base.errors import FormatError, reason
 from jovium.base.structure import ISOTOPE_MASSES, Structure
 from jovium.base.units import HARTREE_EV, RYDBERG_HARTREE
 
@@ -272,7 +272,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: {error}", "a readable text file", "check the path") from error
+        raise FormatError(f"{path}: {reason(error)}", "a readable text file", "check the path") from error
 
 
 def _columns(lines: list[str], path: Path) -> Float[np.ndarray, "energies columns"]:
@@ -280,7 +280,7 @@ def _columns(lines: list[str], path: Path) -> Float[np.ndarray, "energies column
     try:
         table = np.array([[_number(word) for word in row] for row in rows])
     except ValueError as error:
-        raise FormatError(f"{path}: {error}", "rows of equally many numbers", "check the file") from error
+        raise FormatError(f"{path}: {reason(error)}", "rows of equally many numbers", "check the file") from error
     if table.ndim != 2 or len(table) < 2 or not np.isfinite(table).all():
         raise FormatError(f"{path}: no complete table of finite numbers", "one row per energy", "check the file")
     return table

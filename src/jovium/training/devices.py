@@ -19,7 +19,7 @@ from jax import core
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jovium.base.errors import InputError, JoviumError
+from jovium.base.errors import InputError, JoviumError, reason
 
 AXIS = "configurations"
 
@@ -63,9 +63,9 @@ def join_processes() -> None:
     joining.start()
     joining.join(WAIT_SECONDS)
     if joining.is_alive() or problems:
-        reason = problems[0] if problems else "no answer"
+        problem = reason(problems[0]) if problems else "no answer"
         raise JoviumError(
-            f"process {rank} of {number} found no other at {address or 'the first node'}: {reason}",
+            f"process {rank} of {number} found no other at {address or 'the first node'}: {problem}",
             f"all {number} processes begun within {WAIT_SECONDS} s, which reach that address",
             ONE_PROCESS,
         )
@@ -101,8 +101,8 @@ def device_error(error: Exception) -> JoviumError | None:
     for another one."""
     try:
         jax.devices()
-    except (RuntimeError, AssertionError) as reason:  # a platform without its plugin is an assertion without words
-        got = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {str(reason) or 'no such device'}"
+    except (RuntimeError, AssertionError) as absent:  # a platform without its plugin is an assertion without words
+        got = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {reason(absent)}"
         return JoviumError(got, "a device that is there", f"unset JAX_PLATFORMS, or set it to cpu; {INSTALL_CUDA}")
     if "RESOURCE_EXHAUSTED" not in str(error):
         return None
