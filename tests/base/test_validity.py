@@ -103,6 +103,14 @@ def test_atomic_hydrogen_is_plausible_up_to_the_lowest_density_of_the_training_d
     assert plausibility(crystal(name, 2.0)) == ()
 
 
+def test_atoms_without_molecules_at_a_low_density_are_doubted():
+    """As a cube in angstrom that is read in bohr."""
+    cell = Cell(np.diag([3.2, 4.1, 5.3]))
+    for shear in (np.eye(3), np.array([[1.0, 0, 0], [0.1, 1, 0], [0.05, -0.1, 1]])):
+        alone = Structure(Cell(cell.vectors @ shear), np.zeros((1, 3)), ("H",))
+        assert any("too far for a bond" in doubt for doubt in plausibility(alone))
+
+
 @pytest.mark.parametrize("length", [8, 20, 40])
 def test_a_molecule_in_an_empty_cell_is_plausible_and_an_atom_alone_is_not(length):
     cell = Cell(length * np.eye(3))

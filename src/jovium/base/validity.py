@@ -22,6 +22,10 @@ taken for angstrom give 1.5 or more, the opposite gives 0.6 or less."""
 WIDEST_HYDROGEN = 3.65
 """Distance of two H (bohr) up to which nothing is wrong: atomic hydrogen, here up to rs 2, has no covalent bonds."""
 
+WIDEST_BOND, DENSEST_MOLECULES = 2.6, 2.1
+"""The same distance where the Wigner-Seitz radius (bohr) of pure hydrogen is above the second number: less dense than
+any of atoms, it is of molecules, and the bond of one breaks at about 2.6."""
+
 SMALLEST_RADIUS = 0.9
 """Wigner-Seitz radius (bohr) of hydrogen at some 5 TPa. There is no largest one: molecules stand in empty boxes."""
 
@@ -91,7 +95,8 @@ def _doubts_about_distances(structure: Structure) -> list[str]:
     bonds = radii[:, None] + radii[others]
     ratios = distances / bonds
     both_hydrogen = (atoms.numbers[:, None] == 1) & (atoms.numbers[others] == 1)
-    widest = np.where(both_hydrogen, WIDEST_HYDROGEN, CONTACTS[1] * bonds)
+    of_molecules = structure.is_pure_hydrogen and structure.rs > DENSEST_MOLECULES
+    widest = np.where(both_hydrogen, WIDEST_BOND if of_molecules else WIDEST_HYDROGEN, CONTACTS[1] * bonds)
     doubts = []
     if ratios.min() < CONTACTS[0]:
         i, j = np.unravel_index(ratios.argmin(), ratios.shape)
