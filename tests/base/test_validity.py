@@ -92,9 +92,30 @@ def test_atoms_cells_away_are_doubted(odd_structure):
     assert any("cells outside" in doubt for doubt in plausibility(far))
 
 
-def test_an_empty_cell_with_a_molecule_is_doubted():
-    box = Structure(Cell(20 * np.eye(3)), np.array([[0, 0, 0], [1.4, 0, 0]]), ("H", "H"))
-    assert any("per atom" in doubt for doubt in plausibility(box))
+def test_a_trajectory_whose_atoms_diffuse_out_of_the_cell_is_plausible(odd_structure):
+    steps = np.array([[3, 0, 0], [-2, 1, 0], [0, -3, 0], [0, 2, 1], [-1, 0, -1]])
+    diffused = odd_structure.positions + odd_structure.cell.cartesian(steps)
+    assert plausibility(Structure(odd_structure.cell, diffused, ("H",) * 5)) == ()
+
+
+@pytest.mark.parametrize("name", ["sc", "bcc", "fcc"])
+def test_atomic_hydrogen_is_plausible_up_to_the_lowest_density_of_the_training_data(name):
+    assert plausibility(crystal(name, 2.0)) == ()
+
+
+def test_atoms_without_molecules_at_a_low_density_are_doubted():
+    """As a cube in angstrom that is read in bohr."""
+    cell = Cell(np.diag([3.2, 4.1, 5.3]))
+    for shear in (np.eye(3), np.array([[1.0, 0, 0], [0.1, 1, 0], [0.05, -0.1, 1]])):
+        alone = Structure(Cell(cell.vectors @ shear), np.zeros((1, 3)), ("H",))
+        assert any("too far for a bond" in doubt for doubt in plausibility(alone))
+
+
+@pytest.mark.parametrize("length", [8, 20, 40])
+def test_a_molecule_in_an_empty_cell_is_plausible_and_an_atom_alone_is_not(length):
+    cell = Cell(length * np.eye(3))
+    assert plausibility(Structure(cell, np.array([[0, 0, 0], [1.4, 0, 0]]), ("H", "H"))) == ()
+    assert any("too far for a bond" in doubt for doubt in plausibility(Structure(cell, np.zeros((1, 3)), ("H",))))
 
 
 @pytest.mark.parametrize("label", ["H", "h", "H1", "H_a", "H-up", "H2b", "1", "H+", "H_GW/0af1"])

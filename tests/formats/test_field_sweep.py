@@ -186,6 +186,18 @@ OTHER_FIELDS = {
 }
 
 
+TITLES_OF_RUNS = (
+    "rho = 1.2 g/cc hydrogen", "density 1.35 g/cc", "total density 1.2 g/cm3", "high energy density hydrogen",
+    "high density phase", "charge density wave", "electron density functional theory", "potential energy -3.1 eV",
+    "LaH10, machine-learned potential", "GAP potential, 300 GPa", "orbital-free dynamics",
+)  # fmt: skip
+TITLES_OF_OTHER_FIELDS = (
+    "electron density", "rho in e/Bohr^3", "electrostatic potential", "SPIN DENSITY", "charge_density",
+    "density [e/A^3]", "potential", "local potential", "Hartree potential", "Difference density", "HOMO orbital",
+    "kinetic energy density", "VASP PARCHG", "LDOS", "local density of states", "reduced density gradient",
+)  # fmt: skip
+
+
 def of_any_format(file: File, name: str) -> list[Variant]:
     """What can happen to a file of every format."""
 
@@ -209,7 +221,12 @@ def of_any_format(file: File, name: str) -> list[Variant]:
         variant("cut words", text.replace("E-01", "E-01x", 1), "refused", "number|values"),
     ]  # fmt: skip
     found += [variant(f"cut {seed}", cut(text, seed), "refused", "truncated") for seed in range(4)]
-    for title in ("electron density", "rho in e/Bohr^3", "electrostatic potential", "SPIN DENSITY", "charge_density"):
+    short = replace(file, number=lambda value: f"{value:9.5f}").text().rstrip()[:-3]
+    if not isinstance(file, Xsf):
+        found.append(variant("cut in the last number", short, "doubted", "cut short"))
+    for title in TITLES_OF_RUNS:
+        found.append(variant(f"title {title}", replace(file, title=title)))
+    for title in TITLES_OF_OTHER_FIELDS:
         found.append(variant(f"title {title}", replace(file, title=title), "refused", "its title says"))
     for title, (change, says) in OTHER_FIELDS.items():
         found.append(variant(title, values_like(change, file), "refused", says))
@@ -354,8 +371,10 @@ def xsfs(cell: np.ndarray) -> list[Variant]:
         variant("two grids", replace(file, grids=2), "warned", "2 grids"),
         variant("no name", replace(file, name="DATAGRID_3D_UNKNOWN")),
         variant("density by its name", replace(file, name="BEGIN_DATAGRID_3D_charge_density"), "refused", "title says"),
+        variant("density by a short name", replace(file, name="BEGIN_DATAGRID_3D_rho"), "refused", "title says"),
         variant("density by its block", replace(file, block="electron_density"), "refused", "title says"),
         Variant("comments inside|e.xsf", file.text().replace("END_DATAGRID_3D", "# the end\nEND_DATAGRID_3D"), "right"),
+        Variant("lower case|e.xsf", file.text().lower()),
         Variant("number as label|e.xsf", file.text().replace("\nH  ", "\n1  ")),
         Variant("no end|e.xsf", file.text().split("END_DATAGRID")[0], "refused", "truncated"),
         Variant("planar grid|e.xsf", file.text().replace("GRID_3D", "GRID_2D"), "refused", "no DATAGRID_3D"),

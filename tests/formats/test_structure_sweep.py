@@ -260,6 +260,7 @@ RES = {
     "of AIRSS": (res(AIRSS), TRUE),
     "of AIRSS, an atom lost": (res(AIRSS.replace(" 3 (", " 4 (")), REFUSED),
     "no TITL": (res(title=""), TRUE),
+    "title of ASE with a space group": (res("TITL spacegroup=1   P 1\n  setting 1\n  primitive vectors\n 1 0 0"), TRUE),
     "no LATT": (res(latt=""), (WARNED, TRUE)),
     "remarks": (res(title="TITL made\nREM H 1 0.1 0.2 0.3\nREM"), TRUE),
     "zero errors and units": (res(latt="ZERR 1 0 0 0 0 0 0\nLATT -1", sfac="SFAC H S\nUNIT 2 1"), TRUE),
@@ -423,6 +424,9 @@ CIFS = {
     "operations in capitals": (cif(LARGE, operations("X,Y,Z", "-X,0.5+Y,-Z")), SCREW),
     "one operation without a loop": (cif(symmetry="_space_group_symop_operation_xyz 'x, y, z'"), TRUE),
     "an operation that is none": (cif(LARGE, operations("x,y,z", "hello,y,z")), REFUSED),
+    "a name that is not known, of a group with several settings": (
+        cif(symmetry="_space_group_name_H-M_alt 'X 21/m'\n_space_group_IT_number 14", **ONE), WARNED
+    ),
     "less operations than the group": (
         cif(symmetry=operations("x,y,z") + "\n_space_group_IT_number 225", **SITES), WARNED
     ),
@@ -519,3 +523,51 @@ def test_frames_are_read_when_they_are_asked_for(tmp_path):
     assert is_same(next(iter(frames)), TRUE)
     path.write_text(extxyz().replace("H", "D") * 1000)
     assert [found.symbols[0] for found in frames if isinstance(found, Structure)] == ["D"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_byte_order_mark_changes_nothing(tmp_path, name):
+    (tmp_path / name).write_text((WHOLE | {"x.cif": cif()})[name], encoding="utf-8-sig")
+    assert is_same(read_structure(tmp_path / name), TRUE)
+
+
+@pytest.mark.parametrize("label", ["H", "D", "T", "D1"])
+def test_isotopes_in_files_that_ase_reads_are_hydrogen(tmp_path, label):
+    cell = "CELL_PARAMETERS angstrom\n4 0 0\n0 4 0\n0 0 4\n"
+    atoms = f"ATOMIC_SPECIES\n{label} 1.0 H.upf\nATOMIC_POSITIONS angstrom\n{label} 0 0 0\n{label} 0.74 0 0\n"
+    (tmp_path / "h.pwi").write_text(f"&SYSTEM\nibrav=0, nat=2, ntyp=1\n/\n{atoms}K_POINTS gamma\n{cell}")
+    row = "ATOM  {:5d}  {:3s} MOL     1    {:8.3f}   0.000   0.000  1.00  0.00          {:>2s}\n"
+    molecule = "".join(row.format(i + 1, label, 0.74 * i, label[0]) for i in range(2))
+    (tmp_path / "h.pdb").write_text("CRYST1    4.000    4.000    4.000  90.00  90.00  90.00 P 1\n" + molecule)
+    for name in ("h.pwi", "h.pdb"):
+        found = read_structure(tmp_path / name)
+        assert found.is_pure_hydrogen
+        assert found.shortest_distance() * BOHR_ANGSTROM == pytest.approx(0.74)
+
+
+ORDERS = {
+    "C m c a": ("a", "b", "c"),
+    "C c m b": ("b", "a", "-c"),
+    "A b m a": ("c", "a", "b"),
+    "A c a m": ("-c", "b", "a"),
+    "B b c m": ("b", "c", "a"),
+    "B m a b": ("a", "-c", "b"),
+}
+"""Names of the space group 64 before the glide e, and the axes of each in those of the first."""
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_old_names_of_glides_are_known_in_every_order_of_the_axes(tmp_path, name):
+    axes = ["abc".index(axis[-1]) for axis in ORDERS[name]]
+    signs = np.array([-1 if "-" in axis else 1 for axis in ORDERS[name]])
+    lengths, site = np.array([6.1, 7.3, 9.5]), np.array([0.11, 0.17, 0.07])
+    for file, symmetry, order, sign in (
+        ("named.cif", f"_symmetry_space_group_name_H-M '{name}'\n_space_group_IT_number 64", axes, signs),
+        ("new.cif", "_symmetry_space_group_name_H-M 'C m c e'", [0, 1, 2], 1),
+    ):
+        cell = (*lengths[order], 90, 90, 90)
+        (tmp_path / file).write_text(cif(cell, symmetry, ("La",), [site[order] * sign]))
+    named, new = (read_structure(tmp_path / file) for file in ("named.cif", "new.cif"))
+    turned = new.cell.fractional(new.positions)[:, axes] * signs
+    assert is_same(named, crystal((*lengths[axes], 90, 90, 90), turned, new.symbols))
+    assert named.notes == ()

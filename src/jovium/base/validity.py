@@ -19,11 +19,19 @@ CONTACTS = (0.65, 1.5)
 """Shortest distance over the sum of the covalent radii: 0.8 to 1.3 in hydrides from 0 to 300 GPa. Lengths in bohr
 taken for angstrom give 1.5 or more, the opposite gives 0.6 or less."""
 
-WIDEST_HYDROGEN = 3.3
-"""Distance of two H (bohr) up to which nothing is wrong: atomic hydrogen, here up to rs 1.9, has no covalent bonds."""
+WIDEST_HYDROGEN = 3.65
+"""Distance of two H (bohr) up to which nothing is wrong: atomic hydrogen, here up to rs 2, has no covalent bonds."""
 
-RADII = (0.9, 6.0)
-"""Wigner-Seitz radii (bohr) between which matter is found: hydrogen at some 5 TPa, and caesium at 0."""
+WIDEST_BOND, DENSEST_MOLECULES = 2.6, 2.1
+"""The same distance where the Wigner-Seitz radius (bohr) of pure hydrogen is above the second number: less dense than
+any of atoms, it is of molecules, and the bond of one breaks at about 2.6."""
+
+SMALLEST_RADIUS = 0.9
+"""Wigner-Seitz radius (bohr) of hydrogen at some 5 TPa. There is no largest one: molecules stand in empty boxes."""
+
+FARTHEST_CENTRE = 1.0
+"""How far outside the cell, in lattice vectors, the mean of all atoms may be. Single atoms of a trajectory may be
+anywhere; their displacements add up to little."""
 
 
 def merged(structure: Structure) -> Structure:
@@ -69,12 +77,12 @@ def plausibility(structure: Structure) -> tuple[str, ...]:
     """
     require_apart(structure)
     doubts = [*_doubts_about_distances(structure)]
-    if not RADII[0] <= structure.rs <= RADII[1]:
+    if structure.rs < SMALLEST_RADIUS:
         volume = structure.cell.volume / structure.n_atoms * BOHR_ANGSTROM**3
-        doubts.append(f"{volume:.3g} cubic angstrom per atom: is the cell in the right unit, and no atom missing?")
-    outside = np.abs(structure.cell.fractional(structure.positions) - 0.5).max() - 0.5
-    if outside > 1:
-        doubts.append(f"atoms up to {outside:.1f} cells outside the cell: are their coordinates in the right unit?")
+        doubts.append(f"{volume:.3g} cubic angstrom per atom: is the cell in the right unit?")
+    outside = np.abs(structure.cell.fractional(structure.positions).mean(axis=0) - 0.5).max() - 0.5
+    if outside > FARTHEST_CENTRE:
+        doubts.append(f"atoms around {outside:.1f} cells outside the cell: are their coordinates in the right unit?")
     return (*structure.notes, *doubts)
 
 
@@ -87,7 +95,8 @@ def _doubts_about_distances(structure: Structure) -> list[str]:
     bonds = radii[:, None] + radii[others]
     ratios = distances / bonds
     both_hydrogen = (atoms.numbers[:, None] == 1) & (atoms.numbers[others] == 1)
-    widest = np.where(both_hydrogen, WIDEST_HYDROGEN, CONTACTS[1] * bonds)
+    of_molecules = structure.is_pure_hydrogen and structure.rs > DENSEST_MOLECULES
+    widest = np.where(both_hydrogen, WIDEST_BOND if of_molecules else WIDEST_HYDROGEN, CONTACTS[1] * bonds)
     doubts = []
     if ratios.min() < CONTACTS[0]:
         i, j = np.unravel_index(ratios.argmin(), ratios.shape)

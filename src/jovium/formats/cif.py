@@ -74,7 +74,10 @@ def _operations(tags: Tags, cell: Cell) -> tuple[Operations, list[str]]:
         note = f"the file lists {len(lines)} symmetry operations, its space group {said} has {max(known, default=0)}: "
         return listed_operations(lines), [note + "those listed are used"] if differ else []
     if said:
-        return operations_of(space_groups(*given), cell, said), []
+        settings = space_groups(*given)
+        is_unknown = name and not hall and not space_groups(name=str(name)) and len(settings) > 1
+        note = f"no space group is known by the name {name}: read as number {number} in its standard setting"
+        return operations_of(settings, cell, said), [note] if is_unknown else []
     return listed_operations(["x,y,z"]), ["the file names no symmetry: read as P 1"]
 
 

@@ -26,8 +26,9 @@ def extxyz_frames(path: Path) -> list[Frame]:
             if not line.strip():
                 continue
             start = stream.tell()
-            count = int(line) if line.strip().isdigit() else 0
-            frames.append(partial(_read_frame, path, start, count, line.decode(errors="replace").strip()))
+            head = line.decode("utf-8-sig", errors="replace").strip()
+            count = int(head) if head.isdecimal() else 0
+            frames.append(partial(_read_frame, path, start, count, head))
             if not count:
                 break
             for _ in range(count + 1):

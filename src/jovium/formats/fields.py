@@ -13,7 +13,7 @@ from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.validity import merged
 from jovium.formats import cube, elfcar, xsf
-from jovium.formats.files import COMPRESSED, Parsed, read_text, require_plain_name
+from jovium.formats.files import COMPRESSED, CUT, Parsed, read_text, require_plain_name
 from jovium.formats.planes import grid_warnings
 from jovium.formats.provenance import Provenance, interpret, is_elf_range, stamp
 from jovium.formats.quantity import density_signs, stray_hydrogens
@@ -65,7 +65,8 @@ def parse_field(path: str | os.PathLike[str]) -> Parsed:
     if kind is None:
         raise FormatError(f"{path} is no field file", KNOWN, "check the file, or rename it to end in .cube or .xsf")
     parsed = _PARSERS[kind](text, path)
-    warnings = parsed.warnings + grid_warnings(parsed.structure, parsed.field)
+    cut = (CUT,) if kind != "xsf" and not text[-1].isspace() else ()
+    warnings = parsed.warnings + cut + grid_warnings(parsed.structure, parsed.field)
     return parsed._replace(structure=merged(parsed.structure), warnings=warnings)
 
 
@@ -168,7 +169,7 @@ def _kind_by_name(path: Path) -> str | None:
 
 
 def _kind_by_content(text: str) -> str | None:
-    if re.search(r"^[ \t]*(BEGIN_)?(BLOCK_)?DATAGRID", text, re.MULTILINE):
+    if re.search(r"^[ \t]*(BEGIN_)?(BLOCK_)?DATAGRID", text, re.MULTILINE | re.IGNORECASE):
         return "xsf"
     if cube.holds_values(text):
         return "cube"

@@ -57,7 +57,7 @@ def read_text(path: Path) -> str:
     with open_file(path) as stream:
         content = stream.read()
     require_text(content, path)
-    return content.decode("utf-8", errors="replace")
+    return content.decode("utf-8-sig", errors="replace")
 
 
 def require_text(content: bytes, path: Path) -> None:

@@ -30,11 +30,16 @@ MOST_VALENCE = 18
 
 _ELF = re.compile(r"\bELF(CAR)?\b|electron locali[sz]ation", re.IGNORECASE)
 _OTHER = re.compile(
-    r"(?:electron\w*|charge|spin|valence|scf|total|pseudo|magneti[sz]ation|deformation|energy)[ -]*densit(?:y|ies)"
-    r"|^\s*(?:density|rho)\b|e\s*/\s*(?:bohr|ang|a\.?u)|electrostatic|\bpotential\b(?! energy)"
-    r"|\b(?:LOCPOT|CHG|CHGCAR)\b|\bwave ?function|\borbital\b|\blaplacian\b|\bLOL\b|\bELI\b",
+    r"(?:electron\w*|charge|spin|valence|scf|pseudo|magneti[sz]ation|deformation|difference|kinetic energy)[ -]*"
+    r"densit(?:y|ies)\b(?! (?:wave|functional))"
+    r"|(?:(?:^|3D)\s*(?:density|rho)|\btotal[ -]*density)\b(?![ =:]*\d)"
+    r"|(?:(?:^|3D)\s*|(?:local|total|bare|hartree|coulomb|ionic|effective|kohn[ -]sham|xc|correlation)[ -]+)"
+    r"potential\b(?! energy)"
+    r"|e\s*/\s*(?:bohr|ang|a\.?u)|electrostatic|local density of states|reduced density gradient"
+    r"|\b(?:LOCPOT|CHG|CHGCAR|PARCHG|I?LDOS|RDG|LOL|ELI|laplacian)\b|\bwave ?function|\borbital\b(?![ -]free)",
     re.IGNORECASE | re.MULTILINE,
 )
+"""A title may be that of the run: a density with a number is one of mass, and potentials are learned."""
 
 
 def other_quantity(titles: tuple[str, ...]) -> str | None:

@@ -48,7 +48,7 @@ def _frame(lines: list[str], path: Path) -> tuple[Structure, dict[str, Any]]:
     rows = []
     for line in filter(None, map(str.strip, lines[:end])):
         if not INSTRUCTION.match(line):
-            rows.append(line)
+            rows += [line] * ("CELL" in said)  # above it ASE writes a title of several lines
         elif (keyword := line[:4].upper()) in ("SFAC", "SYMM"):
             said[keyword].append(line[4:])
         else:

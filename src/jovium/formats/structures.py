@@ -138,11 +138,13 @@ def _unreadable(error: Exception, name: Path) -> FormatError:
 
 def _ase_images(path: Path, index: str) -> list["Atoms"]:
     import ase.io
-    from ase.data import atomic_numbers
+    from ase.data import atomic_numbers, chemical_symbols
 
     read_text(path)  # the plain errors: missing, a directory, empty, binary
     try:
-        with warnings.catch_warnings(), patch.dict(atomic_numbers, dict.fromkeys(ISOTOPE_MASSES, 1)):
+        known = [*chemical_symbols, *ISOTOPE_MASSES]  # asked for by readers of labels, those of PDB too
+        of_isotopes, of_labels = dict.fromkeys(ISOTOPE_MASSES, 1), patch("ase.io.espresso.chemical_symbols", known)
+        with warnings.catch_warnings(), patch.dict(atomic_numbers, of_isotopes), of_labels:
             warnings.simplefilter("ignore")
             images = ase.io.read(path, index=index, do_not_split_by_at_sign=True)
     except Exception as error:

@@ -21,6 +21,10 @@ from jovium.base.validity import merged
 SYMMETRIC = 0.02
 """How far the metric of a cell may be from its symmetry, relative to its largest length squared."""
 
+GLIDES = {39: "bacbac", 41: "bacbac", 64: "abbcca", 67: "abbcca", 68: "abbcca"}
+AXES = "", "ba-c", "cab", "-cba", "bca", "a-cb"
+"""The letter that names before 1992 have for the glide e, by group and order of the axes: Cmca is Cmce."""
+
 
 class Operations(NamedTuple):
     """Symmetry operations s -> W s + w of fractional coordinates."""
@@ -136,6 +140,10 @@ def _settings() -> tuple[_Setting, ...]:
         # "P 2_1/c = P 1 2_1/n 1": the name of this setting is the last one; P 2_1/n is short for it.
         name = group.international.split("=")[-1]
         short = " ".join(word for word in name.split() if word != "1") if 3 <= group.number <= 15 else name
-        names = frozenset(map(_plain, (name, short, group.international_full)))
+        named = [name, short, group.international_full]
+        if group.number in GLIDES:
+            glide = GLIDES[group.number][AXES.index(group.choice.lstrip("12"))]
+            named += [each.replace("e", glide) for each in named]
+        names = frozenset(map(_plain, named))
         settings.append(_Setting(hall_number, group.number, _plain(group.hall_symbol), names, group.choice))
     return tuple(settings)

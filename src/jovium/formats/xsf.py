@@ -30,7 +30,7 @@ def parse_xsf(text: str, path: Path) -> Parsed:
     structures, a grid that does not span the cell, or one whose end points are not periodic images.
     """
     header = tuple(line.strip("# \t") for line in text.splitlines() if line.lstrip().startswith("#"))
-    lines = [stripped for line in text.splitlines() if (stripped := line.split("#")[0].strip())]
+    lines = _lines(text)
     if sum(line.startswith("PRIMCOORD") for line in lines) > 1:
         raise FormatError(f"{path}: several structures and a grid", "the one of the grid", "export a single frame")
     with format_errors(path, "XSF"):
@@ -70,7 +70,7 @@ def _parse_structure(lines: list[str], path: Path) -> Structure:
 
 def xsf_frames(text: str) -> list[Frame]:
     """The structure of a crystal without a grid."""
-    lines = [stripped for line in text.splitlines() if (stripped := line.split("#")[0].strip())]
+    lines = _lines(text)
     notes = (NOT_PERIODIC,) if {"SLAB", "POLYMER", "MOLECULE"} & set(lines) else ()
 
     def frame(name: Path) -> tuple[Structure, dict[str, Any]]:
@@ -78,6 +78,11 @@ def xsf_frames(text: str) -> list[Frame]:
             return _parse_structure(lines, name).noted(*notes), {}
 
     return [frame]
+
+
+def _lines(text: str) -> list[str]:
+    """The lines without comments; keywords are found in either case."""
+    return [stripped for line in text.upper().splitlines() if (stripped := line.split("#")[0].strip())]
 
 
 def _index(lines: list[str], keyword: str, alternative: str, path: Path) -> int:

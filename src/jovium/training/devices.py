@@ -102,13 +102,13 @@ def device_error(error: Exception) -> JoviumError | None:
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as missing:  # a platform without its plugin is an assertion without words
-        why = (str(missing) and reason(missing)) or "no such device"
+        why = reason(missing) if missing.args else "no such device"
         got = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}: {why}"
         return JoviumError(got, "a device that is there", f"unset JAX_PLATFORMS, or set it to cpu; {INSTALL_CUDA}")
-    if "RESOURCE_EXHAUSTED" not in str(error):
+    if "RESOURCE_EXHAUSTED" not in (why := reason(error)):
         return None
     do = "take fewer configurations, a coarser grid or a smaller cell"
-    return JoviumError(f"no room on the device: {str(error).splitlines()[0]}", "arrays that fit", do)
+    return JoviumError(f"no room on the device: {why[:200]}", "arrays that fit", do)
 
 
 def is_writer() -> bool:
