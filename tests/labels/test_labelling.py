@@ -1,7 +1,6 @@
 """The work of labelling: repeated, divided, killed and failing, it ends with the same labels."""
 
 import multiprocessing
-import os
 import random
 import resource
 import time
@@ -11,7 +10,7 @@ from functools import partial
 import ase.io
 import numpy as np
 import pytest
-from known_labels import KNOWN, ClosedForm, candidates, checksums, unlucky
+from known_labels import KNOWN, ClosedForm, Fatal, candidates, checksums, unlucky
 
 from jovium.base.errors import EngineError, EngineMissing, InputError, OutputError, StructureError
 from jovium.base.structure import Structure
@@ -79,11 +78,6 @@ def test_executors_give_the_labels_of_one_process(tmp_path, kind):
     with (ThreadPoolExecutor if kind == "threads" else spawned)(max_workers=2) as executor:
         assert run(work, tmp_path / "many", executor=executor) == Outcome(6, 0, 1, 0)
     assert checksums(tmp_path / "many") == checksums(tmp_path / "alone")
-
-
-class Fatal(ClosedForm):
-    def ground_state(self, structure, protocol, *, fields=True, stress=True):
-        os._exit(9)
 
 
 def test_dead_worker_process_is_an_error_and_no_failure_of_a_structure(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ase.io
 import pytest
-from known_labels import KNOWN, ClosedForm, candidates, checksums, label_file
+from known_labels import KNOWN, ClosedForm, FatalOnce, candidates, checksums, label_file
 
 from jovium.base.errors import EngineError, FormatError, InputError, OutputError
 from jovium.cli.main import main
@@ -100,26 +100,11 @@ def test_a_label_that_cannot_be_written_stops_the_work_and_what_is_there_stays(f
     assert checksums(folder) == whole
 
 
-class Once(ClosedForm):
-    """An engine that ends the process it is in, unless a file says that it did so before."""
-
-    mark = Path()
-
-    def ground_state(self, structure, protocol, *, fields=True, stress=True):
-        import os
-
-        mark = Path(os.environ["JOVIUM_TEST_MARK"])
-        if not mark.exists():
-            mark.write_text("")
-            os._exit(9)
-        return super().ground_state(structure, protocol)
-
-
 def test_a_killed_worker_is_an_error_and_the_next_command_ends_the_work(folder, whole, monkeypatch):
     monkeypatch.setenv("JOVIUM_TEST_MARK", str(folder.parent / "mark"))
     for ends in (True, False):
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
-            command = partial(label, WORK, folder, KNOWN, open_engine=Once, executor=executor)
+            command = partial(label, WORK, folder, KNOWN, open_engine=FatalOnce, executor=executor)
             if ends:
                 with pytest.raises(EngineError, match="repeat the command: it continues"):
                     command()
