@@ -511,7 +511,7 @@ def test_an_output_with_the_name_of_a_compressed_file_is_refused(written, tmp_pa
 
 def test_a_grid_for_a_structure_is_refused(written, tmp_path, capsys):
     assert main(["convert", str(written(Cube, "x.cube")), str(tmp_path / "POSCAR"), "--grid", "8", "8", "8"]) == 2
-    assert "one of them is a structure" in capsys.readouterr().err
+    assert "name two field files" in capsys.readouterr().err
 
 
 def test_a_title_can_be_overruled_and_is_still_told(written):

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import multiprocessing
 import os
 import random
 import resource
@@ -11,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import ase.io
@@ -261,14 +262,17 @@ def test_a_lock_on_a_file_that_was_replaced_is_none(tmp_path, monkeypatch):
         pass
 
 
-def test_a_killed_worker_is_an_error_and_the_rows_are_kept(place, whole):
+def test_a_killed_worker_is_an_error_and_the_rows_are_kept(place, whole, monkeypatch):
+    """One structure ends the process that it is given to."""
+    submit, number = ProcessPoolExecutor.submit, count()
 
-    def kill(row):
-        for child in multiprocessing.active_children():
-            child.kill()
+    def fatal(pool, function, *structures):
+        return submit(pool, os._exit, 9) if next(number) == 2 else submit(pool, function, *structures)
 
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", fatal)
     with pytest.raises(JoviumError, match="take fewer workers and repeat"):
-        screen(place / "in.extxyz", place / "out", spacing=COARSE, workers=2, progress=kill)
+        screen(place / "in.extxyz", place / "out", spacing=COARSE, workers=2)
+    monkeypatch.undo()
     again(place)
     assert_as_undisturbed(place, whole)
 
