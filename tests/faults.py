@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +56,15 @@ def told(call, *arguments):
     parts = (found.got, found.expected, found.do)
     assert all(part.strip(" :") and not part.rstrip().endswith(":") for part in parts), parts
     return found
+
+
+def deny_appending(monkeypatch):
+    """No file may be appended to, as in a folder of somebody else."""
+    opened = Path.open
+
+    def denied(path, mode="r", *rest, **how):
+        if "a" in mode:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, mode, *rest, **how)
+
+    monkeypatch.setattr(Path, "open", denied)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from engines import HarmonicEngine
+from faults import deny_appending
 
 from jovium.base.errors import EngineError, FormatError, InputError, JoviumError, OutputError
 from jovium.base.units import kelvin_to_hartree
@@ -172,14 +173,7 @@ def test_a_place_that_cannot_be_written_is_said_before_the_work(path, monkeypatc
         run(path / "below", engine)
     with pytest.raises(OutputError, match="directory"):
         run(path.parent, engine)
-    opened = Path.open
-
-    def denied(self, mode="r", *rest, **how):
-        if "a" in mode:
-            raise PermissionError(13, "Permission denied", str(self))
-        return opened(self, mode, *rest, **how)
-
-    monkeypatch.setattr(Path, "open", denied)
+    deny_appending(monkeypatch)
     with pytest.raises(OutputError, match="Permission denied"):
         run(path, engine)
 

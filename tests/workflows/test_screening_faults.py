@@ -12,11 +12,11 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from itertools import count
-from pathlib import Path
 
 import ase.io
 import numpy as np
 import pytest
+from faults import deny_appending
 
 from jovium.base.errors import FormatError, InputError, JoviumError, OutputError
 from jovium.base.files import sole_writer
@@ -226,14 +226,7 @@ def test_a_place_that_cannot_be_written_is_said_before_the_work(place, monkeypat
     (place / "taken.csv").mkdir()
     with pytest.raises(OutputError, match="directory"):
         screen(place / "in.extxyz", place / "taken", spacing=COARSE)
-    opened = Path.open
-
-    def denied(path, mode="r", *rest, **how):
-        if "a" in mode:
-            raise PermissionError(13, "Permission denied", str(path))
-        return opened(path, mode, *rest, **how)
-
-    monkeypatch.setattr(Path, "open", denied)
+    deny_appending(monkeypatch)
     with pytest.raises(OutputError, match="Permission denied"):
         again(place)
 
