@@ -25,10 +25,11 @@ from jovium.base.statistics import Estimate, mean_with_error
 from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA, RYDBERG_HARTREE
 from jovium.reference.espresso import Espresso
-from jovium.reference.espresso_input import PSEUDOPOTENTIAL_FILE, espresso_input
+from jovium.reference.espresso_input import espresso_input
 from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
-from jovium.reference.pseudopotential import upf
+from jovium.reference.pseudopotential import pseudopotential
 from jovium.reference.trajectory import Trajectory, read_fluid
+from jovium.reference.upf import upf
 
 PUBLISHED = {
     "n54-rs1.3918-5000K-1": ("5000 K, 1.0 g/cm^3", 262.6, 0.1, -0.49594),
@@ -69,7 +70,7 @@ def functional_pressure(structure: Structure, functional: str, store: dict, key:
         text = espresso_input(structure, PRODUCTION).replace("&system", f"&system\n  input_dft='{functional}'")
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "pw.in").write_text(text)
-            (Path(folder) / PSEUDOPOTENTIAL_FILE).write_text(upf("PBE"))
+            (Path(folder) / "H.upf").write_text(upf(pseudopotential("H")))
             process = subprocess.run(
                 [sys.executable, "-c", PLAIN], cwd=folder, check=True, capture_output=True, text=True
             )

@@ -18,9 +18,10 @@ from jovium.base.structure import Structure
 from jovium.base.units import KELVIN_HARTREE, PROTON_MASS
 from jovium.reference.dynamics import FluidState, first_frame, force_protocol
 from jovium.reference.espresso import Espresso
-from jovium.reference.espresso_input import PSEUDOPOTENTIAL_FILE, espresso_input
+from jovium.reference.espresso_input import espresso_input
 from jovium.reference.kohn_sham import PROTOCOLS, KohnShamSettings
-from jovium.reference.pseudopotential import upf
+from jovium.reference.pseudopotential import pseudopotential
+from jovium.reference.upf import upf
 
 PLAIN = """
 from qepy.driver import Driver
@@ -37,7 +38,7 @@ def plain_seconds(structure: Structure, protocol: KohnShamSettings) -> float:
     """Wall seconds of one run of the library from nothing, process start included."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "pw.in").write_text(espresso_input(structure, protocol.for_cell(structure.cell)))
-        (Path(folder) / PSEUDOPOTENTIAL_FILE).write_text(upf(protocol.functional))
+        (Path(folder) / "H.upf").write_text(upf(pseudopotential("H", protocol.functional)))
         started = time.perf_counter()
         subprocess.run([sys.executable, "-c", PLAIN], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - started

@@ -22,7 +22,7 @@ from jovium.reference import espresso as espresso_module
 from jovium.reference import pseudopotential
 from jovium.reference.engine import open_engine
 from jovium.reference.kohn_sham import CHEAP, KohnShamSettings
-from jovium.reference.pseudopotential import LocalPotential
+from jovium.reference.pseudopotential import Pseudopotential
 
 FEW_K = replace(CHEAP, k_spacing=None, k_mesh=(2, 2, 2))
 GAMMA = replace(CHEAP, k_spacing=None, k_mesh=(1, 1, 1), k_offset=0.0)
@@ -99,7 +99,8 @@ def library_elf(structure: Structure, protocol: KohnShamSettings) -> np.ndarray:
     import tempfile
 
     from jovium.reference.espresso_input import espresso_input
-    from jovium.reference.pseudopotential import upf
+    from jovium.reference.pseudopotential import pseudopotential
+    from jovium.reference.upf import upf
 
     script = (
         "import numpy as np, os\n"
@@ -111,7 +112,7 @@ def library_elf(structure: Structure, protocol: KohnShamSettings) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         text = espresso_input(structure, protocol.for_cell(structure.cell)).replace("'nowf'", "'low'")
         (Path(folder) / "pw.in").write_text(text)
-        (Path(folder) / "H.upf").write_text(upf(protocol.functional))
+        (Path(folder) / "H.upf").write_text(upf(pseudopotential("H", protocol.functional)))
         subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, capture_output=True)
         return np.load(Path(folder) / "elf.npy")
 
@@ -229,17 +230,17 @@ def test_overlapping_atoms_are_refused(espresso, tight_structure):
         espresso.ground_state(Structure(tight_structure.cell, positions, tight_structure.symbols), FEW_K)
 
 
-def test_other_species_are_refused(espresso, tight_structure):
-    hydride = Structure(tight_structure.cell, tight_structure.positions, ("La", "H", "H"))
-    with pytest.raises(StructureError, match="a structure with La"):
-        espresso.ground_state(hydride, FEW_K)
+def test_elements_without_a_pseudopotential_are_refused(espresso, tight_structure):
+    actinide = Structure(tight_structure.cell, tight_structure.positions, ("U", "H", "H"))
+    with pytest.raises(StructureError, match="U: no pseudopotential in GTH-PBE"):
+        espresso.ground_state(actinide, FEW_K)
 
 
 def test_uniform_gas_has_an_elf_of_one_half(monkeypatch):
     """Protons smeared over 2 bohr leave electrons at rs 1 almost uniform: ELF = 1/2 as far as the k-mesh resolves the
     Fermi sphere."""
-    smeared = LocalPotential("smeared", 2.0, 0.0, 0.0)
-    monkeypatch.setitem(pseudopotential.HYDROGEN, "PBE", smeared)
+    smeared = Pseudopotential("H", "GTH-PBE-smeared", (1,), 2.0, ())
+    monkeypatch.setitem(pseudopotential._table("GTH-PBE"), "H", smeared)
     cell = Cell(np.array([[1.0, 0.1, -0.1], [0.2, 1.1, 0.1], [-0.1, 0.2, 1.2]]))
     gas = Structure(cell, np.zeros((1, 3)), ("H",)).at_rs(1.0)
     protocol = replace(CHEAP, k_spacing=None, k_mesh=(14, 14, 14), cutoff=40.0)

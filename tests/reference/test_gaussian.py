@@ -12,7 +12,7 @@ from jovium.reference import gaussian
 from jovium.reference.engine import open_engine
 from jovium.reference.gaussian import Gaussian
 from jovium.reference.kohn_sham import CHEAP
-from jovium.reference.pseudopotential import hydrogen_potential
+from jovium.reference.pseudopotential import pseudopotential
 
 pytest.importorskip("pyscf")
 FEW_K = replace(CHEAP, k_spacing=None, k_mesh=(2, 2, 1), cutoff=50.0)
@@ -45,8 +45,8 @@ def test_pseudopotential_parameters_are_those_of_the_independent_table(functiona
     from pyscf.pbc.gto.pseudo import load
 
     _, r_loc, _, coefficients, *_ = load(table, "H")
-    ours = hydrogen_potential(functional)
-    assert (ours.r_loc, [ours.c1, ours.c2]) == (r_loc, coefficients)
+    ours = pseudopotential("H", functional)
+    assert (ours.r_loc, list(ours.local)) == (r_loc, coefficients)
 
 
 def test_odd_electron_counts_that_the_library_would_round_are_refused(tight_structure):

@@ -20,12 +20,13 @@ from jovium.base.errors import EngineError, EngineMissing, NotConverged, OutputE
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
-from jovium.base.validity import require_hydrogen
-from jovium.reference.espresso_input import PSEUDOPOTENTIAL_FILE, espresso_input
+from jovium.base.validity import require_apart
+from jovium.reference.espresso_input import espresso_input
 from jovium.reference.kohn_sham import KohnShamSettings
-from jovium.reference.pseudopotential import upf
+from jovium.reference.pseudopotential import pseudopotentials
 from jovium.reference.state import GroundState
 from jovium.reference.symmetry import space_group_operations, symmetrise
+from jovium.reference.upf import upf
 
 MAXIMUM_TOP_OCCUPATION = 1e-3
 """Occupation of the highest band above which the thermal tail is cut off and the result is refused."""
@@ -91,7 +92,7 @@ class Espresso(AbstractContextManager["Espresso"]):
         self, structure: Structure, protocol: KohnShamSettings, *, fields: bool = True, stress: bool = True
     ) -> GroundState:
         """See `Engine.ground_state`. Raises NotConverged, EngineError, EngineMissing or StructureError."""
-        require_hydrogen(structure)
+        require_apart(structure)
         protocol = protocol.for_cell(structure.cell)
         started = time.perf_counter()
         answer, arrays = self._converged(structure, protocol, fields, stress)
@@ -122,7 +123,7 @@ class Espresso(AbstractContextManager["Espresso"]):
         self, structure: Structure, protocol: KohnShamSettings, fields: bool, stress: bool
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Numbers and arrays of a converged calculation."""
-        key = (structure.cell.vectors.tobytes(), structure.n_atoms, protocol)
+        key = (structure.cell.vectors.tobytes(), structure.symbols, protocol)
         if key != self._key:
             self.close()
             self._start(structure, protocol)
@@ -154,7 +155,8 @@ class Espresso(AbstractContextManager["Espresso"]):
         try:
             self._scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))
             (self._scratch / "pw.in").write_text(text)
-            (self._scratch / PSEUDOPOTENTIAL_FILE).write_text(upf(protocol.functional))
+            for element, potential in pseudopotentials(structure, protocol.functional).items():
+                (self._scratch / f"{element}.upf").write_text(upf(potential))
         except OSError as error:
             self.close()
             raise OutputError(

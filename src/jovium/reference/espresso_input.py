@@ -1,21 +1,23 @@
 """The text that tells Quantum ESPRESSO what to compute."""
 
 import numpy as np
+from ase.data import atomic_masses
 
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
 from jovium.reference.kohn_sham import KohnShamSettings
-
-PSEUDOPOTENTIAL_FILE = "H.upf"
+from jovium.reference.pseudopotential import pseudopotentials, valence_electrons
 
 
 def number_of_bands(structure: Structure, protocol: KohnShamSettings) -> int:
     """Bands that hold the thermal tail of the Fermi-Dirac occupations up to about 10 kT above the Fermi energy. From
     the free-electron count N(E) ~ E^(3/2) at the density of the structure: N/2 (1 + 10 kT/E_F)^(3/2), and at least four
     empty bands. The engine checks the occupation of the highest band afterwards."""
-    fermi_energy = 0.5 * (9 * np.pi / 4) ** (2 / 3) / structure.rs**2
-    occupied = structure.n_atoms / 2
+    n_electrons = valence_electrons(structure, protocol.functional)
+    radius = (3 * structure.cell.volume / (4 * np.pi * n_electrons)) ** (1 / 3)
+    fermi_energy = 0.5 * (9 * np.pi / 4) ** (2 / 3) / radius**2
+    occupied = n_electrons / 2
     thermal = occupied * (1 + 10 * protocol.electronic_kT / fermi_energy) ** 1.5
     return int(np.ceil(max(thermal, occupied) + 4))
 
@@ -41,7 +43,9 @@ def require_feasible(structure: Structure, protocol: KohnShamSettings) -> None:
             "at most 1e7",
             "check the units of the cell, take less vacuum or a lower cutoff",
         )
-    is_hot = number_of_bands(structure, protocol) > structure.n_atoms / 2 + 5  # else they are as few as can be
+    is_hot = (
+        number_of_bands(structure, protocol) > valence_electrons(structure, protocol.functional) / 2 + 5
+    )  # else they are as few as can be
     if number_of_bands(structure, protocol) > 0.5 * n_waves:
         raise InputError(
             f"{number_of_bands(structure, protocol)} bands for {n_waves:.0f} plane waves",
@@ -58,15 +62,18 @@ def espresso_input(structure: Structure, protocol: KohnShamSettings, *, trajecto
     one of each time-reversed pair. With `trajectory`, later position sets continue a molecular-dynamics run: density
     and wave functions are extrapolated to second order in time (Arias et al., Phys. Rev. B 45, 1538 (1992))."""
     require_feasible(structure, protocol)
-    k_points, weights = protocol.k_points(structure.cell)
     rydberg = 1 / RYDBERG_HARTREE
+    potentials = pseudopotentials(structure, protocol.functional)
+    atoms = structure.to_ase()
+    masses = dict(zip(atoms.get_chemical_symbols(), atomic_masses[atoms.numbers], strict=True))
     lines = [
         "&control",
         f"  calculation='{'md' if trajectory else 'scf'}', prefix='hydrogen', outdir='./out', pseudo_dir='./'",
         "  disk_io='nowf', tprnfor=.true., tstress=.true., verbosity='low'",
         "/",
         "&system",
-        f"  ibrav=0, nat={structure.n_atoms}, ntyp=1, nosym=.true., nbnd={number_of_bands(structure, protocol)}",
+        f"  ibrav=0, nat={structure.n_atoms}, ntyp={len(potentials)}, nbnd={number_of_bands(structure, protocol)}",
+        f"  nosym={'.false.' if uses_symmetry(structure) else '.true.'}",
         f"  ecutwfc={protocol.cutoff * rydberg:.10f}",
         f"  occupations='smearing', smearing='fd', degauss={protocol.electronic_kT * rydberg:.12f}",
         "/",
@@ -78,14 +85,31 @@ def espresso_input(structure: Structure, protocol: KohnShamSettings, *, trajecto
         "  pot_extrapolation='second_order', wfc_extrapolation='second_order'",
         "/",
         "ATOMIC_SPECIES",
-        f"H 1.008 {PSEUDOPOTENTIAL_FILE}",
-        "K_POINTS crystal",
-        str(len(weights)),
-        *(" ".join(f"{x:.14f}" for x in [*k, w]) for k, w in zip(k_points, weights, strict=True)),
+        *(f"{element} {mass:.3f} {element}.upf" for element, mass in masses.items()),
+        *_k_points(structure, protocol),
         "CELL_PARAMETERS bohr",
         *(" ".join(f"{x:.14f}" for x in row) for row in structure.cell.vectors),
         "ATOMIC_POSITIONS bohr",
-        *("H " + " ".join(f"{x:.14f}" for x in row) for row in structure.positions),
+        *(
+            f"{element} " + " ".join(f"{x:.14f}" for x in row)
+            for element, row in zip(atoms.get_chemical_symbols(), structure.positions, strict=True)
+        ),
         "",
     ]
     return "\n".join(lines)
+
+
+def uses_symmetry(structure: Structure) -> bool:
+    """Whether the engine computes the k-points of the irreducible wedge alone: for compounds."""
+    return not structure.is_pure_hydrogen
+
+
+def _k_points(structure: Structure, protocol: KohnShamSettings) -> list[str]:
+    """The card of the k-points: the mesh, of which the engine takes the irreducible points; or one of each
+    time-reversed pair written out."""
+    if uses_symmetry(structure):
+        shift = int(2 * protocol.k_offset)
+        return ["K_POINTS automatic", " ".join(map(str, [*protocol.mesh(structure.cell), shift, shift, shift]))]
+    k_points, weights = protocol.k_points(structure.cell)
+    points = (" ".join(f"{x:.14f}" for x in [*k, w]) for k, w in zip(k_points, weights, strict=True))
+    return ["K_POINTS crystal", str(len(weights)), *points]

@@ -15,7 +15,7 @@ from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.validity import require_hydrogen
 from jovium.reference.kohn_sham import KohnShamSettings
-from jovium.reference.pseudopotential import hydrogen_potential
+from jovium.reference.pseudopotential import pseudopotential
 from jovium.reference.state import GroundState
 
 _FUNCTIONAL = {"PBE": "pbe,pbe", "LDA": "lda,pw"}
@@ -71,7 +71,7 @@ class Gaussian:
         cell.a = structure.cell.vectors
         cell.atom = [("H", tuple(position)) for position in structure.positions]
         cell.basis = self.basis
-        cell.pseudo = hydrogen_potential(protocol.functional).name.lower()
+        cell.pseudo = pseudopotential("H", protocol.functional).name.lower()
         cell.ke_cutoff = 4 * protocol.cutoff
         cell.verbose = 0
         cell.spin = structure.n_atoms % 2

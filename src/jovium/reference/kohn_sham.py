@@ -10,7 +10,7 @@ from jovium.base.errors import InputError
 from jovium.base.localization import DENSITY_FLOOR
 from jovium.base.twists import monkhorst_pack
 from jovium.base.units import hartree_to_kelvin, kelvin_to_hartree
-from jovium.reference.pseudopotential import hydrogen_potential
+from jovium.reference.pseudopotential import table_name
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class KohnShamSettings:
     density_floor: float = DENSITY_FLOOR
 
     def __post_init__(self):
-        hydrogen_potential(self.functional)
+        table_name(self.functional)
         if (self.k_spacing is None) == (self.k_mesh is None):
             got = f"k_spacing {self.k_spacing} and k_mesh {self.k_mesh}"
             raise InputError(got, "exactly one of the two", "set the other to None")
@@ -90,7 +90,7 @@ class KohnShamSettings:
         mesh = {"k_mesh": list(self.k_mesh)} if self.k_mesh else {"k_spacing_per_bohr": self.k_spacing}
         return {
             "functional": self.functional,
-            "pseudopotential": hydrogen_potential(self.functional).name,
+            "pseudopotential": f"{table_name(self.functional)}-q1",
             "cutoff_hartree": self.cutoff,
             **mesh,
             "k_offset": self.k_offset,

@@ -1,91 +1,146 @@
-"""The hydrogen pseudopotential: local, norm-conserving, in the analytic form of Goedecker, Teter and Hutter.
+"""Pseudopotentials of the elements: norm-conserving, in the analytic form of Goedecker, Teter and Hutter (GTH).
 
-    V(r) = -1/r erf(r / (sqrt 2 r_loc)) + exp(-(r/r_loc)^2 / 2) [C1 + C2 (r/r_loc)^2]
+    V_loc(r) = -Z/r erf(r / (sqrt 2 r_loc)) + exp(-x^2/2) [C1 + C2 x^2 + C3 x^4 + C4 x^6],  x = r/r_loc
+    V_nl     = sum_l sum_ij |p_i^l Y_lm> h_ij^l <p_j^l Y_lm|
+    p_i^l(r) = sqrt 2 r^(l+2i-2) exp(-r^2 / 2 r_l^2) / (r_l^(l+(4i-1)/2) sqrt Gamma(l+(4i-1)/2)),  int r^2 p^2 dr = 1
 
-Goedecker, Teter and Hutter, Phys. Rev. B 54, 1703 (1996), eq. 1, hydrogen in LDA from its table I; PBE parameters
-from Krack, Theor. Chem. Acc. 114, 145 (2005). Hydrogen has no projectors: the potential is the same for every l.
+Hartwigsen, Goedecker and Hutter, Phys. Rev. B 58, 3641 (1998), eqs. 1 to 4; the form and hydrogen in LDA: Goedecker,
+Teter and Hutter, Phys. Rev. B 54, 1703 (1996); parameters for PBE: Krack, Theor. Chem. Acc. 114, 145 (2005), as they
+come with PySCF. Hydrogen has no projectors: its potential is the same for every l.
 """
 
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import erf
+from scipy.special import erf, gamma
 
-from jovium.base.errors import InputError
+from jovium.base.errors import EngineMissing, InputError, StructureError
+from jovium.base.structure import ISOTOPE_MASSES, Structure
 
-RADIAL_STEP, RADIAL_END = 0.01, 10.0
+TABLES = {"PBE": "GTH-PBE", "LDA": "GTH-PADE"}
+"""Names of the tables of parameters by functional."""
 
 
 @dataclass(frozen=True)
-class LocalPotential:
-    """Parameters of the local potential: r_loc (bohr), C1 and C2 (hartree)."""
+class Channel:
+    """The projectors of one angular momentum l: their radius r_l (bohr) and coefficients h_ij (hartree)."""
 
+    l: int
+    radius: float
+    coefficients: tuple[tuple[float, ...], ...]
+
+    def projector(self, i: int, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """p_i(r) for i = 0, 1, ..., bohr^(-3/2), normalised."""
+        power = self.l + (4 * (i + 1) - 1) / 2
+        norm = np.sqrt(2 / gamma(power)) / self.radius**power
+        return norm * r ** (self.l + 2 * i) * np.exp(-((r / self.radius) ** 2) / 2)
+
+
+@dataclass(frozen=True)
+class Pseudopotential:
+    """Parameters of one element. charge: the valence electrons, semicore included; configuration: how many of them have
+    angular momentum 0, 1, ... in the free atom; r_loc (bohr) and C1, C2, ... (hartree) of the local part."""
+
+    element: str
     name: str
+    configuration: tuple[int, ...]
     r_loc: float
-    c1: float
-    c2: float
+    local: tuple[float, ...]
+    channels: tuple[Channel, ...] = ()
+
+    @property
+    def charge(self) -> int:
+        """Number of valence electrons."""
+        return sum(self.configuration)
+
+    @property
+    def smallest_radius(self) -> float:
+        """The smallest length in the potential (bohr), which sets the cutoff it needs."""
+        return min([self.r_loc, *(channel.radius for channel in self.channels)])
 
     def __call__(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-        """V(r) in hartree; at r = 0 the finite limit -sqrt(2/pi)/r_loc + C1."""
+        """V_loc(r) in hartree; at r = 0 the finite limit -Z sqrt(2/pi)/r_loc + C1."""
         r = np.asarray(r, dtype=float)
         x = r / self.r_loc
         # erf(x / sqrt 2) / r tends to sqrt(2/pi) / r_loc: below 1e-8 bohr the limit is exact in double precision.
         near = r < 1e-8
         long_range = np.where(near, np.sqrt(2 / np.pi) / self.r_loc, erf(x / np.sqrt(2)) / np.where(near, 1.0, r))
-        return -long_range + np.exp(-(x**2) / 2) * (self.c1 + self.c2 * x**2)
+        polynomial = sum(c * x ** (2 * i) for i, c in enumerate(self.local))
+        return -self.charge * long_range + np.exp(-(x**2) / 2) * polynomial
 
 
-HYDROGEN = {
-    "PBE": LocalPotential("GTH-PBE-q1", 0.2, -4.17890044, 0.72446331),
-    "LDA": LocalPotential("GTH-PADE-q1", 0.2, -4.18023680, 0.72507482),
-}
+def pseudopotential(element: str, functional: str = "PBE") -> Pseudopotential:
+    """The pseudopotential of an element made for a functional; of several that with the most electrons in the valence,
+    because a compressed atom moves its semicore. D and T are hydrogen. Raises InputError for a functional without a
+    table, StructureError for an element that is not in it, EngineMissing without the table."""
+    known = _table(table_name(functional))
+    element = "H" if element in ISOTOPE_MASSES else element
+    if element not in known:
+        raise StructureError(
+            f"{element}: no pseudopotential in {table_name(functional)}",
+            f"one of its {len(known)} elements: {' '.join(known)}",
+            "compute the ELF with a code that has one, and give the field (cube, ELFCAR, XSF)",
+        )
+    return known[element]
 
 
-def hydrogen_potential(functional: str) -> LocalPotential:
-    """The hydrogen pseudopotential made for a functional. Raises InputError when there is none."""
-    if functional not in HYDROGEN:
-        raise InputError(f"functional {functional!r}", " or ".join(HYDROGEN), "choose one of them")
-    return HYDROGEN[functional]
+def table_name(functional: str) -> str:
+    """The name of the table made for a functional. Raises InputError when there is none."""
+    if functional not in TABLES:
+        raise InputError(f"functional {functional!r}", " or ".join(TABLES), "choose one of them")
+    return TABLES[functional]
 
 
-def upf(functional: str) -> str:
-    """The hydrogen pseudopotential as a UPF 2.0.1 file (rydberg, bohr) on a uniform radial mesh. Orbital and density
-    are those of the free atom, 2 r e^-r: starting guesses, without influence on the result."""
-    potential = hydrogen_potential(functional)
-    r = np.arange(0.0, RADIAL_END + RADIAL_STEP / 2, RADIAL_STEP)
-    orbital = 2 * r * np.exp(-r)
-    header = (
-        f'generated="analytic" author="Jovium" date="" comment="{potential.name}" element="H" pseudo_type="NC" '
-        'relativistic="no" is_ultrasoft="F" is_paw="F" is_coulomb="F" has_so="F" has_wfc="F" has_gipaw="F" '
-        f'paw_as_gipaw="F" core_correction="F" functional="{_QE_FUNCTIONAL[functional]}" z_valence="1.0" '
-        'total_psenergy="0.0" wfc_cutoff="0.0" rho_cutoff="0.0" l_max="0" l_max_rho="0" l_local="0" '
-        f'mesh_size="{len(r)}" number_of_wfc="1" number_of_proj="0"'
+def pseudopotentials(structure: Structure, functional: str) -> dict[str, Pseudopotential]:
+    """The pseudopotential of every element of a structure, in the order of its atoms. Raises as `pseudopotential`."""
+    elements = dict.fromkeys("H" if symbol in ISOTOPE_MASSES else symbol for symbol in structure.symbols)
+    return {element: pseudopotential(element, functional) for element in elements}
+
+
+def valence_electrons(structure: Structure, functional: str) -> int:
+    """Number of electrons that a calculation holds. Raises as `pseudopotential`."""
+    return sum(pseudopotential(symbol, functional).charge for symbol in structure.symbols)
+
+
+@cache
+def _table(name: str) -> dict[str, Pseudopotential]:
+    """Every element of a table, of several entries of an element that with the most electrons."""
+    found = find_spec("pyscf")
+    if found is None or found.origin is None:
+        raise EngineMissing("no PySCF, which holds the pseudopotentials", "the package pyscf", "pip install pyscf")
+    text = (Path(found.origin).parent / "pbc" / "gto" / "pseudo" / f"{name.lower()}.dat").read_text()
+    table: dict[str, Pseudopotential] = {}
+    for block in text.split("#PSEUDOPOTENTIAL\n")[1:]:
+        entry = _entry(block)
+        if entry.element not in table or entry.charge > table[entry.element].charge:
+            table[entry.element] = entry
+    return table
+
+
+def _entry(block: str) -> Pseudopotential:
+    """An entry of the table: names, electrons per l, r_loc and its coefficients, then per l a radius and the upper
+    triangle of h."""
+    lines = [line.split() for line in block.splitlines() if line.strip() and not line.startswith("#")]
+    element, name = lines[0][:2]
+    r_loc, n_local, *local = lines[2]
+    channels, row = [], 4
+    for l in range(int(lines[3][0])):
+        radius, size, first = float(lines[row][0]), int(lines[row][1]), lines[row][2:]
+        upper = [first, *lines[row + 1 : row + size]]
+        h = np.zeros((size, size))
+        for i in range(size):
+            h[i, i:] = h[i:, i] = [float(word) for word in upper[i]]
+        channels.append(Channel(l, radius, tuple(map(tuple, h.tolist()))))
+        row += max(size, 1)
+    return Pseudopotential(
+        element,
+        name,
+        tuple(map(int, lines[1])),
+        float(r_loc),
+        tuple(map(float, local[: int(n_local)])),
+        tuple(channels),
     )
-    chi = 'index="1" label="1S" l="0" occupation="1.0" n="1" pseudo_energy="-1.0"'
-    return "\n".join(
-        [
-            '<UPF version="2.0.1">',
-            f"<PP_INFO>{potential.name}: local hydrogen pseudopotential</PP_INFO>",
-            f"<PP_HEADER {header}/>",
-            f'<PP_MESH dx="{RADIAL_STEP}" mesh="{len(r)}" xmin="0.0" rmax="{RADIAL_END}" zmesh="1.0">',
-            _block("PP_R", r),
-            _block("PP_RAB", np.full_like(r, RADIAL_STEP)),
-            "</PP_MESH>",
-            _block("PP_LOCAL", 2 * potential(r)),  # hartree -> rydberg
-            "<PP_NONLOCAL></PP_NONLOCAL>",
-            "<PP_PSWFC>",
-            _block("PP_CHI.1", orbital, chi),
-            "</PP_PSWFC>",
-            _block("PP_RHOATOM", orbital**2),
-            "</UPF>\n",
-        ]
-    )
-
-
-_QE_FUNCTIONAL = {"PBE": "PBE", "LDA": "SLA PW NOGX NOGC"}
-
-
-def _block(tag: str, values: Float[np.ndarray, "n"], attributes: str = "") -> str:
-    rows = [" ".join(f"{v:.15e}" for v in values[i : i + 4]) for i in range(0, len(values), 4)]
-    return f'<{tag} type="real" size="{len(values)}" columns="4" {attributes}>\n' + "\n".join(rows) + f"\n</{tag}>"

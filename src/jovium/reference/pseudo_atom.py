@@ -1,0 +1,136 @@
+"""The spherical pseudo-atom: orbitals and density of a free or confined atom by density functional theory.
+
+Radial functions are sums of Gaussians, R(r) = sum_a c_a N_a r^l exp(-alpha_a r^2), because their Fourier transforms are
+Gaussians as well. Matrix elements are sums over a radial grid, smooth functions all: 1e-6 hartree.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import eigh
+from scipy.special import gamma
+
+from jovium.base.errors import NotConverged
+from jovium.reference.pseudopotential import Pseudopotential
+
+EXPONENTS = 0.04 * 1.75 ** np.arange(14)
+"""alpha of the Gaussians, 1/bohr^2: widths from 3.5 bohr to 0.1."""
+
+STEP, END = 0.01, 16.0
+MIXING, ITERATIONS, TOLERANCE = 0.3, 300, 1e-7
+FUNCTIONALS = {"GTH-PBE": "pbe,pbe", "GTH-PADE": "lda,pw"}
+
+Radial = Float[np.ndarray, "n"]
+
+
+@dataclass(frozen=True)
+class AtomicOrbital:
+    """One shell. coefficients: of the normalised Gaussians; energy (hartree); occupation: electrons in the shell."""
+
+    l: int
+    energy: float
+    occupation: float
+    coefficients: Float[np.ndarray, "a"]
+
+    def __call__(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """R(r), bohr^(-3/2), with int r^2 R^2 dr = 1."""
+        return np.tensordot(self.coefficients, gaussians(self.l, r), 1)
+
+    def transform(self, k: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """4 pi int r^2 j_l(k r) R(r) dr, bohr^(3/2), from that of a Gaussian:
+        r^l exp(-alpha r^2) -> (pi/alpha)^(3/2) (k / 2 alpha)^l exp(-k^2 / 4 alpha)."""
+        total = np.zeros(np.shape(k))
+        for c, alpha in zip(self.coefficients * norms(self.l), EXPONENTS, strict=True):
+            total += c * (np.pi / alpha) ** 1.5 * (k / (2 * alpha)) ** self.l * np.exp(-(k**2) / (4 * alpha))
+        return total
+
+
+def norms(l: int) -> Float[np.ndarray, "a"]:
+    """N of the Gaussians: int r^2 (N r^l exp(-alpha r^2))^2 dr = 1."""
+    return np.sqrt(2 * (2 * EXPONENTS) ** (l + 1.5) / gamma(l + 1.5))
+
+
+def gaussians(l: int, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "a *n"]:
+    """The normalised Gaussians N r^l exp(-alpha r^2)."""
+    alpha, norm = (values.reshape(-1, *[1] * np.ndim(r)) for values in (EXPONENTS, norms(l)))
+    return norm * r**l * np.exp(-alpha * r**2)
+
+
+def shells(n_electrons: int, l: int) -> list[float]:
+    """Electrons in the shells of one angular momentum, filled from below."""
+    full, rest = divmod(n_electrons, 2 * (2 * l + 1))
+    return [2.0 * (2 * l + 1)] * full + ([float(rest)] if rest else [])
+
+
+@cache
+def pseudo_atom(potential: Pseudopotential) -> tuple[AtomicOrbital, ...]:
+    """The occupied orbitals of the free atom, without spin: a step of `MIXING` towards the new density until it stays.
+
+    Raises NotConverged."""
+    occupations = {l: shells(n, l) for l, n in enumerate(potential.configuration)}
+    r = np.arange(STEP, END, STEP)
+    parts = {l: _Shells(potential, l, r) for l in occupations}
+    density = potential.charge * np.exp(-2 * r) / np.pi
+    slope = -2 * density
+    for _ in range(ITERATIONS):
+        hartree, exchange_correlation, of_slope = _potentials(potential, r, density, slope)
+        orbitals, new, new_slope = [], np.zeros_like(r), np.zeros_like(r)
+        for l, electrons in occupations.items():
+            energies, coefficients = parts[l].levels(hartree + exchange_correlation, of_slope * slope)
+            for n, occupation in enumerate(electrons):
+                orbital, derivative = coefficients[:, n] @ parts[l].values, coefficients[:, n] @ parts[l].slopes
+                new += occupation * orbital**2 / (4 * np.pi)
+                new_slope += occupation * orbital * derivative / (2 * np.pi)
+                orbitals.append(AtomicOrbital(l, float(energies[n]), occupation, coefficients[:, n]))
+        change = np.sum(np.abs(new - density) * 4 * np.pi * r**2) * STEP
+        density, slope = density + MIXING * (new - density), slope + MIXING * (new_slope - slope)
+        if change < TOLERANCE:
+            return tuple(orbitals)
+    raise NotConverged(
+        f"the pseudo-atom of {potential.element} still changes by {change:.1e} electrons after {ITERATIONS} iterations",
+        f"a change below {TOLERANCE:.0e}",
+        "report it: every element of the table converges",
+    )
+
+
+class _Shells:
+    """The Gaussians of one angular momentum on the radial grid, and their one-electron matrices."""
+
+    def __init__(self, potential: Pseudopotential, l: int, r: Radial):
+        self.values = gaussians(l, r)
+        self.slopes = (l / r - 2 * EXPONENTS[:, None] * r) * self.values
+        self.weights = r**2 * STEP
+        self.overlap = self.matrix(np.ones_like(r))
+        kinetic = 0.5 * (self.slopes * self.weights) @ self.slopes.T + self.matrix(l * (l + 1) / (2 * r**2))
+        self.core = kinetic + self.matrix(potential(r))
+        for channel in potential.channels:
+            if channel.l == l:
+                projectors = [channel.projector(i, r) for i in range(len(channel.coefficients))]
+                overlaps = (self.values * self.weights) @ np.reshape(projectors, (-1, len(r))).T
+                self.core += overlaps @ np.reshape(channel.coefficients, [len(projectors)] * 2) @ overlaps.T
+
+    def matrix(self, field: Radial) -> Float[np.ndarray, "a a"]:
+        """<a| field |b>."""
+        return (self.values * self.weights * field) @ self.values.T
+
+    def levels(self, potential: Radial, of_slope: Radial) -> Any:
+        """Energies and coefficients of the orbitals in a potential and in a field that acts on the slope of |R|^2."""
+        half = (self.values * self.weights * of_slope) @ self.slopes.T
+        return eigh(self.core + self.matrix(potential) + half + half.T, self.overlap)
+
+
+def _potentials(potential: Pseudopotential, r: Radial, density: Radial, slope: Radial) -> tuple[Radial, Radial, Radial]:
+    """Hartree potential, d e_xc / d n, and 2 d e_xc / d |n'|^2, by which the slope of n enters matrix elements."""
+    from pyscf.dft import libxc
+
+    functional = FUNCTIONALS[potential.name.rpartition("-")[0]]
+    charges = 4 * np.pi * density * r * STEP  # shell charges over r
+    hartree = np.cumsum(charges * r) / r + np.sum(charges) - np.cumsum(charges)
+    zero = np.zeros_like(r)
+    if libxc.xc_type(functional) == "LDA":
+        return hartree, libxc.eval_xc(functional, density, deriv=1)[1][0], zero
+    of_density, of_square, *_ = libxc.eval_xc(functional, np.stack([density, slope, zero, zero]), deriv=1)[1]
+    return hartree, of_density, 2 * of_square
