@@ -23,7 +23,9 @@ from jovium.base.units import RYDBERG_HARTREE
 from jovium.base.validity import require_apart
 from jovium.reference.espresso_input import espresso_input
 from jovium.reference.kohn_sham import KohnShamSettings
-from jovium.reference.pseudopotential import pseudopotentials
+from jovium.reference.levels import Levels
+from jovium.reference.pseudo_atom import AtomicOrbital, empty_shells, occupied_shells
+from jovium.reference.pseudopotential import pseudopotentials, valence_electrons
 from jovium.reference.state import GroundState
 from jovium.reference.symmetry import space_group_operations, symmetrise
 from jovium.reference.upf import upf
@@ -115,7 +117,15 @@ class Espresso(AbstractContextManager["Espresso"]):
             windowed_kinetic_energy_density=field("windowed_tau"),
             scf_iterations=answer["scf_iterations"],
             top_occupation=answer["top_occupation"],
-            band_gap=answer["band_gap_rydberg"] * RYDBERG_HARTREE if answer["band_gap_rydberg"] is not None else None,
+            levels=Levels(
+                arrays["levels"] * RYDBERG_HARTREE,
+                arrays["weights"],
+                valence_electrons(structure, protocol.functional),
+                protocol.electronic_kT,
+                answer["fermi_energy_rydberg"] * RYDBERG_HARTREE,
+                arrays.get("occupied"),
+                arrays.get("empty"),
+            ),
             seconds=time.perf_counter() - started,
         )
 
@@ -129,6 +139,7 @@ class Espresso(AbstractContextManager["Espresso"]):
             self._start(structure, protocol)
             self._key = key
         request: dict[str, object] = {"positions": structure.positions.tolist(), "fields": fields, "stress": stress}
+        request |= _shells(structure, protocol, wanted=fields and not structure.is_pure_hydrogen)
         answer = self._ask(request | {"cutoff": protocol.cutoff, "window": protocol.window})
         if not answer["converged"]:
             self.close()
@@ -211,3 +222,19 @@ class Espresso(AbstractContextManager["Espresso"]):
         error = [i for i, line in enumerate(lines) if "Error in routine" in line]
         last = lines[error[-1] : error[-1] + 2] if error else lines[-2:]
         return " ".join(last) or f"exit status {status}"
+
+
+def _shells(structure: Structure, protocol: KohnShamSettings, *, wanted: bool) -> dict[str, object]:
+    """The shells of every element, on which the levels are projected, as the worker takes them."""
+    if not wanted:
+        return {"shells": None}
+
+    def plain(shells: list[AtomicOrbital]) -> list[dict[str, object]]:
+        return [vars(shell) | {"coefficients": shell.coefficients.tolist()} for shell in shells]
+
+    potentials = pseudopotentials(structure, protocol.functional)
+    shells = {
+        "occupied": {element: plain(occupied_shells(potential)) for element, potential in potentials.items()},
+        "empty": {element: plain(empty_shells(potential)) for element, potential in potentials.items()},
+    }
+    return {"shells": shells, "elements": structure.to_ase().get_chemical_symbols()}

@@ -3,8 +3,9 @@
 Quantum ESPRESSO stops its whole process on an error and keeps global state, so it lives in a process of its own. It
 is started as `python -m jovium.reference.espresso_worker` inside a scratch directory that holds pw.in and H.upf. Each
 line on standard input is a JSON request {"positions": [[x, y, z], ...] (bohr), "stress": bool, "fields": bool,
-"cutoff": hartree, "window": number}; the first one finds its positions in pw.in already. Each answer is one JSON line
-on the original standard output, with arrays in reply.npz. Everything the library prints goes to pw.out.
+"cutoff": hartree, "window": number, "shells": on which to project or null}; the first one finds its positions in pw.in
+already. Each answer is one JSON line on the original standard output, with arrays in reply.npz.
+Everything the library prints goes to pw.out.
 """
 
 import ctypes
@@ -21,6 +22,8 @@ from jaxtyping import Float
 
 from jovium.base.cell import Cell
 from jovium.base.grid import wave_numbers
+from jovium.reference.projection import atom_shares
+from jovium.reference.pseudo_atom import AtomicOrbital
 
 
 def windowed_densities(
@@ -60,6 +63,7 @@ def _ground_state(driver: Any, request: dict[str, Any]) -> tuple[dict[str, Any],
     }
     if not converged:
         return answer, {}
+    levels = np.array([driver.get_eigenvalues(k) for k in range(driver.get_number_of_k_points())])
     occupations = [
         np.asarray(driver.get_occupation_numbers(k))[-1] / driver.get_k_point_weights()[k]
         for k in range(driver.get_number_of_k_points())
@@ -68,23 +72,17 @@ def _ground_state(driver: Any, request: dict[str, Any]) -> tuple[dict[str, Any],
         "free_energy_rydberg": float(driver.get_energy()),
         "smearing_energy_rydberg": float(driver.qepy_pw.ener.get_demet()),
         "top_occupation": float(max(occupations)),
-        "band_gap_rydberg": _band_gap(driver),
+        "fermi_energy_rydberg": float(driver.get_fermi_level()),
     }
-    arrays = {"forces": np.array(driver.get_forces())}
+    arrays = {"forces": np.array(driver.get_forces()), "levels": levels}
+    arrays["weights"] = np.array(driver.get_k_point_weights()) / 2  # they count the spins
     if request["stress"]:
         arrays["pressure_tensor"] = np.array(driver.get_stress())
     if request["fields"]:
         arrays |= _fields(driver, request["cutoff"], request["window"])
+    if request["shells"]:
+        arrays |= _shares(driver, request)
     return answer, arrays
-
-
-def _band_gap(driver: Any) -> float | None:
-    """Lowest empty minus highest filled level over the mesh (rydberg), negative for a metal; None for odd electrons."""
-    electrons = round(float(driver.qepy_pw.klist.get_nelec()))
-    if electrons % 2:
-        return None
-    levels = np.array([driver.get_eigenvalues(k) for k in range(driver.get_number_of_k_points())])
-    return float(levels[:, electrons // 2].min() - levels[:, electrons // 2 - 1].max())
 
 
 def _die_with_parent() -> None:
@@ -99,6 +97,29 @@ def _fields(driver: Any, cutoff: float, window: float) -> dict[str, np.ndarray]:
     windowed_density, windowed_tau = windowed_densities(driver, (nx, ny, nz), cell, cutoff, window)
     density = driver.get_density()[:, 0].reshape((nx, ny, nz), order="F")
     return {"density": density, "windowed_density": windowed_density, "windowed_tau": windowed_tau}
+
+
+def _shares(driver: Any, request: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Shares of all levels in the shells of the atoms, see `atom_shares`."""
+    cell = Cell(np.array(driver.get_ions_lattice()))
+    nx, ny, nz = (int(n) for n in driver.get_number_of_grid_points())
+    lattice_waves = wave_numbers((nx, ny, nz)) @ cell.reciprocal
+    shells = {
+        kind: {element: [AtomicOrbital(**shell) for shell in own] for element, own in elements.items()}
+        for kind, elements in request["shells"].items()
+    }
+    of_atoms = [[shells[kind][element] for element in request["elements"]] for kind in ("occupied", "empty")]
+    shares = []
+    for k, k_fractional in enumerate(np.asarray(driver.get_ibz_k_points()).reshape(-1, 3)):
+        waves = lattice_waves + k_fractional @ cell.reciprocal
+        inside = np.sum(waves**2, -1) < 2 * request["cutoff"]
+        states = np.array(
+            [np.fft.fftn(u.reshape((nx, ny, nz), order="F"))[inside] for u in driver.get_wave_function(None, k)]
+        )
+        states /= np.linalg.norm(states, axis=1, keepdims=True)
+        shares.append(atom_shares(states, waves[inside], np.array(request["positions"]), *of_atoms))
+    occupied, empty = (np.array(part) for part in zip(*shares, strict=True))
+    return {"occupied": occupied, "empty": empty}
 
 
 def main() -> None:

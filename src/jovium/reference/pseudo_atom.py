@@ -21,6 +21,17 @@ EXPONENTS = 0.04 * 1.75 ** np.arange(14)
 
 STEP, END = 0.01, 16.0
 MIXING, ITERATIONS, TOLERANCE = 0.3, 300, 1e-7
+F = 3
+"""The largest angular momentum."""
+
+BINDING = 0.015
+"""Energy (hartree) by which an empty shell is bound that takes part in bonds: 4p of Ca has 0.049, 6p of Cs 0.014; the
+4s, 5s, ... that follow a filled p shell, Rydberg states of no bond, have 0.014 at most."""
+
+CONFINEMENT = 4.0
+"""Radius (bohr) at which the walls reach half a hartree: between 3 and 6 bohr the H_DOS of H3S, CaH6, YH6 and LaH10
+changes by 0.02 (docs/hydrides.md)."""
+
 FUNCTIONALS = {"GTH-PBE": "pbe,pbe", "GTH-PADE": "lda,pw"}
 
 Radial = Float[np.ndarray, "n"]
@@ -65,14 +76,31 @@ def shells(n_electrons: int, l: int) -> list[float]:
     return [2.0 * (2 * l + 1)] * full + ([float(rest)] if rest else [])
 
 
-@cache
-def pseudo_atom(potential: Pseudopotential) -> tuple[AtomicOrbital, ...]:
-    """The occupied orbitals of the free atom, without spin: a step of `MIXING` towards the new density until it stays.
+def occupied_shells(potential: Pseudopotential) -> list[AtomicOrbital]:
+    """The shells that hold electrons in the free atom. Raises as `pseudo_atom`."""
+    return [orbital for orbital in pseudo_atom(potential) if orbital.occupation > 0]
 
-    Raises NotConverged."""
-    occupations = {l: shells(n, l) for l, n in enumerate(potential.configuration)}
+
+def empty_shells(potential: Pseudopotential) -> list[AtomicOrbital]:
+    """The empty shells that a compressed atom may use: those that the free atom binds (3d and 4p of Ca, 4f of La), and
+    the first of the next angular momentum (2p of H, 3d of S) of an atom confined to some `CONFINEMENT`, because the
+    free one does not bind it. Raises as `pseudo_atom`."""
+    bound = [orbital for orbital in pseudo_atom(potential) if orbital.occupation == 0 and orbital.energy < -BINDING]
+    taken = {orbital.l for orbital in [*occupied_shells(potential), *bound]}
+    missing = [orbital for orbital in pseudo_atom(potential, CONFINEMENT) if orbital.l not in taken]
+    return [*bound, *missing[:1]]
+
+
+@cache
+def pseudo_atom(potential: Pseudopotential, confinement: float | None = None) -> tuple[AtomicOrbital, ...]:
+    """The occupied orbitals of an atom and one empty shell of s, p, d and f, without spin, by angular momentum.
+
+    Every step goes by `MIXING` towards the new density, until it stays. confinement (bohr): walls (r / confinement)^4
+    / 2 are added to the potential. Raises NotConverged."""
+    occupations = {l: [*shells(n, l), 0.0] for l, n in enumerate((*potential.configuration, 0, 0, 0)[: F + 1])}
     r = np.arange(STEP, END, STEP)
-    parts = {l: _Shells(potential, l, r) for l in occupations}
+    walls = np.zeros_like(r) if confinement is None else (r / confinement) ** 4 / 2
+    parts = {l: _Shells(potential, l, r, walls) for l in occupations}
     density = potential.charge * np.exp(-2 * r) / np.pi
     slope = -2 * density
     for _ in range(ITERATIONS):
@@ -99,13 +127,13 @@ def pseudo_atom(potential: Pseudopotential) -> tuple[AtomicOrbital, ...]:
 class _Shells:
     """The Gaussians of one angular momentum on the radial grid, and their one-electron matrices."""
 
-    def __init__(self, potential: Pseudopotential, l: int, r: Radial):
+    def __init__(self, potential: Pseudopotential, l: int, r: Radial, walls: Radial):
         self.values = gaussians(l, r)
         self.slopes = (l / r - 2 * EXPONENTS[:, None] * r) * self.values
         self.weights = r**2 * STEP
         self.overlap = self.matrix(np.ones_like(r))
         kinetic = 0.5 * (self.slopes * self.weights) @ self.slopes.T + self.matrix(l * (l + 1) / (2 * r**2))
-        self.core = kinetic + self.matrix(potential(r))
+        self.core = kinetic + self.matrix(potential(r) + walls)
         for channel in potential.channels:
             if channel.l == l:
                 projectors = [channel.projector(i, r) for i in range(len(channel.coefficients))]

@@ -11,6 +11,7 @@ from jovium.base.localization import Localization, electron_localization
 from jovium.base.structure import Structure
 from jovium.base.units import HARTREE_EV
 from jovium.reference.kohn_sham import KohnShamSettings
+from jovium.reference.levels import Levels
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,7 @@ class GroundState:
     entropy_term: T S of the electrons (hartree per cell), so the internal energy is free_energy + entropy_term.
     forces: -dF/dR (n, 3), hartree/bohr, or None when not asked for.
     stress: (1/V) dF/d(strain), hartree/bohr^3, tension positive, or None; without the kinetic part of the protons.
-    band_gap: lowest empty minus highest filled level over the k-mesh (hartree), negative for a metal; None when the
-        number of electrons is odd or the engine does not say.
+    levels: the Kohn-Sham levels over the k-mesh, None when the engine does not say.
     density: n(r) of the self-consistent field, 1/bohr^3. windowed_density and windowed_kinetic_energy_density: n and
         tau (hartree/bohr^3) of the windowed orbitals (`window`), from which the ELF is made. None when not
         asked for."""
@@ -40,7 +40,7 @@ class GroundState:
     windowed_kinetic_energy_density: GridField | None = None
     scf_iterations: int = 0
     top_occupation: float = 0.0
-    band_gap: float | None = None
+    levels: Levels | None = None
     seconds: float = 0.0
 
     @property
@@ -54,6 +54,12 @@ class GroundState:
         if self.stress is None:
             raise EngineError("a state without stress", "a calculation with stress", "ask an engine that computes it")
         return float(-np.trace(self.stress) / 3)
+
+    @property
+    def band_gap(self) -> float | None:
+        """Lowest empty minus highest filled level over the k-mesh (hartree), negative for a metal; None when the number
+        of electrons is odd or the engine does not say."""
+        return None if self.levels is None else self.levels.band_gap
 
     def localization(self, shape: tuple[int, int, int] | None = None) -> Localization:
         """ELF on the engine's own grid, or on any other grid of the cell. n and tau are band-limited (products of plane

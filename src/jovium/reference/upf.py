@@ -5,7 +5,7 @@ from jaxtyping import Float
 from scipy.linalg import block_diag
 
 from jovium.base.units import RYDBERG_HARTREE
-from jovium.reference.pseudo_atom import pseudo_atom
+from jovium.reference.pseudo_atom import occupied_shells
 from jovium.reference.pseudopotential import Pseudopotential
 
 RADIAL_STEP, RADIAL_END = 0.01, 10.0
@@ -57,7 +57,7 @@ def _starting_guess(potential: Pseudopotential, r: Float[np.ndarray, "n"]) -> tu
     if potential.element == "H":
         shells = [(0, 1.0, -1.0, 2 * r * np.exp(-r))]
     else:
-        shells = [(o.l, o.occupation, o.energy / RYDBERG_HARTREE, r * o(r)) for o in pseudo_atom(potential)]
+        shells = [(o.l, o.occupation, o.energy / RYDBERG_HARTREE, r * o(r)) for o in occupied_shells(potential)]
     blocks = []
     for number, (l, occupation, energy, orbital) in enumerate(shells, 1):
         label = f'index="{number}" label="{number}{"SPDF"[l]}" l="{l}" occupation="{occupation}" n="{number}"'
