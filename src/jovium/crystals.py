@@ -87,9 +87,8 @@ def crystal(
         return _hydride(name, hydride, rs, a)
     entry = {_plain(key): entry for key, entry in CRYSTALS.items()}.get(_plain(name))
     if entry is None:
-        raise InputError(
-            f"crystal '{name}'", f"one of {', '.join([*CRYSTALS, *HYDRIDES])}", "choose one of these names"
-        )
+        known = [*CRYSTALS, *HYDRIDES]
+        raise InputError(f"crystal '{name}'", f"one of {', '.join(known)}", "choose one of these names")
     if a is not None:
         raise InputError(f"crystal '{name}' with a = {a}", "a length by rs, in bohr", "give rs, e.g. 1.3")
     rs = entry.published_rs if rs is None else rs
