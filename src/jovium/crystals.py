@@ -1,9 +1,10 @@
-"""Crystals of hydrogen, built from their space group and published parameters.
+"""Crystals of hydrogen and hydrides by name, and any crystal from its space group, cell and sites.
 
-Only structures whose parameters were found in print are here. Volumes follow rs; without rs the published one is taken.
+Volumes of hydrogen follow rs; without rs the published one is taken. A hydride has the lattice parameter of its entry,
+or another one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
+from jovium.formats.sites import Site, structure_of_sites
 
 Build = Callable[[float], Structure]
 
@@ -48,21 +50,69 @@ class Crystal:
     build: Build
 
 
-def crystal(name: str, rs: float | None = None) -> Structure:
-    """A crystal of hydrogen in its primitive cell at Wigner-Seitz radius `rs` (bohr; None: the published one).
+@dataclass(frozen=True)
+class Hydride:
+    """A named hydride: description, space-group number, source, free cell parameters (angstrom), a site per orbit."""
 
-    Case and punctuation of `name` do not matter. Raises InputError for an unknown name, an rs that is not positive,
-    or none where none was published.
+    description: str
+    space_group: int
+    source: str
+    cell: tuple[float, ...]
+    sites: tuple[Site, ...]
+
+
+def crystal(
+    name: str | None = None,
+    rs: float | None = None,
+    a: float | None = None,
+    space_group: int | str | None = None,
+    cell: float | Sequence[float] | None = None,
+    sites: Sequence[Site] | None = None,
+) -> Structure:
+    """A crystal in its primitive cell: a named one, or any from its space group, cell and sites.
+
+    name: a key of CRYSTALS or HYDRIDES, whatever its case and punctuation. rs: Wigner-Seitz radius of hydrogen (bohr;
+    None: the published one). a: lattice parameter of a hydride (angstrom; None: that of its entry); the other lengths
+    keep their ratio to it. space_group, cell, sites: as in `jovium.formats.sites.structure_of_sites`, for example
+    `crystal(space_group=229, cell=2.984, sites=[("S", 0, 0, 0), ("H", 0, "1/2", "1/2")])`. Raises InputError for an
+    unknown name, a length that is not positive or has no meaning here, or none where none was published.
     """
+    if space_group is not None and cell is not None and name is None and rs is None and a is None:
+        return structure_of_sites(space_group, cell, sites or ())
+    if name is None or space_group is not None or cell is not None or sites:
+        got = f"{f'the crystal {name!r}' if name else 'a crystal'} with {_given(space_group, cell, sites, rs, a)}"
+        raise InputError(got, "a name, or a space group, cell and sites", "give one of the two")
+    hydride = {_plain(key): entry for key, entry in HYDRIDES.items()}.get(_plain(name))
+    if hydride is not None:
+        return _hydride(name, hydride, rs, a)
     entry = {_plain(key): entry for key, entry in CRYSTALS.items()}.get(_plain(name))
     if entry is None:
-        raise InputError(f"crystal '{name}'", f"one of {', '.join(CRYSTALS)}", "choose one of these names")
+        known = [*CRYSTALS, *HYDRIDES]
+        raise InputError(f"crystal '{name}'", f"one of {', '.join(known)}", "choose one of these names")
+    if a is not None:
+        raise InputError(f"crystal '{name}' with a = {a}", "a length by rs, in bohr", "give rs, e.g. 1.3")
     rs = entry.published_rs if rs is None else rs
     if rs is None:
         raise InputError(f"crystal '{name}' without rs", "a Wigner-Seitz radius in bohr", "give rs, e.g. 1.3")
     if not (np.isfinite(rs) and rs > 0):
         raise InputError(f"rs = {rs}", "a positive Wigner-Seitz radius in bohr", "give rs, e.g. 1.3")
     return entry.build(rs)
+
+
+def _given(space_group: object, cell: object, sites: object, rs: object, a: object) -> str:
+    """The names of what is given, in words."""
+    named = {"space group": space_group, "cell": cell, "sites": sites, "rs": rs, "a": a}
+    return " and ".join(word for word, value in named.items() if value is not None) or "nothing else"
+
+
+def _hydride(name: str, entry: Hydride, rs: float | None, a: float | None) -> Structure:
+    if rs is not None:
+        raise InputError(f"crystal '{name}' with rs = {rs}", "a length by its lattice parameter", "give a in angstrom")
+    scale = 1.0 if a is None else a / entry.cell[0]
+    if not (np.isfinite(scale) and scale > 0):
+        raise InputError(f"a = {a}", "a positive lattice parameter in angstrom", f"give a, e.g. {entry.cell[0]}")
+    structure = structure_of_sites(entry.space_group, entry.cell, entry.sites)
+    return structure.at_rs(scale * structure.rs)
 
 
 def _plain(name: str) -> str:
@@ -168,4 +218,38 @@ CRYSTALS: dict[str, Crystal] = {
         hcp_h2,
     ),
 }
-"""The crystals by name. Cmce-4, Cmce-12 and P6_3/m are missing: no complete set of parameters was found in print."""
+"""The crystals of hydrogen by name. Cmce-4, Cmce-12 and P6_3/m are missing: no complete set of parameters was found in
+print."""
+
+
+HYDRIDES: dict[str, Hydride] = {
+    "h3s": Hydride(
+        "H3S, Im-3m: S 2a, H 6b; a 2.984 angstrom, near 200 GPa",
+        229,
+        "Duan et al., Sci. Rep. 4, 6968 (2014)",
+        (2.984,),
+        (("S", 0, 0, 0), ("H", 0, "1/2", "1/2")),
+    ),
+    "cah6": Hydride(
+        "CaH6, Im-3m: Ca 2a, H 12d; a 3.501 angstrom, near 150 GPa",
+        229,
+        "Wang et al., Proc. Natl. Acad. Sci. 109, 6463 (2012)",
+        (3.501,),
+        (("Ca", 0, 0, 0), ("H", 0, "1/2", "1/4")),
+    ),
+    "yh6": Hydride(
+        "YH6, Im-3m: Y 2a, H 12d; a 3.578 angstrom, near 160 GPa",
+        229,
+        "Li et al., Sci. Rep. 5, 9948 (2015)",
+        (3.578,),
+        (("Y", 0, 0, 0), ("H", 0, "1/2", "1/4")),
+    ),
+    "lah10": Hydride(
+        "LaH10, Fm-3m: La 4b, H 8c and 32f with u 0.12; a 4.90 angstrom, near 210 GPa",
+        225,
+        "Liu et al., Proc. Natl. Acad. Sci. 114, 6990 (2017)",
+        (4.90,),
+        (("La", "1/2", "1/2", "1/2"), ("H", "1/4", "1/4", "1/4"), ("H", 0.12, 0.12, 0.12)),
+    ),
+}
+"""The hydrides by name, with the source of the structure. The pressure is that of the default engine at this a."""

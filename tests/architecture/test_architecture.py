@@ -17,7 +17,7 @@ ALLOWED = {
     "formats": {"base"},
     "topology": {"base"},
     "superconductivity": {"base"},
-    "crystals": {"base"},
+    "crystals": {"base", "formats"},
     "observe": {"base"},
     "coulomb": {"base"},
     "sampling": {"base"},

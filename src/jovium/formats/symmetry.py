@@ -6,7 +6,7 @@ Source: the database of spglib, the 530 settings of Hall (https://cci.lbl.gov/sg
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from warnings import catch_warnings
 
 import numpy as np
@@ -21,6 +21,9 @@ from jovium.base.validity import merged
 SYMMETRIC = 0.02
 """How far the metric of a cell may be from its symmetry, relative to its largest length squared."""
 
+POSITION_TOLERANCE = 1e-4
+"""Distance (bohr) within which an operation maps one atom onto another."""
+
 GLIDES = {39: "bacbac", 41: "bacbac", 64: "abbcca", 67: "abbcca", 68: "abbcca"}
 AXES = "", "ba-c", "cab", "-cba", "bca", "a-cb"
 """The letter that names before 1992 have for the glide e, by group and order of the axes: Cmca is Cmce."""
@@ -33,7 +36,9 @@ class Operations(NamedTuple):
     translations: Float[np.ndarray, "k 3"]
 
 
-class _Setting(NamedTuple):
+class Setting(NamedTuple):
+    """A space group with its choice of axes and origin; names without spaces, in small letters."""
+
     hall_number: int
     number: int
     hall: str
@@ -61,12 +66,39 @@ def listed_operations(lines: Sequence[str]) -> Operations:
     return found
 
 
-def orbit(cell: Cell, site: Float[np.ndarray, "3"], symbol: str, operations: Operations) -> Float[np.ndarray, "m 3"]:
-    """Cartesian positions (bohr) of the atoms that the operations make of a site in fractional coordinates."""
+def orbit(
+    cell: Cell, site: Float[np.ndarray, "3"], symbol: str, operations: Operations, lattice: Cell | None = None
+) -> Float[np.ndarray, "m 3"]:
+    """Cartesian positions (bohr) of the atoms that the operations make of a site in fractional coordinates.
+
+    lattice: the cell that holds each of them once (default: the same)."""
     images = cell.cartesian(operations.rotations @ site + operations.translations)
     if len(images) == 1:
         return images
-    return merged(Structure(cell, images, (symbol,) * len(images))).positions
+    return merged(Structure(lattice or cell, images, (symbol,) * len(images))).positions
+
+
+def primitive_cell(cell: Cell, operations: Operations) -> Cell:
+    """The smallest cell of the lattice whose translations are among the operations, with reduced vectors."""
+    import spglib
+
+    centres = operations.translations[np.abs(operations.rotations - np.eye(3)).max(axis=(1, 2)) < 0.5]
+    points: Any = cell.vectors, centres, [1] * len(centres)
+    with catch_warnings(action="ignore"):
+        found: Any = spglib.standardize_cell(points, to_primitive=True, no_idealize=True)
+    assert found
+    return Cell(Cell(found[0]).reduced)
+
+
+def found_group(structure: Structure) -> tuple[str, int, int]:
+    """Name and number of the space group of a structure, and how many operations map its cell onto itself."""
+    import spglib
+
+    kinds = [sorted(set(structure.symbols)).index(symbol) for symbol in structure.symbols]
+    cell: Any = structure.cell.vectors, structure.cell.fractional(structure.positions), kinds
+    with catch_warnings(action="ignore"):
+        found: Any = spglib.get_symmetry_dataset(cell, symprec=POSITION_TOLERANCE)
+    return (found.international, found.number, len(found.rotations)) if found else ("P1", 1, 1)
 
 
 def fits(operations: Operations, cell: Cell) -> bool:
@@ -76,7 +108,7 @@ def fits(operations: Operations, cell: Cell) -> bool:
     return bool(np.abs(mapped - metric).max() <= SYMMETRIC * metric.max())
 
 
-def space_groups(hall: str = "", name: str = "", number: int | None = None) -> list[_Setting]:
+def space_groups(hall: str = "", name: str = "", number: int | None = None) -> list[Setting]:
     """The settings that the Hall symbol means, without one the Hermann-Mauguin name, for lack of both the number."""
     name, _, choice = (part.strip() for part in name.partition(":"))
     if last := re.search(r"\s([HRSZ])$", name):  # as databases write the choice: R -3 m H, F d -3 m Z
@@ -88,7 +120,7 @@ def space_groups(hall: str = "", name: str = "", number: int | None = None) -> l
     return named or [setting for setting in settings if number == setting.number]
 
 
-def operations_of(settings: Iterable[_Setting], cell: Cell, said: str) -> Operations:
+def operations_of(settings: Iterable[Setting], cell: Cell, said: str) -> Operations:
     """The operations of the one setting that fits the cell, the standard one where only axes are open.
 
     Raises FormatError when none fits, or when two choices of the origin are left.
@@ -109,7 +141,7 @@ def operations_of(settings: Iterable[_Setting], cell: Cell, said: str) -> Operat
     return possible[0][1]
 
 
-def orders(settings: Iterable[_Setting]) -> set[int]:
+def orders(settings: Iterable[Setting]) -> set[int]:
     """Numbers of operations of the settings."""
     return {len(_database(setting.hall_number).rotations) for setting in settings}
 
@@ -129,7 +161,7 @@ def _database(hall_number: int) -> Operations:
 
 
 @cache
-def _settings() -> tuple[_Setting, ...]:
+def _settings() -> tuple[Setting, ...]:
     import spglib
 
     settings = []
@@ -145,5 +177,5 @@ def _settings() -> tuple[_Setting, ...]:
             glide = GLIDES[group.number][AXES.index(group.choice.lstrip("12"))]
             named += [each.replace("e", glide) for each in named]
         names = frozenset(map(_plain, named))
-        settings.append(_Setting(hall_number, group.number, _plain(group.hall_symbol), names, group.choice))
+        settings.append(Setting(hall_number, group.number, _plain(group.hall_symbol), names, group.choice))
     return tuple(settings)

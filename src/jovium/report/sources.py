@@ -84,9 +84,14 @@ default functional (PBE):
 default engine:
   P. Giannozzi et al., J. Phys.: Condens. Matter 29, 465901 (2017), doi:10.1088/1361-648X/aa8f79
   X. Shao et al., J. Open Source Softw. (QEpy); see the package qepy
-hydrogen pseudopotential:
+pseudopotentials:
   S. Goedecker, M. Teter, J. Hutter, Phys. Rev. B 54, 1703 (1996), doi:10.1103/PhysRevB.54.1703
+  with projectors: C. Hartwigsen, S. Goedecker, J. Hutter, Phys. Rev. B 58, 3641 (1998), doi:10.1103/PhysRevB.58.3641
   M. Krack, Theor. Chem. Acc. 114, 145 (2005), doi:10.1007/s00214-005-0655-y
+H_DOS from projections on orthogonal atomic orbitals:
+  P.-O. Loewdin, J. Chem. Phys. 18, 365 (1950), doi:10.1063/1.1747632
+space groups:
+  A. Togo, K. Shinohara, I. Tanaka, Sci. Technol. Adv. Mater. Methods 4, 2384822 (2024)
 cross-check engine:
   Q. Sun et al., J. Chem. Phys. 153, 024109 (2020), doi:10.1063/5.0006074
 Tc, by the name of the fit:
