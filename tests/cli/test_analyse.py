@@ -93,6 +93,7 @@ def test_every_option_of_the_engine_reaches_the_protocol():
         ["--engine", "pyscf"],
         ["--engine", "dft"],
         ["--compare"],
+        ["--yes"],
         ["--protocol", "cheap"],
         ["--functional", "LDA"],
         ["--cutoff", "33"],

@@ -54,13 +54,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     engine.add_argument("--cutoff", type=float, metavar="HARTREE", help="plane-wave cutoff")
     engine.add_argument("--k-mesh", type=int, nargs=3, metavar=("N1", "N2", "N3"), help="k-points along each axis")
     engine.add_argument("--electronic-kelvin", type=float, metavar="T", help="temperature of the electrons")
+    about = "compute also a compound of more than 150 valence electrons, or with much empty space"
+    engine.add_argument("--yes", action="store_true", help=about)
     grid = source.add_mutually_exclusive_group()
     about = "distance of ELF grid points (default 0.1, less in small cells)"
     spacing = checked("--spacing", float, POSITIVE)
     grid.add_argument("--spacing", type=spacing, metavar="ANGSTROM", help=about)
     grid.add_argument("--grid", type=int, nargs=3, metavar=("NX", "NY", "NZ"), help="the ELF grid itself")
     field = parser.add_argument_group("ELF field files")
-    about = "'qe': undo the factor Quantum ESPRESSO 7.0-7.5 loses; 'true': take as is; 'auto': undo when certain"
+    about = "'qe': undo the factor Quantum ESPRESSO 7.0-7.5 loses; 'true': take as is; 'auto': find out where it can"
     field.add_argument("--elf-convention", choices=["auto", "true", "qe"], help=about)
     tc = parser.add_argument_group("superconductivity")
     tc.add_argument("--h-dos", type=float, help="hydrogen fraction of the density of states at the Fermi level")
@@ -102,7 +104,7 @@ def refuse_unused_settings(options: argparse.Namespace) -> None:
     """Raise InputError when options are given that have no effect on the file, or beside the others."""
     from jovium.formats.fields import is_field_file
 
-    physical = "protocol functional cutoff k_mesh electronic_kelvin"
+    physical = "protocol functional cutoff k_mesh electronic_kelvin yes"
     if is_field_file(options.file):
         do = "leave them out, or give the structure instead of its ELF field"
         of_structures = f"engine compare {physical} spacing grid"
@@ -140,6 +142,7 @@ def read_settings(options: argparse.Namespace) -> "AnalysisSettings":
         engine="espresso" if options.engine == "dft" else options.engine or "network",
         elf_convention=options.elf_convention or "auto",
         protocol=protocol,
+        sure=options.yes,
         spacing=options.spacing / BOHR_ANGSTROM if options.spacing else None,
         shape=given_grid(options),
         hydrogen_dos=options.h_dos,

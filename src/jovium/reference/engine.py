@@ -27,12 +27,13 @@ class Engine(Interface):
         ...
 
 
-def open_engine(name: str = "espresso") -> Engine:
-    """The engine of that name: "espresso" (plane waves, the default) or "pyscf" (Gaussians, the cross-check)."""
+def open_engine(name: str = "espresso", *, sure: bool = False) -> Engine:
+    """The engine of that name: "espresso" (plane waves, the default) or "pyscf" (Gaussians, the cross-check). sure:
+    take large cells and those with much empty space as well."""
     if name == "espresso":
         from jovium.reference.espresso import Espresso
 
-        return Espresso()
+        return Espresso(sure=sure)
     if name == "pyscf":
         from jovium.reference.gaussian import Gaussian
 
@@ -41,7 +42,12 @@ def open_engine(name: str = "espresso") -> Engine:
 
 
 def ground_state(
-    structure: Structure, settings: KohnShamSettings | None = None, engine: str = "espresso", **parts: bool
+    structure: Structure,
+    settings: KohnShamSettings | None = None,
+    engine: str = "espresso",
+    *,
+    sure: bool = False,
+    **parts: bool,
 ) -> GroundState:
     """Density functional theory of one structure, by an engine that is opened and closed for it: energies, forces,
     stress, density, and the ELF by `.localization(shape)`.
@@ -49,7 +55,7 @@ def ground_state(
         state = ground_state(crystal("cs-iv", rs=1.30))
         state.localization((32, 32, 32)).elf
 
-    settings: None for the production settings. parts: `fields`, `stress`, as in `Engine.ground_state`. Raises what that
-    raises."""
-    with closing(open_engine(engine)) as opened:
+    settings: None for the production settings. sure: also of a compound with more than 150 valence electrons or much
+    empty space. parts: `fields`, `stress`, as in `Engine.ground_state`. Raises what that raises."""
+    with closing(open_engine(engine, sure=sure)) as opened:
         return opened.ground_state(structure, settings or PRODUCTION, **parts)

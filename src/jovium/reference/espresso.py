@@ -22,6 +22,7 @@ from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
 from jovium.base.validity import require_apart
 from jovium.reference.espresso_input import espresso_input
+from jovium.reference.feasibility import require_feasible
 from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.levels import Levels
 from jovium.reference.pseudo_atom import AtomicOrbital, empty_shells, occupied_shells
@@ -32,6 +33,13 @@ from jovium.reference.upf import upf
 
 MAXIMUM_TOP_OCCUPATION = 1e-3
 """Occupation of the highest band above which the thermal tail is cut off and the result is refused."""
+
+ADVICE = {
+    "diaghg": "raise the cutoff, or check the structure for very short distances",
+    "rgen": "check the unit of the lengths: the cell is too small for any crystal, or take a supercell",
+    "": "check memory, disk space for scratch files (TMPDIR) and the structure",
+}
+"""What to do when the library stops, by the routine that it names; the last one for any other."""
 
 
 def espresso_version() -> str:
@@ -65,15 +73,17 @@ def remove_stale_scratch() -> None:
 class Espresso(AbstractContextManager["Espresso"]):
     """Plane-wave engine. One worker process at a time, reused with its wave functions while cell, number of atoms and
     protocol stay the same. `trajectory=True` extrapolates them in time: the positions then have to come as the
-    successive, equally spaced steps of a molecular-dynamics run, which halves the cost of a step."""
+    successive, equally spaced steps of a molecular-dynamics run, which halves the cost of a step. sure: see
+    `jovium.reference.feasibility.require_feasible`."""
 
-    def __init__(self, *, trajectory: bool = False, threads: int = 1):
+    def __init__(self, *, trajectory: bool = False, threads: int = 1, sure: bool = False):
         self._worker: subprocess.Popen[str] | None = None
         self._key: tuple[object, ...] | None = None
         self._scratch: Path | None = None
         self.version = espresso_version()
         self.trajectory = trajectory
         self.threads = threads
+        self.sure = sure
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -93,7 +103,8 @@ class Espresso(AbstractContextManager["Espresso"]):
     def ground_state(
         self, structure: Structure, protocol: KohnShamSettings, *, fields: bool = True, stress: bool = True
     ) -> GroundState:
-        """See `Engine.ground_state`. Raises NotConverged, EngineError, EngineMissing or StructureError."""
+        """See `Engine.ground_state`. Raises NotConverged, EngineError, EngineMissing, and as `require_feasible`
+        and `require_apart`."""
         require_apart(structure)
         protocol = protocol.for_cell(structure.cell)
         started = time.perf_counter()
@@ -161,6 +172,7 @@ class Espresso(AbstractContextManager["Espresso"]):
             return answer, dict(arrays)
 
     def _start(self, structure: Structure, protocol: KohnShamSettings) -> None:
+        require_feasible(structure, protocol, sure=self.sure)
         text = espresso_input(structure, protocol, trajectory=self.trajectory)
         remove_stale_scratch()
         try:
@@ -206,9 +218,7 @@ class Espresso(AbstractContextManager["Espresso"]):
             raise EngineError(
                 f"Quantum ESPRESSO stopped: {message}",
                 "a finished calculation",
-                "raise the cutoff, or check the structure for very short distances"
-                if "diaghg" in message
-                else "check memory, disk space for scratch files (TMPDIR) and the structure",
+                next((advice for routine, advice in ADVICE.items() if routine in message), ADVICE[""]),
             )
         return json.loads(reply)
 

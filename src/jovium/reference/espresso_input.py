@@ -3,7 +3,6 @@
 import numpy as np
 from ase.data import atomic_masses
 
-from jovium.base.errors import InputError
 from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
 from jovium.reference.kohn_sham import KohnShamSettings
@@ -33,35 +32,12 @@ def diagonalization(structure: Structure, protocol: KohnShamSettings) -> str:
     return "david" if number_of_waves(structure, protocol) > 4 * number_of_bands(structure, protocol) else "cg"
 
 
-def require_feasible(structure: Structure, protocol: KohnShamSettings) -> None:
-    """Raise InputError when the plane waves are too many or too few. More than ten million do not fit into a common
-    memory; fewer than the bands cannot hold the thermal tail."""
-    n_waves = number_of_waves(structure, protocol)
-    if n_waves > 1e7:
-        raise InputError(
-            f"a cell of {structure.cell.volume:.3g} bohr^3 at {protocol.cutoff:g} hartree: {n_waves:.1e} plane waves",
-            "at most 1e7",
-            "check the units of the cell, take less vacuum or a lower cutoff",
-        )
-    is_hot = (
-        number_of_bands(structure, protocol) > valence_electrons(structure, protocol.functional) / 2 + 5
-    )  # else they are as few as can be
-    if number_of_bands(structure, protocol) > 0.5 * n_waves:
-        raise InputError(
-            f"{number_of_bands(structure, protocol)} bands for {n_waves:.0f} plane waves",
-            "at least twice as many plane waves as bands",
-            "raise the cutoff, or give a structure of more atoms"
-            + (" or a lower electronic temperature" if is_hot else ""),
-        )
-
-
 def espresso_input(structure: Structure, protocol: KohnShamSettings, *, trajectory: bool = False) -> str:
     """pw.x input (rydberg, bohr) for one self-consistent calculation with forces and stress.
 
     Spatial symmetry is off, so that tau summed over the mesh needs no symmetrisation; the k-points are written out,
     one of each time-reversed pair. With `trajectory`, later position sets continue a molecular-dynamics run: density
     and wave functions are extrapolated to second order in time (Arias et al., Phys. Rev. B 45, 1538 (1992))."""
-    require_feasible(structure, protocol)
     rydberg = 1 / RYDBERG_HARTREE
     potentials = pseudopotentials(structure, protocol.functional)
     atoms = structure.to_ase()

@@ -19,6 +19,7 @@ from jovium.elf.model import shipped_model
 from jovium.formats.fields import elf_of, is_field_file, read_field, write_field
 from jovium.formats.structures import Source, as_structure
 from jovium.reference.engine import open_engine
+from jovium.reference.feasibility import time_needed
 from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
 from jovium.report.analysis import Analysis
 from jovium.report.page import write_page
@@ -27,6 +28,12 @@ from jovium.superconductivity.fits import critical_temperatures
 from jovium.topology.critical_points import critical_points
 from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
+from jovium.workflows.elf_convention import (
+    ConventionCheck,
+    check_convention,
+    may_lack_factor,
+    phi_of_both_conventions,
+)
 from jovium.workflows.screening import SPACING
 
 Progress = Callable[[str], object]
@@ -48,10 +55,12 @@ class AnalysisSettings:
     elf_convention: see `jovium.formats.fields.read_field`. persistence: critical points below it are noise.
     hydrogen_dos: hydrogen fraction of the density of states at the Fermi level, or dos_file to read it from.
     engine: what makes the ELF of a structure: "network", or a first-principles engine, "espresso" or "pyscf". compare:
-    predict by the network and compute with the engine as well (espresso, if the engine is the network)."""
+    predict by the network and compute with the engine as well (espresso, if the engine is the network). sure: compute
+    also what is large or has much empty space, see `jovium.reference.feasibility.require_feasible`."""
 
     engine: str = "network"
     compare: bool = False
+    sure: bool = False
     protocol: KohnShamSettings = PRODUCTION
     spacing: float | None = None
     shape: tuple[int, int, int] | None = None
@@ -68,13 +77,15 @@ DEFAULTS = AnalysisSettings()
 @dataclass(frozen=True)
 class ElfField:
     """An ELF on a grid and what is known about it: how it was made, warnings, and whether the system is a metal
-    (None: not known). band: how far a predicted field may be off."""
+    (None: not known). band: how far a predicted field may be off. may_lack_factor: see
+    `jovium.workflows.elf_convention`."""
 
     field: GridField
     record: dict[str, object]
     warnings: tuple[str, ...]
     is_metal: bool | None
     band: GridField | None = None
+    may_lack_factor: bool = False
 
 
 def analyse(
@@ -101,34 +112,51 @@ def analyse(
     check_effects(settings, holds_elf)
     if path and holds_elf:
         progress("reading the ELF field")
-        return analyse_field(path.stem, *read_elf(path, settings.elf_convention), settings, progress)
+        return analyse_field(path.stem, *read_elf(path, settings.elf_convention, progress), settings, progress)
     structure = as_structure(source)
     dos_of_settings(structure, settings)  # refused now, not after the calculation
     name = path.stem if path else structure.to_ase().get_chemical_formula()
     predicting = settings.engine == "network" or settings.compare
-    progress(("predicting the ELF" if predicting else "computing the electrons") + f" of {structure.n_atoms} atoms")
+    progress(f"predicting the ELF of {structure.n_atoms} atoms" if predicting else _computing(structure, settings))
     elf = predict_elf(structure, settings) if predicting else compute_elf(structure, settings)
     analysis = analyse_field(name, structure, elf, settings, progress)
     if not settings.compare:
         return analysis
-    progress(f"computing the electrons of {structure.n_atoms} atoms to compare with")
+    progress(f"{_computing(structure, settings)}, to compare with")
     same_grid = replace(settings, shape=analysis.elf.shape)
     computed = analyse_field(name, structure, compute_elf(structure, same_grid), settings, progress)
     return replace(analysis, computed=computed)
 
 
-def read_elf(path: Path, elf_convention: str) -> tuple[Structure, ElfField]:
-    """Structure and ELF of a field file, with what the file tells about its origin."""
+def _computing(structure: Structure, settings: AnalysisSettings) -> str:
+    return f"computing the electrons of {structure.n_atoms} atoms" + time_needed(structure, settings.protocol)
+
+
+def read_elf(path: Path, elf_convention: str, progress: Progress = lambda stage: None) -> tuple[Structure, ElfField]:
+    """Structure and ELF of a field file, with what the file tells about its origin. When it may lack the factor that
+    Quantum ESPRESSO loses, and a comparison is quick, the file is mended or taken as it stands by what that says."""
     file = read_field(path, elf_convention=elf_convention)
     field, doubts = elf_of(file, is_sure=elf_convention != "auto")
+    check = None
+    if may_lack_factor(file.provenance):
+        progress("comparing the ELF with one made for its atoms")
+        check = check_convention(file.structure, field)
+        if isinstance(check, ConventionCheck) and check.convention:
+            file = read_field(path, elf_convention=check.convention)
+            field, doubts = elf_of(file)
+        if file.provenance.elf_correction != "none":
+            verdict = {"applied": "mended", "suspected": "not certain whether to be mended"}
+            doubts += (f"the ELF was {verdict[file.provenance.elf_correction]}: {check}",)
     record: dict[str, object] = {
         "engine": "none: field file",
         "field_file": path.name,
         "code": file.provenance.code,
         "code_version": file.provenance.version,
         "elf_correction": file.provenance.elf_correction,
+        "elf_convention_check": str(check) if check else None,
     }
-    return file.structure, ElfField(field, record, file.provenance.warnings + doubts, None)
+    lacks = may_lack_factor(file.provenance)
+    return file.structure, ElfField(field, record, file.provenance.warnings + doubts, None, may_lack_factor=lacks)
 
 
 def predict_elf(structure: Structure, settings: AnalysisSettings) -> ElfField:
@@ -150,7 +178,9 @@ def elf_grid_shape(structure: Structure, settings: AnalysisSettings) -> tuple[in
 def compute_elf(structure: Structure, settings: AnalysisSettings) -> ElfField:
     """ELF of a structure by the engine."""
     shape = elf_grid_shape(structure, settings)
-    with closing(open_engine("espresso" if settings.engine == "network" else settings.engine)) as engine:
+    with closing(
+        open_engine("espresso" if settings.engine == "network" else settings.engine, sure=settings.sure)
+    ) as engine:
         state = engine.ground_state(structure, settings.protocol, stress=False)
     localization = state.localization(shape)
     warnings = []
@@ -190,9 +220,9 @@ def check_effects(settings: AnalysisSettings, holds_elf: bool) -> None:
     """Raise InputError for changed settings without an effect on a file that holds the ELF, or on a structure."""
     unused = ["elf_convention"]
     if holds_elf:
-        unused = ["engine", "compare", "protocol", "spacing", "shape"]
+        unused = ["engine", "compare", "sure", "protocol", "spacing", "shape"]
     elif settings.engine == "network" and not settings.compare:
-        unused += ["protocol"]
+        unused += ["protocol", "sure"]
     if settings.shape is not None:
         unused += ["spacing"]
     if settings.dos_file is None:
@@ -220,6 +250,8 @@ def analyse_field(
     progress("following the hydrogen network")
     hydrogens = structure.positions[structure.hydrogens]
     network = hydrogen_network(elf.field, hydrogens if len(hydrogens) else None)
+    if elf.may_lack_factor:
+        warnings.append(phi_of_both_conventions(network.phi_3d.value))
     intervals = None
     if elf.band is not None:
         progress("bounding the thresholds")
