@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jovium.base.errors import EngineError, EngineMissing, FormatError, InputError, reason
+from jovium.base.errors import EngineError, EngineMissing, FormatError, InputError, StructureError, reason
 from jovium.base.validity import require_apart
 from jovium.labels.file import (
     SUFFIX,
@@ -111,7 +111,7 @@ def compute_record(label_protocol: LabelProtocol, open_engine: Callable[[], Engi
             return ok_record(candidate, state, label_protocol)
     except EngineMissing:
         raise
-    except EngineError as error:
+    except (EngineError, StructureError) as error:
         seconds = time.perf_counter() - started
         return failed_record(candidate, f"{type(error).__name__}: {error.got}", seconds, label_protocol)
 

@@ -10,6 +10,7 @@ import json
 import lzma
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def _kept(described: tuple[Column, ...]) -> list[Column]:
     return [column for column in described if column.name not in ("density", "elf")]
 
 
-def _value(record: Record, column: Column) -> np.ndarray:
+def _value(record: Record, column: Column) -> Any:
     """The value of a column. What a record of hydrogen lacks beside compounds: 1 as atomic number of every atom, and
     nothing that is read again."""
     if column.name in record:
