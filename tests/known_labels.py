@@ -1,6 +1,8 @@
 """An engine whose electrons are known in closed form, structures for it, and label files made of them."""
 
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from jovium.base.structure import Structure
 from jovium.labels.file import prepare_folder, protocol_values, read_record, record_files, write_record
 from jovium.labels.record import Candidate, LabelProtocol, ok_record, record_sha256, structure_sha256
 from jovium.reference.kohn_sham import CHEAP, KohnShamSettings
+from jovium.reference.pseudopotential import valence_electrons
 from jovium.reference.state import GroundState
 
 KNOWN = LabelProtocol(CHEAP, "closed form (1)", spacing=0.4)
@@ -31,7 +34,11 @@ class ClosedForm:
             raise NotConverged("self-consistent field not converged", "convergence", "give up")
         cell = structure.cell
         points = cell.fractional(GridField(np.zeros(cell.grid_shape(0.4)), cell).points())
-        n = structure.n_atoms / cell.volume * (1 + 0.3 * np.cos(2 * np.pi * points[..., 0]))
+        n = (
+            valence_electrons(structure, protocol.functional)
+            / cell.volume
+            * (1 + 0.3 * np.cos(2 * np.pi * points[..., 0]))
+        )
         density = GridField(n, cell)
         chi = 0.5 + 0.4 * np.cos(2 * np.pi * points[..., 1])
         tau = np.sum(density.gradient() ** 2, 0) / (8 * n) + chi * THOMAS_FERMI * n ** (5 / 3)
@@ -87,6 +94,17 @@ def candidates(count: int, split: str = "train", group: str = "a", seed: int = 0
         positions = box.cartesian(fractional[:n] + 0.02 * rng.normal(size=(n, 3)))
         chosen.append(Candidate(Structure(box, positions, ("H",) * n), split, group, 3000.0, step))
     return chosen
+
+
+def compounds(split: str = "train", group: str = "a") -> list[Candidate]:
+    """The same structures with other elements in them, hydrogen among them or not."""
+    species = ["SHHH", "LaHH", "HLaH", "SiSiSiSi", "HSH", "LiHH"]
+    named = [tuple(re.findall("[A-Z][a-z]?", word)) for word in species]
+    found = candidates(len(named), split, group, seed=3)
+    return [
+        replace(c, structure=replace(c.structure, symbols=symbols), step=100 + c.step)
+        for c, symbols in zip(found, named, strict=True)
+    ]
 
 
 def unlucky(split: str = "train", group: str = "a") -> Candidate:

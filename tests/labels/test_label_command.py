@@ -107,7 +107,7 @@ def test_a_damaged_file_is_computed_again_and_the_command_says_so(tmp_path, imag
 def spoiled(images, kind):
     atoms = images[0]
     if kind == "species":
-        atoms.symbols[0] = "He"
+        atoms.symbols[0] = "U"
     elif kind == "nan":
         atoms.positions[1, 1] = np.nan
     elif kind == "overlap":
@@ -123,7 +123,7 @@ def spoiled(images, kind):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("species", "a structure with He"),
+        ("species", "U: no pseudopotential in GTH-PBE"),
         ("nan", "finite coordinates"),
         ("overlap", "angstrom apart"),
         ("cell", "lattice vectors"),

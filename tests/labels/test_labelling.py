@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from known_labels import KNOWN, ClosedForm, Fatal, candidates, checksums, unlucky
 
-from jovium.base.errors import EngineError, EngineMissing, InputError, OutputError, StructureError
+from jovium.base.errors import EngineError, EngineMissing, InputError, OutputError
 from jovium.base.structure import Structure
 from jovium.labels.audit import audit
 from jovium.labels.candidates import read_candidates
 from jovium.labels.file import PROTOCOL, read_head, read_record, record_files
 from jovium.labels.labelling import Outcome, label
 from jovium.labels.reading import read_labels
-from jovium.labels.record import Candidate, structure_sha256, text
+from jovium.labels.record import structure_sha256, text
 
 run = partial(label, label_protocol=KNOWN, open_engine=ClosedForm)
 
@@ -209,13 +209,6 @@ def test_structure_known_under_another_split_is_refused(tmp_path):
     run(candidates(1), path)
     with pytest.raises(InputError, match="in the splits test and train"):
         run(candidates(1, split="test", group="other"), path)
-
-
-def test_hydrides_are_refused_from_python_too(tmp_path):
-    structure = candidates(1)[0].structure
-    hydride = Candidate(Structure(structure.cell, structure.positions, ("La", "H", "H", "H")))
-    with pytest.raises(StructureError, match="a structure with La"):
-        run([hydride], tmp_path / "labels")
 
 
 def test_structures_without_facts_are_unassigned_and_named_after_their_file(tmp_path):

@@ -138,6 +138,11 @@ class Structure:
         return len(self.hydrogens) == self.n_atoms
 
     @property
+    def formula(self) -> str:
+        """Reduced chemical formula, metals first: LaH10, H3S, H. D and T count as H."""
+        return self.to_ase().get_chemical_formula("metal", empirical=True)
+
+    @property
     def rs(self) -> float:
         """Wigner-Seitz radius of the atoms, (3 V / (4 pi n))^(1/3), in bohr."""
         return float((3 * self.cell.volume / (4 * np.pi * self.n_atoms)) ** (1 / 3))

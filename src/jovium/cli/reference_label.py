@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from jovium.labels.audit import Audit
     from jovium.labels.labelling import Progress
 
-LABEL = """ELF, density, energies, forces and stress of every structure of IN, each as a file in FOLDER. Repeat the
-command to continue: what is there is not computed again, a damaged file is, and a kill loses at most the structures
-being computed. Several commands, on several machines too, may write into one folder at once. split, group,
-temperature_kelvin and step come from the comment lines of an extended-XYZ file."""
+LABEL = """ELF, density, energies, forces and stress of every structure of IN, hydrogen or a compound, each as a file in
+FOLDER. Repeat the command to continue: what is there is not computed again, a damaged file is, and a kill loses at most
+the structures being computed. Several commands, on several machines too, may write into one folder at once. split,
+group, temperature_kelvin and step come from the comment lines of an extended-XYZ file."""
 
 PACK = """Write the ok labels of FOLDER, without the density and with the ELF in 10 bits, to one small file per group in
 the folder OUT: what is stored, shared and trained on. A file that is there already is added to."""
@@ -92,7 +92,7 @@ def run_label(options: argparse.Namespace) -> int:
 def progress_facts(progress: "Progress") -> dict[str, object]:
     """One finished structure and what is left, for people (units in the keys) and programs."""
     from jovium.base.units import PRESSURE_GPA
-    from jovium.labels.record import text
+    from jovium.labels.record import structure_of, text
 
     record = progress.record
     facts: dict[str, object] = {
@@ -101,6 +101,7 @@ def progress_facts(progress: "Progress") -> dict[str, object]:
         "group": text(record["group"]),
         "step": int(record["step"]),
         "n_atoms": len(record["positions"]),
+        "formula": structure_of(record).formula,
         "rs": round(float(record["rs"]), 4),
         "status": text(record["status"]),
         "seconds": round(float(record["seconds"]), 1),
@@ -119,10 +120,15 @@ def progress_line(facts: dict[str, Any]) -> str:
     minutes, seconds = divmod(facts["seconds_left"], 60)
     left = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min {seconds:02d} s"
     return (
-        f"{facts['done']}/{facts['total']}  {facts['group']} step {facts['step']}  N {facts['n_atoms']}  "
+        f"{facts['done']}/{facts['total']}  {facts['group']} step {facts['step']}  N {size(facts)}  "
         f"rs {facts['rs']:.4f}  {facts['seconds']:.1f} s  {result}  {left} left"
         + (f"\n  in place of a damaged file: {facts['in_place_of']}" if "in_place_of" in facts else "")
     )
+
+
+def size(facts: dict[str, Any]) -> str:
+    """The number of atoms, of a compound with its formula."""
+    return f"{facts['n_atoms']}" + (f" ({facts['formula']})" if facts["formula"] != "H" else "")
 
 
 def run_pack(options: argparse.Namespace) -> int:
@@ -169,7 +175,7 @@ def print_audit(report: "Audit") -> None:
         kelvin = "-" if state["temperature_kelvin"] is None else f"{state['temperature_kelvin']:g}"
         pressure = "-" if state["pressure_gpa"] is None else f"{state['pressure_gpa']:.1f}"
         counts = f"{state['trajectories']} | {state['structures']} | {state['failed']}"
-        print(f"| {state['rs']:.3f} | {kelvin} | {state['n_atoms']} | {state['split']} | {counts} | {pressure} |")
+        print(f"| {state['rs']:.3f} | {kelvin} | {size(state)} | {state['split']} | {counts} | {pressure} |")
     electrons = report.largest_electron_error
     error = "unknown (no density)" if electrons is None else f"{electrons:.1e}"
     print(

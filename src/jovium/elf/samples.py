@@ -14,7 +14,7 @@ from jovium.base.structure import Structure
 from jovium.elf.network import Atoms
 from jovium.elf.spectrum import Shape
 from jovium.labels.reading import read_labels
-from jovium.labels.record import Label
+from jovium.labels.record import Label, require_hydrogen_label
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,14 @@ class Sample:
 
 
 def read_samples(paths: Iterable[Path]) -> list[Sample]:
-    """The labels at several paths, each what `jovium.labels.reading.read_labels` reads."""
+    """The labels at several paths, each what `jovium.labels.reading.read_labels` reads. Raises StructureError for a
+    label of a compound."""
     return [elf_sample(label) for path in paths for label in read_labels(path)]
 
 
 def elf_sample(label: Label) -> Sample:
-    """What the network needs of a label."""
+    """What the network needs of a label. Raises StructureError for that of a compound."""
+    require_hydrogen_label(label)
     elf = label.elf.values.astype(np.float32)
     return Sample(label.structure, elf, label.split, label.group, label.step, label.temperature_kelvin, label.pressure)
 

@@ -23,7 +23,16 @@ import numpy as np
 from jovium import __version__
 from jovium.base.errors import FormatError, InputError, reason
 from jovium.base.files import atomic_write, existing_folder
-from jovium.labels.record import COLUMNS, LabelProtocol, Record, record_sha256, text
+from jovium.labels.record import (
+    COLUMNS,
+    COMPOUND_COLUMNS,
+    Column,
+    LabelProtocol,
+    Record,
+    columns,
+    record_sha256,
+    text,
+)
 
 FORMAT = "jovium labels 1"
 SUFFIX = ".npz"
@@ -52,14 +61,16 @@ def protocol_values(label_protocol: LabelProtocol) -> ProtocolFacts:
     return json.loads(json.dumps({"format": FORMAT, **label_protocol.attributes()}))
 
 
-def prepare_folder(folder: Path, protocol: ProtocolFacts) -> None:
+def prepare_folder(folder: Path, protocol: ProtocolFacts, *, compounds: bool = False) -> None:
     """Make `folder` where it is missing and write its `protocol.json`, or compare with the one that is there. Of
-    several processes that begin at once the first decides. Raises InputError for a folder of another protocol,
-    FormatError for a damaged `protocol.json`, OutputError when the folder cannot be written."""
+    several processes that begin at once the first decides. compounds: labels of compounds are to come, and their
+    columns to be explained. Raises InputError for a folder of another protocol, FormatError for a damaged
+    `protocol.json`, OutputError when the folder cannot be written."""
     path = existing_folder(folder) / PROTOCOL
+    content = json.dumps(_about(protocol, COMPOUND_COLUMNS if compounds else COLUMNS), indent=2) + "\n"
     if not path.exists():
         with atomic_write(path) as part:
-            part.write_text(json.dumps(_about(protocol), indent=2) + "\n")
+            part.write_text(content)
             try:
                 os.link(part, path)
             except FileExistsError:  # another process was faster: its file stays
@@ -68,6 +79,9 @@ def prepare_folder(folder: Path, protocol: ProtocolFacts) -> None:
             except OSError:  # a file system without links: the last process decides, and every label tells its protocol
                 pass
     require_same_protocol(path, read_protocol_file(path), protocol)
+    if compounds and COMPOUND_COLUMNS[-1].name not in path.read_text():  # a folder of hydrogen, which compounds join
+        with atomic_write(path) as part:
+            part.write_text(content)
 
 
 def read_protocol_file(path: Path) -> ProtocolFacts:
@@ -96,7 +110,7 @@ def write_record(folder: Path, record: Record, protocol: ProtocolFacts) -> None:
         with suppress(FormatError):
             if read_head(path)[1].status == "ok":
                 return
-    strings = {"sha256": record_sha256(record), "about": json.dumps(_about(protocol))}
+    strings = {"sha256": record_sha256(record), "about": json.dumps(_about(protocol, columns(record)))}
     with atomic_write(path) as part:
         part.write_bytes(archive(record | {name: np.array(string.encode()) for name, string in strings.items()}))
 
@@ -109,8 +123,8 @@ def record_files(folder: Path) -> list[Path]:
 def read_record(path: Path) -> tuple[ProtocolFacts, Record]:
     """Protocol and record of a file. Raises InputError when it is not there, FormatError when it is damaged."""
     with _opened(path) as array:
-        record: Record = {}
-        for column in COLUMNS:
+        record, about = {}, json.loads(text(array("about")))
+        for column in columns(about["columns"]):
             record[column.name] = array(column.name)
             if record[column.name].dtype != np.dtype(column.dtype):
                 raise ValueError(f"{column.name} of type {record[column.name].dtype}")
@@ -118,7 +132,7 @@ def read_record(path: Path) -> tuple[ProtocolFacts, Record]:
             raise ValueError("does not match its sha256")
         if text(record["structure_sha256"]) != path.stem:
             raise ValueError("is not named after the structure it holds")
-        return json.loads(text(array("about")))["protocol"], record
+        return about["protocol"], record
 
 
 def read_head(path: Path) -> tuple[ProtocolFacts, Head]:
@@ -192,11 +206,12 @@ def _opened(path: Path) -> Iterator[Callable[[str], np.ndarray]]:
         yield lambda name: np.load(io.BytesIO(arrays.read(name + ".npy")), allow_pickle=False)
 
 
-def _about(protocol: ProtocolFacts) -> dict[str, object]:
+def _about(protocol: ProtocolFacts, described: Sequence[Column]) -> dict[str, object]:
+    matter = "dense hydrogen" if described == COLUMNS else "compounds"
     return {
-        "title": "Labels of dense hydrogen: ELF, density, energies, forces, stress",
+        "title": f"Labels of {matter}: ELF, density, energies, forces, stress",
         "licence": "CC-BY-4.0",
         "jovium_version": __version__,
         "protocol": protocol,
-        "columns": {column.name: {"unit": column.unit, "meaning": column.meaning} for column in COLUMNS},
+        "columns": {column.name: {"unit": column.unit, "meaning": column.meaning} for column in described},
     }

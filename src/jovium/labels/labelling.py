@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jovium.base.errors import EngineError, EngineMissing, FormatError, InputError, reason
-from jovium.base.validity import require_hydrogen
+from jovium.base.errors import EngineError, EngineMissing, FormatError, InputError, StructureError, reason
+from jovium.base.validity import require_apart
 from jovium.labels.file import (
     SUFFIX,
     Head,
@@ -28,6 +28,7 @@ from jovium.labels.file import (
 )
 from jovium.labels.record import Candidate, LabelProtocol, Record, failed_record, ok_record, structure_sha256, text
 from jovium.reference.engine import Engine, open_engine
+from jovium.reference.feasibility import require_feasible
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,16 @@ def label(
     has to be importable. Other processes may label into the same folder: what they finish is not computed here. The
     order is random, so that two of them rarely work on the same structure. A failed calculation is recorded with its
     reason and left alone later, unless retry_failed; a damaged file is computed again. Raises InputError before
-    anything is computed for no candidates, a structure or group in two splits, or a folder of another protocol;
-    StructureError for other species or overlapping atoms; EngineMissing; EngineError when a worker process dies;
-    OutputError when the disk is full. What was written stays."""
+    anything is computed for no candidates, a structure or group in two splits, a folder of another protocol, or a cell
+    that the engine cannot hold; StructureError for an element without a pseudopotential or overlapping atoms;
+    EngineMissing; EngineError when a worker process dies; OutputError when the disk is full. What was written stays."""
     if not candidates:
         raise InputError("no structures", "at least one structure to label", "check the input and --frames, --shard")
     for candidate in candidates:
-        require_hydrogen(candidate.structure)
+        require_apart(candidate.structure)
+        require_feasible(candidate.structure, label_protocol.protocol)
     protocol = protocol_values(label_protocol)
-    prepare_folder(folder, protocol)
+    prepare_folder(folder, protocol, compounds=not all(c.structure.is_pure_hydrogen for c in candidates))
     distinct = {structure_sha256(c.structure): c for c in candidates}
     heads, damage = read_heads(folder, protocol, distinct.keys())
     _require_no_conflict(candidates, heads, folder)
@@ -109,7 +111,7 @@ def compute_record(label_protocol: LabelProtocol, open_engine: Callable[[], Engi
             return ok_record(candidate, state, label_protocol)
     except EngineMissing:
         raise
-    except EngineError as error:
+    except (EngineError, StructureError) as error:
         seconds = time.perf_counter() - started
         return failed_record(candidate, f"{type(error).__name__}: {error.got}", seconds, label_protocol)
 

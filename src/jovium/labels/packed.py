@@ -10,6 +10,7 @@ import json
 import lzma
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,15 +26,12 @@ from jovium.labels.file import (
     record_files,
     require_same_protocol,
 )
-from jovium.labels.record import COLUMNS, ELF_SCALE, Record, text
+from jovium.labels.record import COLUMNS, ELF_SCALE, Column, Record, columns, text
 
 SCALE = 1023
 """The packed ELF is round(1023 ELF)."""
 
 SUFFIX = ".labels.xz"
-
-KEPT = tuple(column for column in COLUMNS if column.name not in ("density", "elf"))
-"""Columns that are not dropped, or packed otherwise."""
 
 
 def pack(folder: Path, out: Path) -> list[Path]:
@@ -76,9 +74,10 @@ def _write(path: Path, protocol: ProtocolFacts, records: list[Record]) -> None:
     """Row i of a column per structure is structure i; its atoms are rows atom_offset[i] to atom_offset[i + 1], its grid
     points elements grid_offset[i] to grid_offset[i + 1]."""
     arrays: dict[str, np.ndarray] = {"protocol": np.array(json.dumps(protocol, sort_keys=True))}
-    for column in KEPT:
+    described = columns([name for record in records for name in record])
+    for column in _kept(described):
         join = np.stack if column.per == "structure" else np.concatenate
-        arrays[column.name] = join([record[column.name] for record in records])
+        arrays[column.name] = join([_value(record, column) for record in records])
     for name, counted in (("atom_offset", "positions"), ("grid_offset", "elf")):
         arrays[name] = np.cumsum([0, *(len(record[counted]) for record in records)])
     grids = (record["elf"].reshape(record["grid_shape"]) * (SCALE / ELF_SCALE) for record in records)
@@ -89,12 +88,27 @@ def _write(path: Path, protocol: ProtocolFacts, records: list[Record]) -> None:
         part.write_bytes(lzma.compress(archive(arrays), preset=9))
 
 
+def _kept(described: tuple[Column, ...]) -> list[Column]:
+    """Columns that are not dropped, or packed otherwise."""
+    return [column for column in described if column.name not in ("density", "elf")]
+
+
+def _value(record: Record, column: Column) -> Any:
+    """The value of a column. What a record of hydrogen lacks beside compounds: 1 as atomic number of every atom, and
+    nothing that is read again."""
+    if column.name in record:
+        return record[column.name]
+    return np.ones(len(record["positions"]) if column.per == "atom" else (), dtype=column.dtype)
+
+
 def _unpacked(arrays: dict[str, np.ndarray]) -> list[Record]:
     differences = arrays["elf_low"] + (arrays["elf_high"].astype(np.uint16) << 8)
     records = []
     for i in range(len(arrays["step"])):
         atoms, points = (slice(*arrays[name][i : i + 2]) for name in ("atom_offset", "grid_offset"))
-        record = {column.name: arrays[column.name][atoms if column.per == "atom" else i] for column in KEPT}
+        is_compound = (arrays.get("atomic_numbers", np.ones(1))[atoms] > 1).any()
+        kept = _kept(columns(arrays) if is_compound else COLUMNS)
+        record = {column.name: arrays[column.name][atoms if column.per == "atom" else i] for column in kept}
         elf = _values(differences[points].reshape(record["grid_shape"])) / SCALE
         if elf.max() > 1:
             raise ValueError("an ELF above 1")

@@ -6,18 +6,20 @@ checksum covers.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from jovium.base.cell import Cell
-from jovium.base.errors import EngineError, InputError
+from jovium.base.errors import EngineError, InputError, StructureError
 from jovium.base.grid import GridField
-from jovium.base.structure import Structure
+from jovium.base.structure import Structure, element
 from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
 from jovium.reference.kohn_sham import KohnShamSettings
+from jovium.reference.pseudopotential import potential_names, valence_electrons
 from jovium.reference.state import GroundState
 
 ELF_SCALE = 65535
@@ -38,7 +40,7 @@ class Candidate:
     """A structure to be labelled and what is known about it.
 
     split: "train", "validation", "test", "test-<kind>" or "unassigned". group: the trajectory or family it comes from;
-    a group lies in one split. temperature_kelvin: temperature of the protons, NaN when they have none. step: its number
+    a group lies in one split. temperature_kelvin: temperature of the nuclei, NaN when they have none. step: its number
     in the trajectory, -1 when it has none. Raises InputError for another split or for names that do not fit."""
 
     structure: Structure
@@ -123,6 +125,17 @@ COLUMNS = (
     Column("seconds", "<f8", "structure", "s", "wall time of the calculation; not covered by sha256"),
 )
 
+COMPOUND_COLUMNS = (
+    *(
+        replace(column, meaning=column.meaning.removesuffix("; every atom is hydrogen").replace("protons", "nuclei"))
+        for column in COLUMNS
+    ),
+    Column("atomic_numbers", "<i4", "atom", "", "elements of the atoms; absent where every atom is hydrogen"),
+    Column("pseudopotentials", "S1536", "structure", "", "of every element; the protocol names that of hydrogen alone"),
+    Column("valence_electrons", "<i4", "structure", "", "electrons of the pseudopotentials, which the density holds"),
+)
+"""The record of a compound. One of hydrogen alone lacks the last three columns: it is what it was before compounds."""
+
 Record = dict[str, Any]
 Grid = Float[np.ndarray, "nx ny nz"]
 
@@ -168,26 +181,46 @@ class Label(Candidate):
 
 
 def total_pressure(stress: Float[np.ndarray, "3 3"], n_atoms: int, kelvin: float, cell: Cell) -> float:
-    """-tr(stress)/3 + n kT of protons at a temperature in kelvin (hartree/bohr^3)."""
+    """-tr(stress)/3 + n kT of nuclei at a temperature in kelvin (hartree/bohr^3)."""
     return float(-np.trace(stress) / 3 + n_atoms * kelvin_to_hartree(kelvin) / cell.volume)
+
+
+def columns(names: Collection[str]) -> tuple[Column, ...]:
+    """The columns of a record, of which the names are given."""
+    return COMPOUND_COLUMNS if "atomic_numbers" in names else COLUMNS
+
+
+def require_hydrogen_label(label: Label) -> None:
+    """Raise StructureError for the label of a compound, where no other element than hydrogen is known."""
+    if not label.structure.is_pure_hydrogen:
+        raise StructureError(
+            f"a label of {label.structure.formula} (group '{label.group}', step {label.step})",
+            "labels of hydrogen alone: the ELF network and the data card know no other element",
+            "give the labels of hydrogen alone, e.g. the packed files of their groups (jovium reference pack)",
+        )
 
 
 def structure_of(record: Record) -> Structure:
     """The structure that a record holds."""
-    return Structure(Cell(record["cell"]), record["positions"], ("H",) * len(record["positions"]))
+    numbers = record.get("atomic_numbers", np.ones(len(record["positions"]), int))
+    return Structure(Cell(record["cell"]), record["positions"], tuple(element(str(number)) for number in numbers))
 
 
 def structure_sha256(structure: Structure) -> str:
-    """Identity of a structure: sha256 of its cell and unwrapped positions, rounded to 1e-10 bohr. The same file read
-    twice gives the same identity; fewer digits, wrapped atoms or another order give another one."""
+    """Identity of a structure: sha256 of its cell and unwrapped positions, rounded to 1e-10 bohr, and of the elements
+    of a compound. The same file read twice gives the same identity, and so do D and T in place of H; fewer digits,
+    wrapped atoms or another order give another one."""
     rows = np.vstack([structure.cell.vectors, structure.positions])
-    return hashlib.sha256(np.round(rows * 1e10).astype("<i8").tobytes()).hexdigest()
+    digest = hashlib.sha256(np.round(rows * 1e10).astype("<i8").tobytes())
+    if not structure.is_pure_hydrogen:
+        digest.update(structure.to_ase().numbers.astype("<i4").tobytes())
+    return digest.hexdigest()
 
 
 def record_sha256(record: Record) -> str:
     """Checksum of a record: sha256 over name and bytes of every column but the wall time."""
     digest = hashlib.sha256()
-    for column in COLUMNS:
+    for column in columns(record):
         if column.name != "seconds":
             digest.update(column.name.encode() + np.ascontiguousarray(record[column.name]).tobytes())
     return digest.hexdigest()
@@ -239,8 +272,15 @@ def _record(candidate: Candidate, label_protocol: LabelProtocol, values: dict[st
         "positions": structure.positions,
         "k_mesh": label_protocol.protocol.mesh(structure.cell),
     }
+    if not structure.is_pure_hydrogen:
+        functional = label_protocol.protocol.functional
+        values |= {
+            "atomic_numbers": structure.to_ase().numbers,
+            "pseudopotentials": potential_names(structure, functional),
+            "valence_electrons": valence_electrons(structure, functional),
+        }
     stored = {name: value.encode() if isinstance(value, str) else value for name, value in values.items()}
-    return {column.name: np.array(stored[column.name], dtype=column.dtype) for column in COLUMNS}
+    return {column.name: np.array(stored[column.name], dtype=column.dtype) for column in columns(stored)}
 
 
 def sample_fields(state: GroundState, spacing: float) -> tuple[Grid, Grid, float]:

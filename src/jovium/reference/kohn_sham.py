@@ -8,9 +8,10 @@ from jaxtyping import Float
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
 from jovium.base.localization import DENSITY_FLOOR
+from jovium.base.structure import Structure
 from jovium.base.twists import monkhorst_pack
 from jovium.base.units import hartree_to_kelvin, kelvin_to_hartree
-from jovium.reference.pseudopotential import table_name
+from jovium.reference.pseudopotential import potential_names, table_name
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,13 @@ class KohnShamSettings:
         """The same protocol with the k-mesh of this cell written out."""
         return replace(self, k_mesh=self.mesh(cell), k_spacing=None)
 
-    def to_dict(self) -> dict[str, object]:
-        """Plain values with units in their keys, for files and reports; of k_mesh and k_spacing the one that is set."""
+    def to_dict(self, structure: Structure | None = None) -> dict[str, object]:
+        """Plain values with units in their keys, for files and reports; of k_mesh and k_spacing the one that is set.
+        structure: whose potentials are named; without one that of hydrogen."""
         mesh = {"k_mesh": list(self.k_mesh)} if self.k_mesh else {"k_spacing_per_bohr": self.k_spacing}
         return {
             "functional": self.functional,
-            "pseudopotential": f"{table_name(self.functional)}-q1",
+            "pseudopotential": potential_names(structure, self.functional),
             "cutoff_hartree": self.cutoff,
             **mesh,
             "k_offset": self.k_offset,

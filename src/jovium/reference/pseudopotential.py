@@ -101,6 +101,15 @@ def pseudopotentials(structure: Structure, functional: str) -> dict[str, Pseudop
     return {element: pseudopotential(element, functional) for element in elements}
 
 
+def potential_names(structure: Structure | None, functional: str) -> str:
+    """The potentials of a calculation for files and reports: "H GTH-PBE-q1, La GTH-PBE-q11" of a compound, "GTH-PBE-q1"
+    of hydrogen alone, which None stands for. Raises as `pseudopotential`."""
+    if structure is None or structure.is_pure_hydrogen:
+        return f"{table_name(functional)}-q1"
+    potentials = pseudopotentials(structure, functional)
+    return ", ".join(f"{element} {potentials[element].name}" for element in sorted(potentials))
+
+
 def valence_electrons(structure: Structure, functional: str) -> int:
     """Number of electrons that a calculation holds. Raises as `pseudopotential`."""
     return sum(pseudopotential(symbol, functional).charge for symbol in structure.symbols)

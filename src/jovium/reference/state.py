@@ -84,7 +84,7 @@ class GroundState:
         """Protocol, engine and how the calculation went, as plain values for files."""
         return {
             "engine": self.engine,
-            **self.protocol.to_dict(),
+            **self.protocol.to_dict(self.structure),
             "scf_iterations": self.scf_iterations,
             "highest_band_occupation": self.top_occupation,
             "band_gap_ev": None if self.band_gap is None else self.band_gap * HARTREE_EV,

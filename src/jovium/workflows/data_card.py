@@ -13,6 +13,7 @@ from jovium.base.statistics import Estimate, mean_with_error
 from jovium.base.units import PRESSURE_GPA, hartree_to_kelvin
 from jovium.labels.fluid_frames import PlannedRun, read_plan, read_trajectories
 from jovium.labels.reading import read_labels
+from jovium.labels.record import require_hydrogen_label
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.reference.trajectory import Trajectory
 from jovium.report.data_figures import LabelPoint, StateCorrelation, draw_pair_correlations, draw_pairs, draw_pressures
@@ -55,9 +56,10 @@ class StateCard:
 
 def read_label_points(path: Path) -> list[LabelPoint]:
     """The numbers of every label at a path that `jovium.labels.reading.read_labels` reads: pressure (with the ideal-gas
-    part where there is a temperature), energies and network."""
+    part where there is a temperature), energies and network. Raises StructureError for a label of a compound."""
     points = []
     for label in read_labels(path):
+        require_hydrogen_label(label)
         structure, n_atoms = label.structure, label.structure.n_atoms
         phi, phi_star = thresholds(label.elf, structure.positions)
         points.append(
