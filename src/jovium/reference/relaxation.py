@@ -7,7 +7,7 @@ so no basis of an earlier cell is left in the result.
 """
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -125,12 +125,12 @@ def relax(
         relaxed = relax(structure, pressure_gpa=200)
         relaxed.structure, relaxed.enthalpy, relaxed.n_steps
 
-    structure: of Jovium or ASE. pressure_gpa: gigapascal, without the zero-point motion of the protons, which adds a few
-    per cent. settings: None for the production settings; their k-mesh grows with a reciprocal cell that grows. engine:
-    its name, or an open one. max_steps: calculations at most. progress: called with a line after each. At the end every
-    force is below 5e-4 hartree/bohr and every element of the stress within 0.5 GPa of the pressure. Raises InputError
-    for a pressure or max_steps that cannot be, NotConverged after max_steps, StructureError for atoms that move into
-    each other, a cell that falls apart or a space group that is lost, and what the engine raises."""
+    structure: of Jovium or ASE. pressure_gpa: gigapascal, without the zero-point motion of the nuclei. settings: None
+    for the production settings; their k-mesh grows with a reciprocal cell that grows. engine: its name, or an open one.
+    max_steps: calculations at most. progress: called with a line after each. At the end every force is below 5e-4
+    hartree/bohr and every element of the stress within 0.5 GPa of the pressure. Raises InputError for a pressure or
+    max_steps that cannot be, NotConverged after max_steps, StructureError for atoms that move into each other or a cell
+    that falls apart, and what the engine raises."""
     structure = structure if isinstance(structure, Structure) else Structure.from_ase(structure)
     if not abs(pressure_gpa) <= LARGEST_PRESSURE_GPA:
         expected = f"a number within +-{LARGEST_PRESSURE_GPA:g} GPa"
@@ -141,7 +141,7 @@ def relax(
     protocol, group = settings or PRODUCTION, space_group(structure, SYMMETRY_TOLERANCE)
     atoms = structure.to_ase()
     atoms.set_constraint(FixSymmetry(atoms, symprec=SYMMETRY_TOLERANCE * BOHR_ANGSTROM))
-    with closing(open_engine(engine) if isinstance(engine, str) else engine) as opened:
+    with closing(open_engine(engine)) if isinstance(engine, str) else nullcontext(engine) as opened:
         mesh, n_steps, calculator = (1, 1, 1), 0, None
         while calculator is None or np.any(np.array(mesh) < protocol.mesh(_structure(atoms, structure).cell)):
             wanted = protocol.mesh(_structure(atoms, structure).cell)
@@ -185,7 +185,9 @@ def _descend(
                 got = f"a cell {atoms.cell.volume / volume:.1f} times as large as at the start, still growing"
                 raise StructureError(got, "a crystal that holds together", "take a higher pressure")
     except StructureError as error:
-        raise StructureError(f"after {n_steps} steps of the relaxation {error.got}", error.expected, error.do) from error
+        raise StructureError(
+            f"after {n_steps} steps of the relaxation {error.got}", error.expected, error.do
+        ) from error
     raise NotConverged(
         f"after {n_steps} steps of the relaxation a force of {force:.1e} hartree/bohr and a stress that is "
         f"{stress * PRESSURE_GPA:.2f} GPa off",

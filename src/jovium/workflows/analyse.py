@@ -27,10 +27,12 @@ from jovium.superconductivity.fits import critical_temperatures
 from jovium.topology.critical_points import critical_points
 from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
-from jovium.workflows.screening import SPACING
 
 Progress = Callable[[str], object]
 """What is told the stage that begins."""
+
+SPACING = 0.1 / BOHR_ANGSTROM
+"""Default distance of ELF grid points, 0.1 angstrom in bohr."""
 
 COARSE_SPACING = 0.25 / BOHR_ANGSTROM
 """Distance of grid points, 0.25 angstrom in bohr, above which saddles are not resolved and a warning is due."""
@@ -151,7 +153,7 @@ def compute_elf(structure: Structure, settings: AnalysisSettings) -> ElfField:
     """ELF of a structure by the engine."""
     shape = elf_grid_shape(structure, settings)
     with closing(open_engine("espresso" if settings.engine == "network" else settings.engine)) as engine:
-        state = engine.ground_state(structure, settings.protocol, stress=False)
+        state = engine.ground_state(structure, settings.protocol)
     localization = state.localization(shape)
     warnings = []
     if state.band_gap is not None and state.band_gap > 0:
