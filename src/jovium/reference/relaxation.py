@@ -131,7 +131,11 @@ def relax(
     hartree/bohr and every element of the stress within 0.5 GPa of the pressure. Raises InputError for a pressure or
     max_steps that cannot be, NotConverged after max_steps, StructureError for atoms that move into each other or a cell
     that falls apart, and what the engine raises."""
-    structure = structure if isinstance(structure, Structure) else Structure.from_ase(structure)
+    if not isinstance(structure, Structure):
+        if not hasattr(structure, "get_chemical_formula"):
+            got, do = f"a structure of type {type(structure).__name__}", "say relax(read_structure(path), ...)"
+            raise InputError(got, "a Structure or ase.Atoms", do)
+        structure = Structure.from_ase(structure)
     if not abs(pressure_gpa) <= LARGEST_PRESSURE_GPA:
         expected = f"a number within +-{LARGEST_PRESSURE_GPA:g} GPa"
         raise InputError(f"a pressure of {pressure_gpa} GPa", expected, "check its unit")
@@ -140,7 +144,8 @@ def relax(
     require_apart(structure)
     protocol, group = settings or PRODUCTION, space_group(structure, SYMMETRY_TOLERANCE)
     atoms = structure.to_ase()
-    atoms.set_constraint(FixSymmetry(atoms, symprec=SYMMETRY_TOLERANCE * BOHR_ANGSTROM))
+    steps_follow = {"adjust_positions": False, "adjust_cell": False}  # the forces and the stress that are averaged
+    atoms.set_constraint(FixSymmetry(atoms, SYMMETRY_TOLERANCE * BOHR_ANGSTROM, **steps_follow))
     with closing(open_engine(engine)) if isinstance(engine, str) else nullcontext(engine) as opened:
         mesh, n_steps, calculator = (1, 1, 1), 0, None
         while calculator is None or np.any(np.array(mesh) < protocol.mesh(_structure(atoms, structure).cell)):
@@ -167,12 +172,12 @@ def _descend(
     """Move atoms and cell until they are at rest; the number of calculations."""
     volume, modulus = atoms.cell.volume, (MODULUS[0] + MODULUS[1] * abs(pressure)) * EV_PER_CUBIC_ANGSTROM
     atoms.calc = calculator
-    moving = FrechetCellFilter(
+    moving: Any = FrechetCellFilter(
         atoms,
         scalar_pressure=pressure * EV_PER_CUBIC_ANGSTROM,
         exp_cell_factor=max(1.0, np.sqrt(3 * volume * modulus / STIFFNESS)),
     )
-    steps = BFGS(moving, logfile=None, alpha=STIFFNESS, maxstep=LARGEST_STEP).irun(fmax=0, steps=max_steps)
+    steps = BFGS(moving, logfile=None, alpha=STIFFNESS, maxstep=LARGEST_STEP).irun(fmax=0, steps=max(0, max_steps - 1))
     n_steps, force, stress = 0, np.inf, np.inf
     try:
         for n_steps, _ in enumerate(steps, 1):

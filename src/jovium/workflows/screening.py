@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -91,16 +91,19 @@ def screen(
     or "pyscf", with its protocol. relax_gpa: relax each structure at this static pressure before, by `relax`;
     OUT.extxyz holds the relaxed ones. spacing: of the ELF grid, bohr. shard: "i/N" takes every N-th structure from the
     i-th on, into OUT-i-of-N. workers: processes; executor: anything of concurrent.futures instead. progress: called
-    with each new row. Raises InputError for a number that cannot be, settings without an effect, a table of other structures or
-    made in another way or written by somebody else, or an output that would replace the source."""
+    with each new row. Raises InputError for a number that cannot be, settings without an effect, a table of other
+    structures or made in another way or written by somebody else, or an output that would replace the source."""
     first, step = parse_shard(shard or "0/1")
-    by_file = isinstance(source, str | os.PathLike) and Path(source).is_dir()
+    path = Path(source) if isinstance(source, str | os.PathLike) else None
+    by_file = path is not None and path.is_dir()
     method = _checked(Method(spacing, engine, protocol, relax_gpa, by_file), workers)
     files = None if output is None else output_files(Path(output), shard)
-    if files and isinstance(source, str | os.PathLike):
-        require_other_file(files[1], Path(source))
-        require_other_file(files[1].parent, Path(source))
-    found = folder_structures(Path(source), frames) if by_file else enumerate(structures_or_errors(source, frames))
+    if files and path:
+        require_other_file(files[1], path)
+        if by_file and files[1].parent.resolve() == path.resolve():
+            got = f"results in {path}, the folder of the structures"
+            raise InputError(got, "another folder: they would be structures the next time", "give another name")
+    found = folder_structures(path, frames) if path and by_file else enumerate(structures_or_errors(source, frames))
     tasks = [Task(name, structure) for i, (name, structure) in enumerate(found) if i % step == first]
     workers = min(workers, len(tasks))
     with nullcontext(executor) if executor or workers < 2 else _process_pool(workers) as pool:
@@ -207,12 +210,23 @@ def _continue_table(
 def _new_rows(
     tasks: Sequence[Task], method: Method, executor: Executor | None, progress: Callable[[Row], None]
 ) -> dict[Name, Row]:
-    mapped: Callable = executor.map if executor else map
     rows: dict[Name, Row] = {}
-    for row in mapped(functools.partial(screen_structure, method=method), tasks):
+    compute = functools.partial(screen_structure, method=method)
+    for row in _as_completed(executor, compute, tasks) if executor else map(compute, tasks):
         progress(row)
         rows[name_of(row)] = row
     return rows
+
+
+def _as_completed(executor: Executor, compute: Callable[[Task], Row], tasks: Sequence[Task]) -> Iterator[Row]:
+    """Each row as soon as it is there: none waits in memory for a structure that takes an hour."""
+    futures = [executor.submit(compute, task) for task in tasks]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def screen_structure(task: Task, method: Method) -> Row:
