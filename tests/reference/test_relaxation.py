@@ -101,6 +101,20 @@ def test_the_enthalpy_is_lowest_and_the_space_group_that_of_before(name, gpa):
         assert relaxed.enthalpy < enthalpy(scaled)
 
 
+@pytest.mark.parametrize("name", CRYSTALS)
+def test_forces_of_a_mesh_that_breaks_the_symmetry_do_not_break_it(name):
+    class Uneven(PairEngine):
+        def ground_state(self, *arguments, **how):
+            state, random = super().ground_state(*arguments, **how), np.random.default_rng(0)
+            tilt = random.normal(scale=1e-4, size=(3, 3))
+            noise = random.normal(scale=2e-3, size=state.forces.shape)
+            return replace(state, forces=state.forces + noise, stress=state.stress + tilt + tilt.T)
+
+    relaxed = relax(CRYSTALS[name], 150, engine=Uneven())
+    assert relaxed.space_group == space_group(relaxed.structure, 1e-6) == space_group(CRYSTALS[name], 0.01)
+    assert relaxed.structure.notes == ()
+
+
 def test_a_general_structure_comes_to_rest_too(triclinic):
     relaxed = relax(triclinic, 150, engine=PairEngine())
     assert np.abs(relaxed.state.forces).max() < 5e-4
