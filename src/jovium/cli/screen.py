@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     about = "the network (default, hydrogen only), or first principles: dft is espresso"
     parser.add_argument("--engine", choices=["network", "dft", "espresso", "pyscf"], default="network", help=about)
     parser.add_argument("--protocol", choices=["production", "cheap"], help="of first principles (default production)")
-    about = "relax at this static pressure before, its symmetry kept (first principles)"
+    about = "relax at this static pressure before, within its space group (first principles)"
     parser.add_argument("--relax", type=checked("--relax", float, FINITE), metavar="GPA", help=about)
     into = "every N-th structure from the i-th on, into OUT-i-of-N.csv (job arrays)"
     parser.add_argument("--shard", metavar="i/N", help=into)
