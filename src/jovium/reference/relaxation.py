@@ -147,12 +147,15 @@ def relax(
     steps_follow = {"adjust_positions": False, "adjust_cell": False}  # the forces and the stress that are averaged
     atoms.set_constraint(FixSymmetry(atoms, SYMMETRY_TOLERANCE * BOHR_ANGSTROM, **steps_follow))
     with closing(open_engine(engine)) if isinstance(engine, str) else nullcontext(engine) as opened:
-        mesh, n_steps, calculator = (1, 1, 1), 0, None
-        while calculator is None or np.any(np.array(mesh) < protocol.mesh(_structure(atoms, structure).cell)):
-            wanted = protocol.mesh(_structure(atoms, structure).cell)
-            mesh = tuple(int(n) for n in np.maximum(mesh, wanted))
+        mesh, n_steps = protocol.mesh(structure.cell), 0
+        while True:
             calculator = EngineCalculator(opened, replace(protocol, k_mesh=mesh, k_spacing=None))
             n_steps += _descend(atoms, calculator, pressure_gpa / PRESSURE_GPA, max_steps - n_steps, progress)
+            needed = protocol.mesh(_structure(atoms, structure).cell)
+            denser = (max(mesh[0], needed[0]), max(mesh[1], needed[1]), max(mesh[2], needed[2]))
+            if denser == mesh:
+                break
+            mesh = denser
     relaxed, state = _structure(atoms, structure), calculator.state
     assert state is not None
     found = space_group(relaxed)
@@ -190,6 +193,8 @@ def _descend(
                 got = f"a cell {atoms.cell.volume / volume:.1f} times as large as at the start, still growing"
                 raise StructureError(got, "a crystal that holds together", "take a higher pressure")
     except StructureError as error:
+        if not n_steps:
+            raise
         raise StructureError(
             f"after {n_steps} steps of the relaxation {error.got}", error.expected, error.do
         ) from error
