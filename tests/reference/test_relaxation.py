@@ -176,10 +176,19 @@ def test_what_cannot_come_to_rest_is_an_error_and_no_structure(triclinic, how, e
 def test_atoms_that_overlap_and_what_is_no_structure_are_refused(triclinic, unchecked_signatures):
     overlapping = replace(triclinic, positions=triclinic.positions * [[1.0], [0.0]])
     overlapping = replace(overlapping, positions=overlapping.positions[0] + 0.1 * np.array([[0, 0, 0], [0, 0, 1.0]]))
-    with pytest.raises(StructureError, match="^two atoms .* apart"):
+    with pytest.raises(StructureError, match=r"^two atoms .* apart"):
         relax(overlapping, 100, engine=PairEngine())
     with pytest.raises(InputError, match="read_structure"):
         relax("POSCAR", 100, engine=PairEngine())
+
+
+def test_a_structure_that_the_engine_refuses_is_no_matter_of_the_relaxation(triclinic):
+    class Strict(PairEngine):
+        def ground_state(self, structure, protocol, **how):
+            raise StructureError("no potential of He", "an element of the table", "leave it out")
+
+    with pytest.raises(StructureError, match=r"^no potential"):
+        relax(triclinic, 100, engine=Strict())
 
 
 def test_an_engine_without_stress_is_named(triclinic):
