@@ -1,7 +1,7 @@
 """Jovium: the free energy of dense hydrogen, and the bonding of its electrons.
 
     structure -> analyse, screen, ELF          the electron localization function, phi, critical points, Tc
-    structure -> ground_state                  the same and energies from first principles
+    structure -> ground_state, relax           the same, energies and the crystal at a pressure from first principles
     rs, T     -> free_energy                   F, E, S, P of protons and electrons trained together
     structure -> wave_function                 the electronic ground state at fixed protons
     target, data -> fit_flow                   a density with exact ln p and independent samples
@@ -30,6 +30,7 @@ _HOMES = {
     "screen": "workflows.screening",
     "ELF": "calculator",
     "ground_state": "reference.engine",
+    "relax": "reference.relaxation",
     "KohnShamSettings": "reference.kohn_sham",
     "hydrogen_network": "topology.network",
     "critical_points": "topology.critical_points",

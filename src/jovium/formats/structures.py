@@ -1,6 +1,7 @@
 """Atomic structures in files: everything ASE reads (POSCAR, CIF, extended XYZ, XSF, .res, ...) and field files."""
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -83,6 +84,27 @@ def structures_or_errors(source: Source | Sequence[Source], index: str = ":") ->
             yield read()
         except JoviumError as error:
             yield error
+
+
+def folder_structures(folder: Path, index: str = ":") -> Iterator[tuple[str, Structure | JoviumError]]:
+    """The structures of all files of a folder, or errors, by the names of the files, H2 before H10; where a file holds
+    several NAME:0, NAME:1, .... Hidden files and folders in it are passed by. Raises FormatError for no files."""
+    paths = sorted((path for path in folder.iterdir() if path.is_file() and path.name[0] != "."), key=natural)
+    if not paths:
+        raise FormatError(f"no files in {folder}", "a folder of structure files", "check the path")
+    for path in paths:
+        try:
+            found = list(structures_or_errors(path, index))
+        except JoviumError as error:
+            found = [error]
+        name = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path.name)
+        for i, structure in enumerate(found):
+            yield name if len(found) == 1 else f"{name}:{i}", structure
+
+
+def natural(name: object) -> list[object]:
+    """A key that sorts numbers in names by their value."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", str(name))]
 
 
 def _readers(path: Path, index: str) -> list[Callable[[], tuple[Structure, dict[str, Any]]]]:

@@ -9,7 +9,7 @@ from jovium.base.errors import EngineError
 from jovium.base.grid import GridField
 from jovium.base.localization import Localization, electron_localization
 from jovium.base.structure import Structure
-from jovium.base.units import HARTREE_EV
+from jovium.base.units import HARTREE_EV, PRESSURE_GPA
 from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.levels import Levels
 
@@ -85,6 +85,7 @@ class GroundState:
         return {
             "engine": self.engine,
             **self.protocol.to_dict(self.structure),
+            "pressure_gpa": None if self.stress is None else self.pressure * PRESSURE_GPA,
             "scf_iterations": self.scf_iterations,
             "highest_band_occupation": self.top_occupation,
             "band_gap_ev": None if self.band_gap is None else self.band_gap * HARTREE_EV,

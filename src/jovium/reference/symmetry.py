@@ -26,7 +26,20 @@ Operations = tuple[Int[np.ndarray, "g 3 3"], Float[np.ndarray, "g 3"]]
 
 def space_group_operations(structure: Structure) -> Operations:
     """Rotations (fractional, columns: s' = R s + t) and translations of the space group; the identity at least."""
-    from spglib import get_symmetry
+    symmetry = _dataset(structure, POSITION_TOLERANCE)
+    if symmetry is None:
+        return np.eye(3, dtype=int)[None], np.zeros((1, 3))
+    return np.asarray(symmetry.rotations, dtype=int), np.asarray(symmetry.translations, dtype=float)
+
+
+def space_group(structure: Structure, tolerance: float = POSITION_TOLERANCE) -> str:
+    """Symbol and number of the space group, e.g. "Fm-3m (225)"; tolerance: distance (bohr) of mapped atoms."""
+    symmetry = _dataset(structure, tolerance)
+    return "P1 (1)" if symmetry is None else f"{symmetry.international} ({symmetry.number})"
+
+
+def _dataset(structure: Structure, tolerance: float) -> Any:
+    from spglib import get_symmetry_dataset
 
     species = {symbol: i for i, symbol in enumerate(dict.fromkeys(structure.symbols))}
     cell: Any = (
@@ -36,10 +49,7 @@ def space_group_operations(structure: Structure) -> Operations:
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        symmetry = get_symmetry(cell, symprec=POSITION_TOLERANCE)
-    if symmetry is None:
-        return np.eye(3, dtype=int)[None], np.zeros((1, 3))
-    return np.asarray(symmetry["rotations"], dtype=int), np.asarray(symmetry["translations"], dtype=float)
+        return get_symmetry_dataset(cell, symprec=tolerance)
 
 
 def symmetrise(field: GridField, operations: Operations) -> GridField:

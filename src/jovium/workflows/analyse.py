@@ -34,10 +34,12 @@ from jovium.workflows.elf_convention import (
     may_lack_factor,
     phi_of_both_conventions,
 )
-from jovium.workflows.screening import SPACING
 
 Progress = Callable[[str], object]
 """What is told the stage that begins."""
+
+SPACING = 0.1 / BOHR_ANGSTROM
+"""Default distance of ELF grid points, 0.1 angstrom in bohr."""
 
 COARSE_SPACING = 0.25 / BOHR_ANGSTROM
 """Distance of grid points, 0.25 angstrom in bohr, above which saddles are not resolved and a warning is due."""
@@ -178,10 +180,9 @@ def elf_grid_shape(structure: Structure, settings: AnalysisSettings) -> tuple[in
 def compute_elf(structure: Structure, settings: AnalysisSettings) -> ElfField:
     """ELF of a structure by the engine."""
     shape = elf_grid_shape(structure, settings)
-    with closing(
-        open_engine("espresso" if settings.engine == "network" else settings.engine, sure=settings.sure)
-    ) as engine:
-        state = engine.ground_state(structure, settings.protocol, stress=False)
+    name = "espresso" if settings.engine == "network" else settings.engine
+    with closing(open_engine(name, sure=settings.sure)) as engine:
+        state = engine.ground_state(structure, settings.protocol)
     localization = state.localization(shape)
     warnings = []
     if state.band_gap is not None and state.band_gap > 0:

@@ -1,20 +1,17 @@
 """phi, phi*, Tc and their intervals for thousands of structures, one row of a table each."""
 
-import csv
 import functools
-import io
+import json
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from html import escape
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,55 +20,45 @@ from jovium.base.files import (
     append_durably,
     atomic_write,
     existing_folder,
+    json_text,
     require_other_file,
     sole_writer,
-    write_lines,
 )
 from jovium.base.structure import Structure
-from jovium.base.units import BOHR_ANGSTROM
+from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
 from jovium.base.validity import plausibility
 from jovium.elf.model import ElfModel, shipped_model
-from jovium.formats.structures import Source, structures_or_errors
+from jovium.formats.structures import Source, folder_structures, structures_or_errors
 from jovium.labels.record import structure_sha256
 from jovium.labels.shard import shard as parse_shard
-from jovium.superconductivity.fits import FITS, critical_temperatures
+from jovium.reference.engine import open_engine
+from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
+from jovium.reference.relaxation import LARGEST_PRESSURE_GPA, Relaxation, relax
+from jovium.superconductivity.fits import critical_temperatures
 from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
+from jovium.workflows.analyse import SPACING, analyse
+from jovium.workflows.screening_table import (
+    FORMATS,
+    TC_COLUMNS,
+    Method,
+    Name,
+    Row,
+    Screening,
+    failed,
+    name_of,
+    read_table,
+    write_table,
+)
 
-SPACING = 0.1 / BOHR_ANGSTROM
-"""Default distance of ELF grid points, 0.1 angstrom in bohr."""
-
-TC_COLUMNS = tuple(f"tc_{fit.name.lower().replace(' ', '_')}_kelvin" for fit in FITS)
-FORMATS = {
-    **{"structure": "d", "n_atoms": "d", "rs_bohr": ".6f"},
-    **{f"{name}{end}": ".5f" for name in ("phi_3d", "phi_star") for end in ("", "_low", "_high")},
-    **dict.fromkeys(TC_COLUMNS, ".1f"),
-    **{"flags": "", "spacing_bohr": ".6f", "sha256": ""},
-}
-"""Columns and their digits, in the table as in memory. structure: index in the source, from 0. low, high: the interval
-of `threshold_intervals`. Tc of pure hydrogen, taken to be a metal. flags: why the numbers may be wrong, or "failed: "
-and why there are none."""
-
-COLUMNS = tuple(FORMATS)
-HEAD = ",".join(COLUMNS) + "\n"
-
-Row = dict[str, Any]
-
-
-class Screening(list[Row]):
-    """The rows of a screening, in the order of the structures; a notebook shows them as a table."""
-
-    def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in COLUMNS)
-        lines = ("".join(f"<td>{escape(_text(name, row[name]))}</td>" for name in COLUMNS) for row in self)
-        return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+__all__ = ["FORMATS", "SPACING", "Row", "Screening", "failed", "name_of", "screen"]
 
 
 @dataclass(frozen=True)
 class Task:
     """One structure to screen, or what is wrong with it."""
 
-    index: int
+    name: Name
     structure: Structure | JoviumError
 
     @property
@@ -84,6 +71,9 @@ def screen(
     source: Source | Sequence[Source],
     output: str | Path | None = None,
     *,
+    engine: str = "network",
+    protocol: KohnShamSettings = PRODUCTION,
+    relax_gpa: float | None = None,
     spacing: float = SPACING,
     frames: str = ":",
     shard: str | None = None,
@@ -91,33 +81,58 @@ def screen(
     executor: Executor | None = None,
     progress: Callable[[Row], None] = lambda row: None,
 ) -> Screening:
-    """phi, phi*, their intervals, Tc and warnings of every structure, by the ELF network.
+    """phi, phi*, Tc and warnings of every structure: by the ELF network, with intervals, or by an engine.
 
-    source: a file of structures, of which `frames` is a slice, or structures of Jovium or ASE. output: OUT writes
-    OUT.csv line by line and OUT.extxyz at the end, and takes from OUT.csv the numbers that are there already; a kill
-    loses the structures at work, what failed before is tried again. spacing: of the ELF grid, bohr. shard: "i/N" takes
-    every N-th structure from the i-th on, into OUT-i-of-N. workers: processes; executor: anything of concurrent.futures
-    instead. progress: called with each new row. Raises InputError for a spacing or workers that are not positive, a
-    table of other structures or written by somebody else, or an output that would replace the source."""
+        rows = screen("prototypes", "results", engine="espresso", relax_gpa=200)
+
+    source: a file of structures or a folder of files, of each of which `frames` is a slice, or structures of Jovium or
+    ASE. output: OUT writes OUT.csv line by line and OUT.extxyz at the end, and takes from OUT.csv the numbers that are
+    there already; a kill loses the structures at work, what failed before is tried again. engine: "network", "espresso"
+    or "pyscf", with its protocol. relax_gpa: relax each structure at this static pressure before, by `relax`;
+    OUT.extxyz holds the relaxed ones. spacing: of the ELF grid, bohr. shard: "i/N" takes every N-th structure from the
+    i-th on, into OUT-i-of-N. workers: processes; executor: anything of concurrent.futures instead. progress: called
+    with each new row. Raises InputError for a number that cannot be, settings without an effect, a table of other
+    structures or made in another way or written by somebody else, or an output that would replace the source."""
+    first, step = parse_shard(shard or "0/1")
+    path = Path(source) if isinstance(source, str | os.PathLike) else None
+    by_file = path is not None and path.is_dir()
+    method = _checked(Method(spacing, engine, protocol, relax_gpa, by_file), workers)
+    files = None if output is None else output_files(Path(output), shard)
+    if files and path:
+        require_other_file(files[1], path)
+        if by_file and files[1].parent.resolve() == path.resolve():
+            got = f"results in {path}, the folder of the structures"
+            raise InputError(got, "another folder: they would be structures the next time", "give another name")
+    found = folder_structures(path, frames) if path and by_file else enumerate(structures_or_errors(source, frames))
+    tasks = [Task(name, structure) for i, (name, structure) in enumerate(found) if i % step == first]
+    workers = min(workers, len(tasks))
+    with nullcontext(executor) if executor or workers < 2 else _process_pool(workers) as pool:
+        if files is None:
+            rows = _new_rows(tasks, method, pool, progress)
+        else:
+            table, images = files
+            existing_folder(table.parent)
+            rows = _continue_table(tasks, table, method, pool, progress)
+            _write_images(tasks, rows, images)
+    return Screening(rows[task.name] for task in tasks)
+
+
+def _checked(method: Method, workers: int) -> Method:
+    """The method. Raises InputError for one that cannot be, EngineMissing for an engine that is not there."""
+    spacing, relax_gpa = method.spacing, method.relax_gpa
     if not (np.isfinite(spacing) and spacing > 0):
         raise InputError(f"an ELF grid spacing of {spacing:.4g} bohr", "a positive distance", "e.g. 0.1 angstrom")
     if workers < 1:
         raise InputError(f"{workers} workers", "1 or more", "e.g. the number of cores")
-    first, step = parse_shard(shard or "0/1")
-    files = None if output is None else output_files(Path(output), shard)
-    if files and isinstance(source, str | os.PathLike):
-        require_other_file(files[1], Path(source))
-    tasks = [Task(i, s) for i, s in enumerate(structures_or_errors(source, frames)) if i % step == first]
-    workers = min(workers, len(tasks))
-    with nullcontext(executor) if executor or workers < 2 else _process_pool(workers) as pool:
-        if files is None:
-            rows = _new_rows(tasks, spacing, pool, progress)
-        else:
-            table, images = files
-            existing_folder(table.parent)
-            rows = _continue_table(tasks, table, spacing, pool, progress)
-            _write_images(tasks, rows, images)
-    return Screening(rows[task.index] for task in tasks)
+    if method.engine != "network":
+        open_engine(method.engine).close()
+    elif relax_gpa is not None or method.protocol != PRODUCTION:
+        got = "a relaxation or a protocol for the network"
+        raise InputError(got, "a first-principles engine, which has forces", "add engine espresso (--engine dft)")
+    if relax_gpa is not None and not abs(relax_gpa) <= LARGEST_PRESSURE_GPA:
+        expected = f"a number within +-{LARGEST_PRESSURE_GPA:g} GPa"
+        raise InputError(f"a pressure of {relax_gpa} GPa", expected, "check its unit")
+    return method
 
 
 def output_files(output: Path, shard: str | None = None) -> tuple[Path, Path]:
@@ -160,60 +175,71 @@ def _end_with_parent() -> None:
 
 
 def _continue_table(
-    tasks: Sequence[Task], table: Path, spacing: float, executor: Executor | None, progress: Callable[[Row], None]
-) -> dict[int, Row]:
+    tasks: Sequence[Task], table: Path, method: Method, executor: Executor | None, progress: Callable[[Row], None]
+) -> dict[Name, Row]:
     """The rows of all tasks; those without numbers in the table are computed and appended one by one."""
 
     def append(row: Row) -> None:
-        append_durably(table, _line(row))
+        append_durably(table, method.line(row))
         progress(row)
 
     with sole_writer(table):
-        old = _read_table(table)
+        old = read_table(table, method)
         for task in tasks:
-            row = old.get(task.index)
+            row = old.get(task.name)
             if row is None or failed(row):
-                old.pop(task.index, None)
-            elif (row["sha256"], _text("spacing_bohr", row["spacing_bohr"])) != (task.sha256, f"{spacing:.6f}"):
+                old.pop(task.name, None)
+                continue
+            asked = method.identity(task.name, task.sha256)
+            differing = [name for name in asked if method.text(name, row[name]) != method.text(name, asked[name])]
+            if differing:
                 raise InputError(
-                    f"{table}: structure {task.index} is another one there, or on another grid",
-                    "the table of this file of structures and of this spacing",
+                    f"{table}: structure {task.name} is another one there, or on another grid, or computed in another "
+                    f"way ({', '.join(differing)})",
+                    "the table of these structures, of this spacing and of these settings",
                     "give another name for the results",
                 )
-        _write_table(table, old)
+        write_table(table, old, method)
     with sole_writer(table):  # it may be another file now
-        old = _read_table(table)
-        rows = old | _new_rows([task for task in tasks if task.index not in old], spacing, executor, append)
-        _write_table(table, rows)
+        old = read_table(table, method)
+        rows = old | _new_rows([task for task in tasks if task.name not in old], method, executor, append)
+        write_table(table, rows, method)
     return rows
-
-
-def failed(row: Row) -> bool:
-    """Whether a structure has no numbers."""
-    return row["phi_3d"] is None
 
 
 def _new_rows(
-    tasks: Sequence[Task], spacing: float, executor: Executor | None, progress: Callable[[Row], None]
-) -> dict[int, Row]:
-    mapped: Callable = executor.map if executor else map
-    rows: dict[int, Row] = {}
-    for row in mapped(functools.partial(screen_structure, spacing=spacing), tasks):
+    tasks: Sequence[Task], method: Method, executor: Executor | None, progress: Callable[[Row], None]
+) -> dict[Name, Row]:
+    rows: dict[Name, Row] = {}
+    compute = functools.partial(screen_structure, method=method)
+    for row in _as_completed(executor, compute, tasks) if executor else map(compute, tasks):
         progress(row)
-        rows[row["structure"]] = row
+        rows[name_of(row)] = row
     return rows
 
 
-def screen_structure(task: Task, spacing: float) -> Row:
+def _as_completed(executor: Executor, compute: Callable[[Task], Row], tasks: Sequence[Task]) -> Iterator[Row]:
+    """Each row as soon as it is there: none waits in memory for a structure that takes an hour."""
+    futures = [executor.submit(compute, task) for task in tasks]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def screen_structure(task: Task, method: Method) -> Row:
     """The row of one structure; values rounded to the digits of the table, None where there are none."""
-    values = {"structure": task.index, "spacing_bohr": spacing, "sha256": task.sha256}
+    values = method.identity(task.name, task.sha256)
     try:
         if isinstance(task.structure, JoviumError):
             raise task.structure
-        values |= _numbers(task.structure, spacing)
+        by_network = method.engine == "network"
+        values |= _numbers(task.structure, method.spacing) if by_network else _computed(task.structure, method)
     except Exception as error:  # one structure is never the end of thousands, and its line says why
         values["flags"] = f"failed: {_told(error)}"
-    return {name: _value(name, _text(name, values.get(name))) for name in COLUMNS}
+    return method.row(values)
 
 
 def _told(error: Exception) -> str:
@@ -246,59 +272,56 @@ def _numbers(structure: Structure, spacing: float) -> Row:
     }
 
 
-def _write_images(tasks: Iterable[Task], rows: dict[int, Row], path: Path) -> None:
-    """Write the structures that have a row of numbers, with these numbers, as extended XYZ."""
+def _computed(structure: Structure, method: Method) -> Row:
+    """What an analysis from first principles says of a structure, relaxed before where it is asked for."""
+    relaxation = None
+    if method.relax_gpa is not None:
+        relaxation = relax(structure, method.relax_gpa, method.protocol, method.engine)
+        structure = relaxation.structure
+    analysis = analyse(structure, engine=method.engine, protocol=method.protocol, spacing=method.spacing)
+    facts, star, dos = analysis.protocol, analysis.network.phi_star, analysis.hydrogen_dos
+    return {
+        "formula": structure.to_ase().get_chemical_formula(),
+        "n_atoms": structure.n_atoms,
+        "rs_bohr": structure.rs,
+        "pressure_gpa": facts["pressure_gpa"],
+        "phi_3d": analysis.network.phi_3d.value,
+        "phi_star": None if star is None else star.value,
+        "h_f": analysis.hydrogen_fraction,
+        "h_dos": None if dos is None else dos.value,
+        **{name: temperature.kelvin for name, temperature in zip(TC_COLUMNS, analysis.tc, strict=True)},
+        **({} if relaxation is None else _relaxed(relaxation)),
+        "flags": "; ".join(analysis.warnings),
+    }
+
+
+def _relaxed(relaxation: Relaxation) -> Row:
+    structure = relaxation.structure
+    fractional = structure.cell.fractional(structure.positions)
+    places = {"cell_angstrom": structure.cell.vectors * BOHR_ANGSTROM, "fractional": fractional}
+    return {
+        "enthalpy_ev_per_atom": relaxation.enthalpy * HARTREE_EV / structure.n_atoms,
+        "relaxation_steps": relaxation.n_steps,
+        "relaxed": json_text({name: np.round(array, 8).tolist() for name, array in places.items()}),
+    }
+
+
+def _write_images(tasks: Iterable[Task], rows: dict[Name, Row], path: Path) -> None:
+    """Write the structures that have a row of numbers, with these numbers, as extended XYZ; the relaxed ones."""
     import ase.io
 
     images = []
     for task in tasks:
-        row = rows[task.index]
+        row = rows[task.name]
         if failed(row) or isinstance(task.structure, JoviumError):
             continue
         atoms = task.structure.to_ase()
-        numbers = {name: row[name] for name in COLUMNS[2:-3] if row[name] is not None}
-        atoms.info.update({"structure": task.index, **numbers, "flags": row["flags"]})
+        if row.get("relaxed"):
+            relaxed = json.loads(row["relaxed"])
+            atoms.set_cell(relaxed["cell_angstrom"])
+            atoms.set_scaled_positions(relaxed["fractional"])
+        left_out = ("n_atoms", "spacing_bohr", "sha256", "protocol", "relaxed")
+        atoms.info.update({name: x for name, x in row.items() if name not in left_out and x is not None})
         images.append(atoms)
     with atomic_write(path) as part:
         ase.io.write(part, images, format="extxyz")
-
-
-def _text(name: str, value: Any) -> str:
-    return "" if value is None else format(value, FORMATS[name])
-
-
-def _value(name: str, text: str) -> Any:
-    if name in ("flags", "sha256"):
-        return text
-    number = float(text or "nan")
-    return None if not np.isfinite(number) else int(text) if FORMATS[name] == "d" else number
-
-
-def _read_table(table: Path) -> dict[int, Row]:
-    """The whole lines of a table, by structure, of several of one the last. Raises InputError when the file is another
-    one, or holds lines that no screening wrote."""
-    text = table.read_text(encoding="utf-8", errors="replace")
-    if not text.startswith(HEAD[: len(text)]):
-        raise InputError(f"{table} holds something else", "a table of jovium screen", "give another name")
-    rows: dict[int, Row] = {}
-    for line in text[len(HEAD) :].split("\n")[:-1]:
-        try:
-            row = {name: _value(name, word) for name, word in zip(COLUMNS, *csv.reader([line]), strict=True)}
-            rows[int(row["structure"])] = row
-        except (ValueError, TypeError, csv.Error) as error:
-            got = f"{table}: the line '{line[:60]}'"
-            raise InputError(got, "a line of jovium screen", "delete that line and repeat the command") from error
-    return rows
-
-
-def _write_table(table: Path, rows: dict[int, Row]) -> None:
-    """The rows as the whole table, in the order of the structures; an equal table is left alone."""
-    lines = [HEAD, *(_line(rows[index]) for index in sorted(rows))]
-    if table.read_bytes() != "".join(lines).encode():
-        write_lines(table, lines)
-
-
-def _line(row: Row) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(_text(name, row[name]) for name in COLUMNS)
-    return text.getvalue()
