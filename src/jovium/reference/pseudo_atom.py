@@ -134,3 +134,20 @@ def _potentials(potential: Pseudopotential, r: Radial, density: Radial, slope: R
         return hartree, libxc.eval_xc(functional, density, deriv=1)[1][0], zero
     of_density, of_square, *_ = libxc.eval_xc(functional, np.stack([density, slope, zero, zero]), deriv=1)[1]
     return hartree, of_density, 2 * of_square
+
+
+def core_radius(potential: Pseudopotential) -> float:
+    """Radius (bohr) of the core of an atom: where the ELF of the free atom is lowest between two shells, which parts the
+    shells of the core from those of the valence (Kohout and Savin, Int. J. Quantum Chem. 60, 875 (1996)). Where the
+    potential has no shell below the valence: 2 r_loc, out of which it is that of a point charge to 5 %. Raises as
+    `pseudo_atom`."""
+    r = np.arange(2 * potential.r_loc, 10.0, STEP)
+    density, slope, kinetic = np.zeros((3, len(r)))
+    for orbital in pseudo_atom(potential):
+        values, electrons = orbital(r), orbital.occupation / (4 * np.pi)
+        density += electrons * values**2
+        slope += 2 * electrons * values * np.gradient(values, r)
+        kinetic += electrons / 2 * (np.gradient(values, r) ** 2 + orbital.l * (orbital.l + 1) * (values / r) ** 2)
+    excess = (kinetic - slope**2 / (8 * density)) / density ** (5 / 3)  # D / D_0 of the ELF, up to a factor
+    peaks = np.flatnonzero((excess[1:-1] > excess[:-2]) & (excess[1:-1] >= excess[2:])) + 1
+    return float(r[peaks[np.argmax(excess[peaks])]] if len(peaks) else r[0])
