@@ -30,9 +30,10 @@ class Approach:
 class CrystalPath:
     """The path of the network of a structure.
 
-    visited: the atom nearest to each maximum of the path. hydrogen_share: part of its grid points whose nearest nucleus
-    is a hydrogen. approaches: one for every other element. passed: the core that no path of this height avoids, nearest
-    approach; around_cores: lowest point of the best path that enters no core, None without one. Both None otherwise.
+    visited: the atoms nearest to the maxima of the path, each once. hydrogen_share: part of its grid points whose
+    nearest nucleus is a hydrogen. approaches: one for every other element. passed: the core it enters deepest, when
+    every path of this height enters one; around_cores: then the lowest point of the best path that enters none, None
+    without one.
     """
 
     path: NetworkPath
@@ -49,7 +50,7 @@ class CrystalPath:
         if self.passed and self.passed.core_radius:
             distance, radius = (f"{x * BOHR_ANGSTROM:.2f}" for x in (self.passed.distance, self.passed.core_radius))
             passes = f"the network passes {self.passed.atom} at {distance} angstrom, inside its core ({radius})"
-            others = "there is none" if self.around_cores is None else f"phi is {self.around_cores:.3f}"
+            others = "there is none" if self.around_cores is None else f"phi is {self.around_cores:.2f}"
             sentences.append(f"{passes}: no network of hydrogen; around the cores {others}")
         unknown = [approach.atom for approach in self.approaches if approach.core_radius is None]
         if unknown:
@@ -71,13 +72,12 @@ def crystal_path(field: GridField, structure: Structure, core_radii: Mapping[str
             path, around = avoiding, None
         else:
             distances, atoms = structure.nearest_atoms(path.points)
-            inside = np.flatnonzero(distances < radii[atoms])
-            nearest = inside[np.argmin(distances[inside])]
-            passed = _approach(structure, atoms[nearest], distances[nearest], core_radii)
+            deepest = int(np.argmin(distances - radii[atoms]))
+            passed = _approach(structure, int(atoms[deepest]), float(distances[deepest]), core_radii)
     others = dict.fromkeys(symbol for symbol in structure.symbols if symbol != "H" and symbol not in ISOTOPE_MASSES)
     return CrystalPath(
         path,
-        tuple(_name(structure, atom) for atom in structure.nearest_atoms(path.maxima)[1]),
+        tuple(_name(structure, int(atom)) for atom in np.unique(structure.nearest_atoms(path.maxima)[1])),
         float(np.isin(structure.nearest_atoms(path.points)[1], structure.hydrogens).mean()),
         tuple(_nearest_of(element, structure, path, core_radii) for element in others),
         passed,
@@ -89,12 +89,12 @@ def _nearest_of(element: str, structure: Structure, path: NetworkPath, core_radi
     atoms = np.flatnonzero(np.array(structure.symbols) == element)
     alone = replace(structure, positions=structure.positions[atoms], symbols=(element,) * len(atoms))
     distances, found = alone.nearest_atoms(path.points)
-    nearest = np.argmin(distances)
-    return _approach(structure, atoms[found[nearest]], distances[nearest], core_radii)
+    nearest = int(np.argmin(distances))
+    return _approach(structure, int(atoms[found[nearest]]), float(distances[nearest]), core_radii)
 
 
 def _approach(structure: Structure, atom: int, distance: float, core_radii: Mapping[str, float]) -> Approach:
-    return Approach(_name(structure, atom), float(distance), core_radii.get(structure.symbols[atom]))
+    return Approach(_name(structure, atom), distance, core_radii.get(structure.symbols[atom]))
 
 
 def _name(structure: Structure, atom: int) -> str:

@@ -15,7 +15,6 @@ from jovium.base.grid import GridField
 from jovium.topology.sweep import sweep
 from jovium.topology.torus_graph import flat_values
 
-Points = Float[np.ndarray, "n 3"]
 Voxels = Int[np.ndarray, "n 3"]
 
 STEPS = np.array([[-1, 0, 0], [1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, -1], [0, 0, 1]])
@@ -26,47 +25,49 @@ NO_LABELS = np.empty(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class NetworkPath:
-    """Three cycles around the torus that meet in one component of {f >= t}, t the highest for which there are any.
+    """Three closed walks around the torus, from one maximum, in {f >= t} with t the highest for which there are any.
 
-    cycles: grid points in bohr, one grid step after the other; the last one is the image of the first, windings[i]
-    lattice vectors away. maxima: the maxima on the way, each once, inside the cell. lowest: value at the lowest point,
-    the `grid_value` of phi_3d.
+    cycles: grid points (n, 3) in bohr, one grid step after the other; the last is the image of the first, windings[i]
+    lattice vectors away. points, maxima: the grid points and the maxima on the way, each once, inside the cell. lowest:
+    value at the lowest of the points, the exact threshold of the voxel graph in three directions.
     """
 
-    cycles: tuple[Points, Points, Points]
+    cycles: tuple[np.ndarray, ...]
     windings: Int[np.ndarray, "3 3"]
-    maxima: Points
+    points: Float[np.ndarray, "p 3"]
+    maxima: Float[np.ndarray, "m 3"]
     lowest: float
-
-    @property
-    def points(self) -> Points:
-        """The grid points of the three cycles, where they start once."""
-        return np.concatenate([cycle[:-1] for cycle in self.cycles])
 
 
 def network_path(field: GridField) -> NetworkPath:
     """The path along which one component of the superlevel sets of `field` first spans three directions.
 
-    It stays on the voxel graph, so its points are exact to a grid step, and as exact as `grid_value` in the field.
-    Where several paths are equally high the grid chooses.
+    It stays on the voxel graph: its points are exact to a grid step, its lowest value as a `grid_value` is. Where
+    several paths are equally high the grid chooses.
     """
     flat, shape = flat_values(field.values), np.array(field.shape)
     swept = sweep(field.values, NO_LABELS)
     edges = np.concatenate([swept.cycle_edges, swept.merge_edges])
-    near = np.stack(np.unravel_index(edges // 6, field.shape), -1)
-    far = near + STEPS[edges % 6]
-    ends = np.stack([_voxel(_ascend(flat, shape, side)[-1], shape) for side in (near, far)], -1)
-    cycles, maxima = [], set()
+    sides = [np.stack(np.unravel_index(edges // 6, field.shape), -1)]
+    sides.append(sides[0] + STEPS[edges % 6])
+    ends = np.stack([_voxel(_ascend(flat, shape, side)[-1], shape) for side in sides], -1)
+    tree, base, walks, maxima = defaultdict(list), int(ends[0, 0]), [], set()
+    for edge, (a, b) in enumerate(ends[3:].tolist(), 3):
+        tree[a].append((b, edge))
+        tree[b].append((a, edge))
     for closing in range(3):
-        route = [closing, *_route(ends, closing)]
+        out, back = (_route(tree, base, int(end)) for end in ends[closing])
+        route = [*out, closing, *back[::-1]]
+        near, far = (np.moveaxis(_ascend(flat, shape, side[route]), 1, 0) for side in sides)
+        walks.append(_walk(base, [np.concatenate([a[::-1], b]) for a, b in zip(near, far, strict=True)], shape))
         maxima |= {*ends[route].flat}
-        ascents = [np.moveaxis(_ascend(flat, shape, side[route]), 1, 0) for side in (near, far)]
-        cycles.append(_chain([np.concatenate([a[::-1], b]) for a, b in zip(*ascents, strict=True)], shape))
-    top = np.stack(np.unravel_index(sorted(maxima), field.shape), -1)
-    first, second, third = (field.cell.cartesian(cycle / shape) for cycle in cycles)
-    windings = np.array([(cycle[-1] - cycle[0]) // shape for cycle in cycles])
-    lowest = min(flat[_voxel(cycle, shape)].min() for cycle in cycles)
-    return NetworkPath((first, second, third), windings, field.cell.cartesian(top / shape), float(lowest))
+    windings = np.array([(walk[-1] - walk[0]) // shape for walk in walks])
+    cycles = tuple(field.cell.cartesian(walk / shape) for walk in walks)
+    visited = np.unique(_voxel(np.concatenate(walks), shape))
+    points, tops = (
+        field.cell.cartesian(np.stack(np.unravel_index(v, field.shape), -1) / shape) for v in (visited, sorted(maxima))
+    )
+    return NetworkPath(cycles, windings, points, tops, float(flat[visited].min()))
 
 
 def _voxel(places: Int[np.ndarray, "*n 3"], shape: Int[np.ndarray, "3"]) -> Int[np.ndarray, "*n"]:
@@ -88,32 +89,25 @@ def _ascend(flat: Float[np.ndarray, "voxels"], shape: Int[np.ndarray, "3"], plac
     return np.stack(ascent)
 
 
-def _route(ends: Int[np.ndarray, "m 2"], closing: int) -> list[int]:
-    """The edges of the tree that lead from the far end of a closing edge back to the near one."""
-    start, goal = ends[closing, 1], ends[closing, 0]
-    edges_at = defaultdict(list)
-    for edge in range(3, len(ends)):
-        for end in ends[edge]:
-            edges_at[end].append(edge)
-    came_by, front = {start: closing}, [start]
+def _route(tree: dict[int, list[tuple[int, int]]], start: int, goal: int) -> list[int]:
+    """The edges that lead from one maximum to another; `tree` holds the neighbours of each and the edges to them."""
+    came_by, front = {start: (start, -1)}, [start]
     for place in front:
-        for edge in edges_at[place]:
-            other = ends[edge].sum() - place
+        for other, edge in tree[place]:
             if other not in came_by:
-                came_by[other] = edge
+                came_by[other] = place, edge
                 front.append(other)
     route = []
     while goal != start:
-        route.append(came_by[goal])
-        goal = ends[came_by[goal]].sum() - goal
+        goal, edge = came_by[goal]
+        route.append(edge)
     return route[::-1]
 
 
-def _chain(pieces: list[Voxels], shape: Int[np.ndarray, "3"]) -> Voxels:
-    """Pieces from maximum to maximum as one walk on the unfolded grid; all but the first turn round where they have to."""
-    walk = pieces[0]
-    for piece in pieces[1:]:
+def _walk(base: int, pieces: list[np.ndarray], shape: Int[np.ndarray, "3"]) -> Int[np.ndarray, "w 3"]:
+    """Pieces from maximum to maximum as one walk from the maximum `base` over the unfolded grid, each turned to fit."""
+    walk = np.stack(np.unravel_index([base], tuple(shape)), -1)
+    for piece in pieces:
         ordered = piece if ((piece[0] - walk[-1]) % shape == 0).all() else piece[::-1]
         walk = np.concatenate([walk, ordered + walk[-1] - ordered[0]])
-    moves = np.append(True, np.diff(walk, axis=0).any(axis=1))
-    return walk[moves]
+    return walk[np.append(True, np.diff(walk, axis=0).any(axis=1))]
