@@ -91,6 +91,17 @@ def test_crossing_rods_are_the_path_whatever_is_beside_them():
     assert {tuple(place) for place in places} == {tuple(p) for p in np.argwhere(field.values > 0.6) if 3 in p[:2]}
 
 
+@pytest.mark.parametrize("higher", ["net", "rod"])
+def test_a_net_and_a_rod_that_meet_make_one_path(higher):
+    """The component that joins an older one brings its cycle along."""
+    net, rod = [(ALL, 1, 1), (1, ALL, 1)], [(5, 5, ALL)]
+    bridge = (0.5, [(slice(2, 6), 5, 1), (5, slice(2, 5), 1), (1, 5, 1)])
+    values = painted((8, 9, 10), 0.1, bridge, (0.9 if higher == "net" else 0.8, net), (0.85, rod))
+    field = GridField(values, ODD)
+    assert_a_path(field)
+    assert network_path(field).lowest == 0.5
+
+
 @given(seeds, st.tuples(*[st.integers(1, 6)] * 3), st.sampled_from([None, 4]))
 @settings(max_examples=40, deadline=None)
 def test_every_path_is_closed_connected_and_as_low_as_the_threshold(seed, shape, levels):

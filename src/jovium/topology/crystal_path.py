@@ -46,16 +46,16 @@ class CrystalPath:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What makes it no network of hydrogen, and what was not checked, one sentence each."""
-        sentences = []
+        warnings = []
         if self.passed and self.passed.core_radius:
             distance, radius = (f"{x * BOHR_ANGSTROM:.2f}" for x in (self.passed.distance, self.passed.core_radius))
             passes = f"the network passes {self.passed.atom} at {distance} angstrom, inside its core ({radius})"
             others = "there is none" if self.around_cores is None else f"phi is {self.around_cores:.2f}"
-            sentences.append(f"{passes}: no network of hydrogen; around the cores {others}")
+            warnings.append(f"{passes}: no network of hydrogen; around the cores {others}")
         unknown = [approach.atom for approach in self.approaches if approach.core_radius is None]
         if unknown:
-            sentences.append(f"no core radius is known of {', '.join(unknown)}: the network may pass through the core")
-        return tuple(sentences)
+            warnings.append(f"no core radius is known of {', '.join(unknown)}: the network may pass through the core")
+        return tuple(warnings)
 
 
 def crystal_path(field: GridField, structure: Structure, core_radii: Mapping[str, float]) -> CrystalPath:
