@@ -78,6 +78,18 @@ def test_human_table_names_phi_and_tc(field_file, capsys, tmp_path):
         assert text in out
 
 
+def test_table_of_a_hydride_tells_how_near_the_path_comes_to_each_nucleus(field_file, capsys, tmp_path, odd_structure):
+    hydride = Structure(odd_structure.cell, odd_structure.positions, ("La", "H", "Y", "Ca", "H"))
+    write_field(tmp_path / "hydride.cube", hydride, read_field(field_file).field)
+    command = ["analyse", tmp_path / "hydride.cube", "--no-files"]
+    near = json.loads(output(capsys, *command, "--json")[1])["network_path"]["approaches"]
+    assert [each["atom"] for each in near] == ["La 1", "Y 3", "Ca 4"]
+    lines = output(capsys, *command)[1].splitlines()
+    for each in near:
+        row = next(line for line in lines if f"path to {each['atom']}" in line)
+        assert f"{each['distance_angstrom']:.2f}" in row
+
+
 def test_second_run_replaces_the_results_of_the_first(field_file, capsys, tmp_path):
     for _ in range(2):
         assert output(capsys, "analyse", field_file, "--out", tmp_path / "out")[0] == 0

@@ -13,6 +13,7 @@ from jovium.formats.fields import write_field
 from jovium.report.analysis import Analysis
 from jovium.superconductivity.fits import TcEstimate
 from jovium.topology.critical_points import critical_points
+from jovium.topology.crystal_path import crystal_path
 from jovium.topology.network import hydrogen_network
 
 FITS = (
@@ -39,6 +40,7 @@ def analysis_of(structure: Structure, elf: GridField, **changes) -> Analysis:
         "network": hydrogen_network(elf, structure.positions),
         "critical_points": critical_points(elf),
         "tc": FITS,
+        "path": crystal_path(elf, structure, {}),
         "protocol": {"engine": "toy", "cutoff_hartree": 60.0, "k_mesh": (2, 2, 2), "smearing": {"kelvin": 3000}},
         "name": "bcc hydrogen",
     }

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from jovium.base.units import BOHR_ANGSTROM
+from jovium.reference.pseudo_atom import core_radii
+from jovium.report.analysis import path_rows
+from jovium.report.page import page
 from jovium.superconductivity.dos import HydrogenDos
 from jovium.superconductivity.fits import TcEstimate
 from jovium.workflows.analyse import AnalysisSettings, analyse
@@ -19,6 +22,7 @@ KEYS = {
     "phi_star",
     "thresholds",
     "critical_points",
+    "network_path",
     "tc_kelvin",
     "tc_details",
     "hydrogen_fraction",
@@ -105,3 +109,34 @@ def test_json_is_plain_even_when_the_analysis_is_not(cubic):
     assert text["tc_kelvin"] == {"fit": None}
     assert text["phi_star"] is None
     assert text["thresholds"]["phi_star"] is None
+
+
+def test_json_carries_the_path_in_angstrom(triclinic):
+    result, path = triclinic.to_json()["network_path"], triclinic.path
+    assert result["lowest"] == path.path.lowest == triclinic.network.phi_3d.grid_value
+    for cycle, points, winding in zip(result["cycles"], path.path.cycles, path.path.windings, strict=True):
+        np.testing.assert_allclose(cycle["points_angstrom"], points * BOHR_ANGSTROM, atol=5.1e-5)
+        start, end = np.array(cycle["points_angstrom"])[[0, -1]]
+        cell = triclinic.structure.cell.vectors * BOHR_ANGSTROM
+        np.testing.assert_allclose(end - start, np.array(cycle["lattice_vectors"]) @ cell, atol=2e-4)
+        assert cycle["lattice_vectors"] == winding.tolist()
+    assert (result["hydrogen_share"], result["approaches"], result["passed"]) == (1.0, [], None)
+    assert path_rows(triclinic) == []
+
+
+def test_a_path_through_a_core_is_told_wherever_the_result_is(hydride_file):
+    """On the page, in the JSON and in the warnings: the same atom, distance and radius."""
+    analysis = analyse(hydride_file)
+    core = core_radii(["La"])["La"]
+    result = analysis.to_json()
+    (near,) = result["network_path"]["approaches"]
+    assert near == {**result["network_path"]["passed"], "distance_angstrom": pytest.approx(near["distance_angstrom"])}
+    assert (near["atom"], near["core_radius_angstrom"]) == ("La 2", pytest.approx(core * BOHR_ANGSTROM))
+    distance, radius = f"{near['distance_angstrom']:.2f}", f"{core * BOHR_ANGSTROM:.2f}"
+    sentence = f"the network passes La 2 at {distance} angstrom, inside its core ({radius}): no network of hydrogen"
+    assert sum(warning.startswith(sentence) for warning in result["warnings"]) == 1
+    (row,) = (row for row in path_rows(analysis) if row[0] == "path to La 2")
+    assert row[1] == distance
+    text = page(analysis)
+    assert sentence in text
+    assert f'<th scope="row">path to La 2</th><td>{distance} (' in text

@@ -198,6 +198,14 @@ def test_critical_points_appear_by_kind(shown):
         assert view.say("jovium.shown")[part] > 0
 
 
+def test_the_path_is_drawn_when_asked_for(shown):
+    analysis, view = shown
+    assert view.say("jovium.shown").get("path", 0) == 0
+    view.tab.check("#show-path")
+    assert view.say("jovium.shown")["path"] >= len(analysis.path.path.points)
+    view.tab.uncheck("#show-path")
+
+
 def test_supercell_repeats_the_surface_eight_times(shown):
     _, view = shown
     view.slide("isovalue", 0.75)

@@ -168,7 +168,12 @@ class Structure:
         """Radius (bohr) of the largest sphere without a nucleus, its centre sought on a grid of at most 32^3 points."""
         shape = np.minimum(np.ceil(np.linalg.norm(self.cell.reduced, axis=1) / 0.4), 32).astype(int)
         grid = np.stack(np.meshgrid(*(np.arange(n) / n for n in shape), indexing="ij"), -1).reshape(-1, 3)
-        return float(self._with_images().query(grid @ self.cell.reduced)[0].max())
+        return float(self.nearest_atoms(grid @ self.cell.reduced)[0].max())
+
+    def nearest_atoms(self, points: Float[np.ndarray, "p 3"]) -> tuple[Float[np.ndarray, "p"], Int[np.ndarray, "p"]]:
+        """Distance (bohr) from each of `points` to the nearest atom or image, and which atom that is."""
+        distances, found = self._with_images().query(Cell(self.cell.reduced).wrap(points))
+        return distances, np.asarray(found) % self.n_atoms
 
     def neighbours(self, count: int) -> tuple[Float[np.ndarray, "n c"], Int[np.ndarray, "n c"]]:
         """Distances (bohr) from each atom to the `count` atoms or images nearest to it, and which atoms they are."""

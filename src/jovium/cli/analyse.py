@@ -155,6 +155,8 @@ def print_analysis(analysis: "Analysis") -> None:
     """The result as a table on standard output, warnings on standard error."""
     from rich.table import Table
 
+    from jovium.report.analysis import path_rows
+
     facts: dict[str, Any] = analysis.to_json()
     console, table = terminal(), Table("quantity", "value", "meaning")
     size = f"{facts['n_atoms']} atoms, rs {facts['rs_bohr']:.4f} bohr, grid {' x '.join(map(str, facts['grid_shape']))}"
@@ -169,6 +171,8 @@ def print_analysis(analysis: "Analysis") -> None:
         errors = analysis.errors()
         others = f"R^2 {errors['r2']:.4f}, largest {errors['largest']:.3f}"
         table.add_row("RMSE of the ELF", f"{errors['rmse']:.4f}", others)
+    for row in path_rows(analysis):
+        table.add_row(*row)
     points = facts["critical_points"]
     for kind in ("maxima", "bonds", "rings", "cages"):
         table.add_row(kind, str(points[kind]), f"Morse sum {points['morse_sum']}" if kind == "maxima" else "")

@@ -4,6 +4,8 @@ Radial functions are sums of Gaussians, R(r) = sum_a c_a N_a r^l exp(-alpha_a r^
 Gaussians as well. Matrix elements are sums over a radial grid, smooth functions all: 1e-6 hartree.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,8 +15,9 @@ from jaxtyping import Float
 from scipy.linalg import eigh
 from scipy.special import gamma
 
-from jovium.base.errors import NotConverged
-from jovium.reference.pseudopotential import Pseudopotential
+from jovium.base.errors import EngineMissing, NotConverged, StructureError
+from jovium.base.structure import ISOTOPE_MASSES
+from jovium.reference.pseudopotential import Pseudopotential, pseudopotential
 
 EXPONENTS = 0.04 * 1.75 ** np.arange(14)
 """alpha of the Gaussians, 1/bohr^2: widths from 3.5 bohr to 0.1."""
@@ -162,3 +165,29 @@ def _potentials(potential: Pseudopotential, r: Radial, density: Radial, slope: R
         return hartree, libxc.eval_xc(functional, density, deriv=1)[1][0], zero
     of_density, of_square, *_ = libxc.eval_xc(functional, np.stack([density, slope, zero, zero]), deriv=1)[1]
     return hartree, of_density, 2 * of_square
+
+
+def core_radii(symbols: Iterable[str]) -> dict[str, float]:
+    """Radius of the core (bohr) of every element but hydrogen that has a pseudopotential."""
+    found = {}
+    for element in sorted({*symbols} - {"H", *ISOTOPE_MASSES}):
+        with suppress(StructureError, EngineMissing):
+            found[element] = core_radius(pseudopotential(element))
+    return found
+
+
+def core_radius(potential: Pseudopotential) -> float:
+    """Radius (bohr) of the core of an atom: where the ELF of the free atom is lowest between two shells, which parts
+    the shells of the core from those of the valence (Kohout and Savin, Int. J. Quantum Chem. 60, 875 (1996)). Where the
+    potential has no shell below the valence: 2 r_loc, out of which it is that of a point charge to 5 %. Raises as
+    `pseudo_atom`."""
+    r = np.arange(2 * potential.r_loc, 10.0, STEP)
+    density, slope, kinetic = np.zeros((3, len(r)))
+    for orbital in pseudo_atom(potential):
+        values, electrons = orbital(r), orbital.occupation / (4 * np.pi)
+        density += electrons * values**2
+        slope += 2 * electrons * values * np.gradient(values, r)
+        kinetic += electrons / 2 * (np.gradient(values, r) ** 2 + orbital.l * (orbital.l + 1) * (values / r) ** 2)
+    excess = (kinetic - slope**2 / (8 * density)) / density ** (5 / 3)  # D / D_0 of the ELF, up to a factor
+    peaks = np.flatnonzero((excess[1:-1] > excess[:-2]) & (excess[1:-1] >= excess[2:])) + 1
+    return float(r[peaks[np.argmax(excess[peaks])]] if len(peaks) else r[0])

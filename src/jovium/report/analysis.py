@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from jovium.superconductivity.dos import HydrogenDos
     from jovium.superconductivity.fits import TcEstimate
     from jovium.topology.critical_points import CriticalPoints
+    from jovium.topology.crystal_path import Approach, CrystalPath
     from jovium.topology.network import Network, Threshold
 
 
@@ -23,6 +25,7 @@ THRESHOLD = "value", "grid_value", "refined"
 CRITICAL_POINT = "kind", "value", "persistence"
 HYDROGEN_DOS = "source", "fermi_energy_ev", "total_at_fermi"
 ESTIMATE = "kelvin", "rmse_kelvin", "doi", "note"
+PATH = "visited", "hydrogen_share", "around_cores"
 """What is told of each."""
 
 
@@ -34,7 +37,8 @@ class Analysis:
     computed, as names and plain values. warnings: sentences to be read before the numbers. hydrogen_dos: hydrogen
     fraction of the density of states at the Fermi level that `tc` was made with and its source, None when unknown.
     intervals: of a predicted ELF, lowest and highest value of every threshold inside its band. computed: the same
-    structure from first principles, when the prediction is to be seen beside it; its ELF is on the same grid.
+    structure from first principles, when the prediction is to be seen beside it; its ELF is on the same grid. path:
+    where the network runs among the atoms.
     """
 
     structure: Structure
@@ -48,6 +52,7 @@ class Analysis:
     hydrogen_dos: HydrogenDos | None = None
     intervals: dict[str, tuple[float, float]] | None = None
     computed: Analysis | None = None
+    path: CrystalPath | None = None
 
     def __repr__(self) -> str:
         grid = " x ".join(map(str, self.elf.shape))
@@ -93,7 +98,8 @@ class Analysis:
 
         Thresholds are isovalues of the ELF (0 to 1), positions in angstrom, rs in bohr, Tc in kelvin. Tc follows from
         phi_3d, phi_star, hydrogen_fraction and hydrogen_dos; the details of the last are the file it was read from, the
-        Fermi energy (eV) and the total density of states there. A persistence of None is infinite.
+        Fermi energy (eV) and the total density of states there. A persistence of None is infinite. The points of the
+        path are those of the grid, to 1e-4 angstrom.
         """
         thresholds = self.thresholds()
         points = self.critical_points
@@ -101,6 +107,7 @@ class Analysis:
             "name": self.name,
             **{name: None if point is None else number(point.value) for name, point in thresholds.items()},
             "thresholds": {name: _attributes(point, THRESHOLD) for name, point in thresholds.items()},
+            "network_path": _path_json(self.path),
             "critical_points": {
                 **{name: int(getattr(points, name)) for name in ("maxima", "bonds", "rings", "cages", "morse_sum")},
                 "points": [_attributes(point, CRITICAL_POINT) for point in points.points],
@@ -122,6 +129,23 @@ class Analysis:
         }
 
 
+def path_rows(analysis: Analysis) -> list[tuple[str, str, str]]:
+    """What, value and meaning of the path among the atoms, for tables; pure hydrogen has nothing to tell."""
+    path = analysis.path
+    if path is None or not path.approaches:
+        return []
+    visits = Counter(atom.split()[0] for atom in path.visited)
+    rows = [
+        ("path at hydrogen", f"{path.hydrogen_share:.0%}", "part of the path of phi_3d whose nearest atom is hydrogen"),
+        ("atoms on the path", ", ".join(f"{n} {symbol}" for symbol, n in visits.items()), "nearest to its maxima"),
+    ]
+    for near in path.approaches:
+        core = "not known" if near.core_radius is None else f"{near.core_radius * BOHR_ANGSTROM:.2f}"
+        away = f"{near.distance * BOHR_ANGSTROM:.2f}"
+        rows.append((f"path to {near.atom}", away, f"smallest distance, angstrom; radius of the core {core}"))
+    return rows
+
+
 def number(value: float | None) -> float | None:
     """A Python float, or None for None, NaN and infinity (JSON has no word for them)."""
     return float(value) if value is not None and math.isfinite(value) else None
@@ -138,6 +162,30 @@ def plain(value: object) -> object:
     if isinstance(value, float):
         return number(value)
     return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _path_json(path: CrystalPath | None) -> object:
+    if path is None:
+        return None
+    cycles = zip(path.path.windings, path.path.cycles, strict=True)
+    return {
+        "lowest": number(path.path.lowest),
+        **{name: plain(getattr(path, name)) for name in PATH},
+        "approaches": [_approach_json(approach) for approach in path.approaches],
+        "passed": _approach_json(path.passed),
+        "cycles": [
+            {"lattice_vectors": plain(winding), "points_angstrom": plain(np.round(points * BOHR_ANGSTROM, 4))}
+            for winding, points in cycles
+        ],
+    }
+
+
+def _approach_json(approach: Approach | None) -> object:
+    if approach is None:
+        return None
+    radius = None if approach.core_radius is None else approach.core_radius * BOHR_ANGSTROM
+    distance = approach.distance * BOHR_ANGSTROM
+    return {"atom": approach.atom, "distance_angstrom": distance, "core_radius_angstrom": radius}
 
 
 def _attributes(value: object, names: tuple[str, ...]) -> object:

@@ -36,6 +36,7 @@ def page(analysis: Analysis) -> str:
         warnings=tables.warnings(analysis),
         protocol=tables.protocol(analysis),
         thresholds=tables.thresholds(analysis),
+        path=tables.path(analysis),
         prediction=prediction(analysis),
         critical_points=tables.critical_points(analysis),
         hydrogen_dos=tables.hydrogen_dos(analysis),

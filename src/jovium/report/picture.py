@@ -36,6 +36,7 @@ MAX_OVERSHOOT = 0.01
 def picture(analysis: Analysis) -> dict[str, object]:
     """Everything the page's scripts need, in angstrom. Raises InputError when the field is not an ELF."""
     structure = analysis.structure
+    path = _angstrom(analysis.path.path.points) if analysis.path else []
     return {
         "analysis": analysis.to_json(),
         "structure": {
@@ -51,7 +52,10 @@ def picture(analysis: Analysis) -> dict[str, object]:
             for name, point in analysis.thresholds().items()
             if point is not None and number(point.value) is not None
         ],
-        "points": [{"kind": point.kind, **_mark(point, structure)} for point in analysis.critical_points.points],
+        "points": [
+            *({"kind": point.kind, **_mark(point, structure)} for point in analysis.critical_points.points),
+            *({"kind": "path", "position": position} for position in path),
+        ],
     }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.report.analysis import plain
+from jovium.report.analysis import path_rows, plain
 from jovium.report.picture import composition
 
 if TYPE_CHECKING:
@@ -74,6 +74,12 @@ def warnings(analysis: Analysis) -> str:
 def thresholds(analysis: Analysis) -> str:
     """One row per threshold: value, value on the grid, whether it was refined to the saddle, where it is."""
     return "".join(_threshold_row(name, point) for name, point in analysis.thresholds().items())
+
+
+def path(analysis: Analysis) -> str:
+    """The table of the path among the atoms; empty for pure hydrogen."""
+    rows = _rows([(escape(what), escape(f"{value} ({meaning})")) for what, value, meaning in path_rows(analysis)])
+    return f'<div class="wide"><table class="pairs"><tbody>{rows}</tbody></table></div>' if rows else ""
 
 
 def critical_points(analysis: Analysis) -> str:

@@ -46,11 +46,15 @@ class Sweep:
 
     rank_voxels: voxels at which one component first has 1, 2, 3 independent cycles around the torus.
     label_voxel: voxel at which two labels, or a label and its own image, first share a component; -1 without labels.
+    merge_edges, cycle_edges: the edges 6 voxel + direction that make the tree of the basins, and the three that close
+    the independent cycles of the component that is first to have three.
     """
 
     merge_tree: MergeTree
     rank_voxels: tuple[int, int, int]
     label_voxel: int
+    merge_edges: Int[np.ndarray, "merges"]
+    cycle_edges: Int[np.ndarray, "3"]
 
 
 def sweep(values: Float[np.ndarray, "nx ny nz"], labels: Int[np.ndarray, "n"]) -> Sweep:
@@ -70,11 +74,12 @@ def sweep(values: Float[np.ndarray, "nx ny nz"], labels: Int[np.ndarray, "n"]) -
     # Only walls between basins can change the topology: they alone are sorted and swept.
     walls = _walls(flat, basin, winding, values.shape, labels)
     walls = walls[np.argsort(-flat[walls], kind="stable")]  # stable: walls come in ascending index
-    merge_voxel, parent, events = _sweep_walls(flat, basin, winding, births, walls, labels, values.shape)
+    merge_edge, parent, cycle_edges, events = _sweep_walls(flat, basin, winding, births, walls, labels, values.shape)
+    merge_voxel = merge_edge // 6  # -1 stays -1
     merge_value = np.where(merge_voxel >= 0, flat[merge_voxel], -np.inf)
     tree = MergeTree(births, flat[births], merge_voxel, merge_value, parent)
     first, second, third, label = (int(voxel) for voxel in events)
-    return Sweep(tree, (first, second, third), label)
+    return Sweep(tree, (first, second, third), label, merge_edge[merge_edge >= 0], cycle_edges)
 
 
 @njit(cache=True)
@@ -155,10 +160,11 @@ def _root(parent, shift, b):
 
 
 @njit(cache=True)
-def _add_cycle(basis, rank, root, cycle):
-    """Extend the cycle basis of a component by one winding if it is independent of the basis."""
+def _add_cycle(basis, closing, rank, root, cycle, edge):
+    """Extend the cycle basis of a component by one winding, closed by an edge, if it is independent of the basis."""
     if rank[root] < 3 and is_independent(basis[root, 0], basis[root, 1], cycle, rank[root]):
         basis[root, rank[root]] = cycle
+        closing[root, rank[root]] = edge
         rank[root] += 1
 
 
@@ -174,14 +180,17 @@ def _note_events(events, voxel, rank, labels):
 
 @njit(cache=True)
 def _sweep_walls(values, basin, winding, births, walls, labels, shape):
-    """Union-find over the basins along the sorted walls; returns merge voxels, tree parents and the four events."""
+    """Union-find over the basins along the sorted walls; returns the edges that merge, tree parents, the edges
+    that close three cycles, and the four events."""
     parent = np.arange(births.size).astype(np.int32)
     shift = np.zeros(births.size, np.int64)  # (basin, cell c) is joined to (parent, cell c + shift)
     basis = np.zeros((births.size, 3), np.int64)
+    closing = np.full((births.size, 3), -1, np.int64)
     rank = np.zeros(births.size, np.int8)
     n_labels = np.zeros(births.size, np.int32)
-    merge_voxel = np.full(births.size, -1, np.int64)
+    merge_edge = np.full(births.size, -1, np.int64)
     older = np.full(births.size, -1, np.int32)
+    cycle_edges = np.full(3, -1, np.int64)
     events = np.full(4, -1, np.int64)  # 1, 2, 3 independent cycles, first contact of labels
     for v in walls:
         i, j, k = v // (shape[1] * shape[2]), v // shape[2] % shape[1], v % shape[2]
@@ -199,16 +208,18 @@ def _sweep_walls(values, basin, winding, births, walls, labels, shape):
                 if is_higher(values, births[b], births[a]):
                     a, b, net = b, a, -net
                 parent[b], shift[b] = a, -net
-                merge_voxel[b], older[b] = v, a
+                merge_edge[b], older[b] = 6 * v + direction, a
                 n_labels[a] += n_labels[b]
                 for r in range(rank[b]):
-                    _add_cycle(basis, rank, a, basis[b, r])
+                    _add_cycle(basis, closing, rank, a, basis[b, r], closing[b, r])
             elif net != 0:  # a cycle around the torus inside one component
-                _add_cycle(basis, rank, a, net)
+                _add_cycle(basis, closing, rank, a, net, 6 * v + direction)
+            if rank[a] == 3 and events[2] < 0:
+                cycle_edges[:] = closing[a]
             _note_events(events, v, rank[a], n_labels[a])
         n_here = np.searchsorted(labels, v, side="right") - np.searchsorted(labels, v)
         if n_here > 0:  # protons of this voxel, after its edges: it belongs to the component by now
             a, _ = _root(parent, shift, basin[v])
             n_labels[a] += n_here
             _note_events(events, v, rank[a], n_labels[a])
-    return merge_voxel, older, events
+    return merge_edge, older, cycle_edges, events

@@ -21,11 +21,13 @@ from jovium.formats.structures import Source, as_structure
 from jovium.reference.engine import open_engine
 from jovium.reference.feasibility import time_needed
 from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
+from jovium.reference.pseudo_atom import core_radii
 from jovium.report.analysis import Analysis
 from jovium.report.page import write_page
 from jovium.superconductivity.dos import HydrogenDos, hydrogen_dos
 from jovium.superconductivity.fits import critical_temperatures
 from jovium.topology.critical_points import critical_points
+from jovium.topology.crystal_path import crystal_path
 from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
 from jovium.workflows.elf_convention import (
@@ -257,13 +259,15 @@ def analyse_field(
     if elf.band is not None:
         progress("bounding the thresholds")
         intervals = threshold_intervals(network, elf.field, elf.band, hydrogens)
+    path = crystal_path(elf.field, structure, core_radii(structure.symbols))
+    warnings += path.warnings
     progress("finding critical points")
     points = critical_points(elf.field, persistence=settings.persistence)
     phi_star = network.phi_star.value if network.phi_star else None
     share = dos.value if dos else None
     tc = critical_temperatures(network.phi_3d.value, phi_star, len(hydrogens) / structure.n_atoms, share)
     facts = elf.record, tuple(warnings), name
-    return Analysis(structure, elf.field, network, points, tc, *facts, hydrogen_dos=dos, intervals=intervals)
+    return Analysis(structure, elf.field, network, points, tc, *facts, hydrogen_dos=dos, intervals=intervals, path=path)
 
 
 def write_analysis(analysis: Analysis, folder: Path) -> dict[str, Path]:

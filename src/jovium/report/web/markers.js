@@ -7,6 +7,7 @@ const KINDS = {
   bond: { label: "bonds", colour: "#1b7f3b", solid: "cube", radius: 0.05 },
   ring: { label: "rings", colour: "#d9730d", solid: "octahedron", radius: 0.06 },
   cage: { label: "cages", colour: "#455a64", solid: "tetrahedron", radius: 0.06 },
+  path: { label: "path", colour: "#111111", solid: "cube", radius: 0.018 },
 };
 
 const LEVELS = {

@@ -11,7 +11,7 @@ const state = {
   cells: Number(document.querySelector("input[name=cells]:checked").value),
   atoms: true,
   thresholds: true,
-  kinds: { maximum: false, bond: true, ring: false, cage: false },
+  kinds: { maximum: false, bond: true, ring: false, cage: false, path: false },
   slice: { axis: 2, position: 0 },
 };
 
@@ -154,7 +154,7 @@ function connectSlice() {
 }
 
 function connectProfile() {
-  const names = data.structure.symbols.map((symbol, i) => `${symbol}${i + 1}`);
+  const names = data.structure.symbols.map((symbol, i) => `${symbol} ${i + 1}`);
   const selects = [byId("profile-from"), byId("profile-to")];
   for (const select of selects) {
     names.forEach((name, i) => select.add(new Option(name, i)));
