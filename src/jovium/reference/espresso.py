@@ -21,7 +21,7 @@ from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
 from jovium.base.validity import require_apart
-from jovium.reference.espresso_input import espresso_input
+from jovium.reference.espresso_input import espresso_input, uses_symmetry
 from jovium.reference.feasibility import require_feasible
 from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.levels import Levels
@@ -33,6 +33,10 @@ from jovium.reference.upf import upf
 
 MAXIMUM_TOP_OCCUPATION = 1e-3
 """Occupation of the highest band above which the thermal tail is cut off and the result is refused."""
+
+MORE_BANDS = (1.5, 2.5, 4.0)
+"""Factors on the number of bands that are tried when the highest one is occupied: open structures have more states
+than a gas of their mean density."""
 
 ADVICE = {
     "diaghg": "raise the cutoff, or check the structure for very short distances",
@@ -109,10 +113,13 @@ class Espresso(AbstractContextManager["Espresso"]):
         protocol = protocol.for_cell(structure.cell)
         started = time.perf_counter()
         answer, arrays = self._converged(structure, protocol, fields, stress)
+        reduced_by = arrays["rotations"], arrays["translations"]  # within the tolerance of the library
         operations = space_group_operations(structure)
 
         def field(name: str) -> GridField | None:
-            return symmetrise(GridField(arrays[name], structure.cell), operations) if name in arrays else None
+            if name not in arrays:
+                return None
+            return symmetrise(symmetrise(GridField(arrays[name], structure.cell), reduced_by), operations)
 
         return GroundState(
             structure=structure,
@@ -143,15 +150,25 @@ class Espresso(AbstractContextManager["Espresso"]):
     def _converged(
         self, structure: Structure, protocol: KohnShamSettings, fields: bool, stress: bool
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Numbers and arrays of a converged calculation."""
+        """Numbers and arrays of a converged calculation, with as many bands as hold the thermal tail."""
+        request: dict[str, object] = {"positions": structure.positions.tolist(), "fields": fields, "stress": stress}
+        request |= _shells(structure, protocol, wanted=fields and not structure.is_pure_hydrogen)
+        request |= {"cutoff": protocol.cutoff, "window": protocol.window}
+        # the library keeps the symmetry of the positions it began with
         key = (structure.cell.vectors.tobytes(), structure.symbols, protocol)
+        key += (structure.positions.tobytes(),) if uses_symmetry(structure) else ()
         if key != self._key:
             self.close()
             self._start(structure, protocol)
             self._key = key
-        request: dict[str, object] = {"positions": structure.positions.tolist(), "fields": fields, "stress": stress}
-        request |= _shells(structure, protocol, wanted=fields and not structure.is_pure_hydrogen)
-        answer = self._ask(request | {"cutoff": protocol.cutoff, "window": protocol.window})
+        answer = self._ask(request)
+        for more_bands in MORE_BANDS:
+            if not answer["converged"] or answer["top_occupation"] <= MAXIMUM_TOP_OCCUPATION:
+                break
+            self.close()
+            self._start(structure, protocol, more_bands)
+            self._key = key
+            answer = self._ask(request)
         if not answer["converged"]:
             self.close()
             raise NotConverged(
@@ -163,17 +180,17 @@ class Espresso(AbstractContextManager["Espresso"]):
         if answer["top_occupation"] > MAXIMUM_TOP_OCCUPATION:
             self.close()
             raise EngineError(
-                f"the highest band holds {answer['top_occupation']:.1e} electrons",
+                f"the highest of {answer['n_bands']} bands holds {answer['top_occupation']:.1e} electrons",
                 f"at most {MAXIMUM_TOP_OCCUPATION:.0e}",
-                "lower the electronic temperature; the number of bands is chosen for it",
+                "check the cell for large empty parts, or lower the electronic temperature",
             )
         assert self._scratch is not None
         with np.load(self._scratch / "reply.npz", allow_pickle=False) as arrays:
             return answer, dict(arrays)
 
-    def _start(self, structure: Structure, protocol: KohnShamSettings) -> None:
+    def _start(self, structure: Structure, protocol: KohnShamSettings, more_bands: float = 1.0) -> None:
         require_feasible(structure, protocol, sure=self.sure)
-        text = espresso_input(structure, protocol, trajectory=self.trajectory)
+        text = espresso_input(structure, protocol, trajectory=self.trajectory, more_bands=more_bands)
         remove_stale_scratch()
         try:
             self._scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getpid()}-"))

@@ -1,5 +1,7 @@
 """The text that tells Quantum ESPRESSO what to compute."""
 
+import math
+
 import numpy as np
 from ase.data import atomic_masses
 
@@ -32,23 +34,28 @@ def diagonalization(structure: Structure, protocol: KohnShamSettings) -> str:
     return "david" if number_of_waves(structure, protocol) > 4 * number_of_bands(structure, protocol) else "cg"
 
 
-def espresso_input(structure: Structure, protocol: KohnShamSettings, *, trajectory: bool = False) -> str:
+def espresso_input(
+    structure: Structure, protocol: KohnShamSettings, *, trajectory: bool = False, more_bands: float = 1.0
+) -> str:
     """pw.x input (rydberg, bohr) for one self-consistent calculation with forces and stress.
 
-    Spatial symmetry is off, so that tau summed over the mesh needs no symmetrisation; the k-points are written out,
-    one of each time-reversed pair. With `trajectory`, later position sets continue a molecular-dynamics run: density
-    and wave functions are extrapolated to second order in time (Arias et al., Phys. Rev. B 45, 1538 (1992))."""
+    For hydrogen spatial symmetry is off, so that tau summed over the mesh needs no symmetrisation; the k-points are
+    written out, one of each time-reversed pair. For compounds the library reduces the mesh by the symmetry of the
+    crystal, and what is summed over it is averaged over the space group afterwards. With `trajectory`, later position
+    sets continue a molecular-dynamics run: density and wave functions are extrapolated to second order in time (Arias
+    et al., Phys. Rev. B 45, 1538 (1992))."""
     rydberg = 1 / RYDBERG_HARTREE
     potentials = pseudopotentials(structure, protocol.functional)
     atoms = structure.to_ase()
     masses = dict(zip(atoms.get_chemical_symbols(), atomic_masses[atoms.numbers], strict=True))
+    n_bands = math.ceil(more_bands * number_of_bands(structure, protocol))
     lines = [
         "&control",
         f"  calculation='{'md' if trajectory else 'scf'}', prefix='hydrogen', outdir='./out', pseudo_dir='./'",
         "  disk_io='nowf', tprnfor=.true., tstress=.true., verbosity='low'",
         "/",
         "&system",
-        f"  ibrav=0, nat={structure.n_atoms}, ntyp={len(potentials)}, nbnd={number_of_bands(structure, protocol)}",
+        f"  ibrav=0, nat={structure.n_atoms}, ntyp={len(potentials)}, nbnd={n_bands}",
         f"  nosym={'.false.' if uses_symmetry(structure) else '.true.'}",
         f"  ecutwfc={protocol.cutoff * rydberg:.10f}",
         f"  occupations='smearing', smearing='fd', degauss={protocol.electronic_kT * rydberg:.12f}",

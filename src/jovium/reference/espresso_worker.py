@@ -72,10 +72,15 @@ def _ground_state(driver: Any, request: dict[str, Any]) -> tuple[dict[str, Any],
         "free_energy_rydberg": float(driver.get_energy()),
         "smearing_energy_rydberg": float(driver.qepy_pw.ener.get_demet()),
         "top_occupation": float(max(occupations)),
+        "n_bands": levels.shape[1],
         "fermi_energy_rydberg": float(driver.get_fermi_level()),
     }
     arrays = {"forces": np.array(driver.get_forces()), "levels": levels}
     arrays["weights"] = np.array(driver.get_k_point_weights()) / 2  # they count the spins
+    symmetry = driver.qepy_pw.symm_base
+    n_operations = symmetry.get_nsym()
+    arrays["rotations"] = np.array(symmetry.get_array_s())[:, :, :n_operations].T.copy()
+    arrays["translations"] = -np.array(symmetry.get_array_ft())[:, :n_operations].T
     if request["stress"]:
         arrays["pressure_tensor"] = np.array(driver.get_stress())
     if request["fields"]:

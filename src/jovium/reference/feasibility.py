@@ -12,7 +12,7 @@ from jovium.base.units import BOHR_ANGSTROM
 from jovium.reference.espresso_input import number_of_bands, number_of_waves, uses_symmetry
 from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.pseudopotential import pseudopotentials, valence_electrons
-from jovium.reference.symmetry import space_group_operations
+from jovium.reference.symmetry import mesh_images, space_group_operations
 
 MOST_ELECTRONS = 150
 """Valence electrons of a cell above which somebody has to want it: beyond, minutes become hours."""
@@ -74,16 +74,9 @@ def irreducible_points(structure: Structure, protocol: KohnShamSettings) -> int:
     """How many k-points the engine computes: those of the mesh that symmetry does not map onto each other."""
     if not uses_symmetry(structure):
         return len(protocol.k_points(structure.cell)[0])
-    rotations = space_group_operations(structure)[0]
-    mesh = np.array(protocol.mesh(structure.cell))
-    steps = np.indices(protocol.mesh(structure.cell)).reshape(3, -1).T + protocol.k_offset
-    first = np.arange(len(steps))
-    for rotation in np.concatenate([rotations, -rotations]):
-        image = (steps / mesh) @ rotation * mesh - protocol.k_offset
-        on_mesh = (np.abs(image - np.rint(image)) < 1e-6).all(axis=1)
-        index = np.ravel_multi_index(tuple(np.rint(image).astype(int).T), tuple(mesh), mode="wrap")
-        first = np.where(on_mesh, np.minimum(first, index), first)
-    return len(np.unique(first))
+    on_mesh, index = mesh_images(space_group_operations(structure)[0], protocol.mesh(structure.cell), protocol.k_offset)
+    own = np.arange(index.shape[1])
+    return len(np.unique(np.where(on_mesh, np.minimum(index, own), own).min(axis=0)))
 
 
 def time_needed(structure: Structure, protocol: KohnShamSettings) -> str:

@@ -122,12 +122,12 @@ def _table(name: str) -> dict[str, Pseudopotential]:
     if found is None or found.origin is None:
         raise EngineMissing("no PySCF, which holds the pseudopotentials", "the package pyscf", "pip install pyscf")
     text = (Path(found.origin).parent / "pbc" / "gto" / "pseudo" / f"{name.lower()}.dat").read_text()
-    table: dict[str, Pseudopotential] = {}
+    entries: dict[str, Pseudopotential] = {}
     for block in text.split("#PSEUDOPOTENTIAL\n")[1:]:
         entry = _entry(block)
-        if entry.element not in table or entry.charge > table[entry.element].charge:
-            table[entry.element] = entry
-    return table
+        if entry.element not in entries or entry.charge > entries[entry.element].charge:
+            entries[entry.element] = entry
+    return entries
 
 
 def _entry(block: str) -> Pseudopotential:

@@ -13,7 +13,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from jovium.base.grid import GridField, wave_numbers
 from jovium.base.structure import Structure
@@ -50,6 +50,19 @@ def _dataset(structure: Structure, tolerance: float) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return get_symmetry_dataset(cell, symprec=tolerance)
+
+
+def mesh_images(
+    rotations: Int[np.ndarray, "g 3 3"], mesh: tuple[int, int, int], offset: float
+) -> tuple[Bool[np.ndarray, "g k"], Int[np.ndarray, "g k"]]:
+    """Where rotations and time reversal take the k-points (m + offset) / n of a mesh: whether to a point of the mesh,
+    and to which. Index: of the points in the order of `monkhorst_pack`; rotations: fractional, of the crystal."""
+    n = np.array(mesh)
+    steps = np.indices(mesh).reshape(3, -1).T + offset
+    images = (steps / n) @ np.concatenate([rotations, -rotations]) * n - offset
+    nearest = np.rint(images).astype(int)
+    index = np.ravel_multi_index(tuple(np.moveaxis(nearest, -1, 0)), mesh, mode="wrap")
+    return np.all(np.abs(images - nearest) < 1e-6, axis=-1), index
 
 
 def symmetrise(field: GridField, operations: Operations) -> GridField:

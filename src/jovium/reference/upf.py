@@ -76,8 +76,10 @@ def _nonlocal(potential: Pseudopotential, r: Float[np.ndarray, "n"]) -> str:
         _block(f"PP_BETA.{n}", r * channel.projector(i, r), f'index="{n}" angular_momentum="{channel.l}" {cutoff}')
         for n, (channel, i) in enumerate(projectors, 1)
     ]
-    coefficients = block_diag(*(channel.coefficients for channel in potential.channels if channel.coefficients))
-    blocks.append(_block("PP_DIJ", np.ravel(coefficients) / RYDBERG_HARTREE))
+    coefficients = np.array(
+        block_diag(*(channel.coefficients for channel in potential.channels if channel.coefficients))
+    )
+    blocks.append(_block("PP_DIJ", coefficients.ravel() / RYDBERG_HARTREE))
     return "\n".join(["<PP_NONLOCAL>", *blocks, "</PP_NONLOCAL>"])
 
 
