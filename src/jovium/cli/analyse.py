@@ -20,13 +20,15 @@ from jovium.cli.arguments import (
 from jovium.training.settings import FINITE, POSITIVE
 
 if TYPE_CHECKING:
+    from jovium.base.structure import Structure
+    from jovium.reference.kohn_sham import KohnShamSettings
     from jovium.report.analysis import Analysis
     from jovium.workflows.analyse import AnalysisSettings
 
 HELP = "ELF, networking value phi, critical points and Tc of a structure or an ELF field"
-DESCRIPTION = """Analyse FILE: a structure (POSCAR, CIF, extxyz, XSF, .res, ...) whose ELF a neural network predicts in
-seconds or, with --engine dft, is computed from first principles; or an ELF field (cube, ELFCAR, XSF) that is used as it
-is. Writes elf.cube, analysis.json and page.html."""
+DESCRIPTION = """Analyse FILE: a structure (POSCAR, CIF, extxyz, XSF, .res, ...) of hydrogen, whose ELF a neural network
+predicts in seconds, or of a compound (or with --engine dft), which is computed from first principles; or an ELF field
+(cube, ELFCAR, XSF) that is used as it is. Writes elf.cube, analysis.json and page.html."""
 
 MEANINGS = {
     "phi_1d": "the network first connects along one direction",
@@ -44,9 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-files", action="store_true", help="write no files, only print")
     add_number(parser, "--persistence", 0.02, "ignore critical points below it", "PERSISTENCE", NOT_NEGATIVE)
     source = parser.add_argument_group("where the ELF of a structure comes from")
-    about = "the network (default, hydrogen only), or first principles: dft is espresso"
+    about = "network (default for hydrogen) or first principles (default for compounds): dft is espresso"
     source.add_argument("--engine", choices=["network", "dft", "espresso", "pyscf"], help=about)
-    about = "the network beside first principles, and the difference"
+    about = "hydrogen by the network and from first principles, a compound by two codes; and the difference"
     source.add_argument("--compare", action="store_true", help=about)
     engine = parser.add_argument_group("first-principles calculation")
     engine.add_argument("--protocol", choices=["production", "cheap"], help="default: production")
@@ -75,12 +77,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Analyse, print, write."""
     from jovium.base.files import existing_folder
+    from jovium.formats.fields import is_field_file
+    from jovium.formats.structures import as_structure
     from jovium.workflows.analyse import analyse, write_analysis
 
     if not options.file.exists():
         raise InputError(f"no file {options.file}", "a structure or an ELF field file", "check the path")
-    refuse_unused_settings(options)
-    settings = read_settings(options)
+    structure = None if is_field_file(options.file) else as_structure(options.file)
+    refuse_unused_settings(options, structure)
+    settings = read_settings(options, structure)
     folder = options.out or options.file.with_name(options.file.name + "-jovium")
     if not options.no_files:
         existing_folder(folder)
@@ -100,19 +105,18 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def refuse_unused_settings(options: argparse.Namespace) -> None:
+def refuse_unused_settings(options: argparse.Namespace, structure: "Structure | None") -> None:
     """Raise InputError when options are given that have no effect on the file, or beside the others."""
-    from jovium.formats.fields import is_field_file
-
     physical = "protocol functional cutoff k_mesh electronic_kelvin yes"
-    if is_field_file(options.file):
+    if structure is None:
         do = "leave them out, or give the structure instead of its ELF field"
         of_structures = f"engine compare {physical} spacing grid"
         refuse_unused(options, of_structures, f"for {options.file}, which holds the ELF", do)
     else:
         do = "leave it out, or give the ELF field"
         refuse_unused(options, "elf_convention", f"for {options.file}, a structure", do)
-    if options.engine in (None, "network") and not options.compare:
+    predicts = options.engine == "network" or (options.engine is None and structure and structure.is_pure_hydrogen)
+    if predicts and not options.compare:
         do = "add --engine dft, or --compare to see the network beside it"
         refuse_unused(options, physical, "for the network", do)
     if not options.dos_file:
@@ -121,27 +125,37 @@ def refuse_unused_settings(options: argparse.Namespace) -> None:
         refuse_unused(options, "out", "with --no-files", "leave one of them out")
 
 
-def read_settings(options: argparse.Namespace) -> "AnalysisSettings":
-    """The settings that the options give, in atomic units."""
+def read_protocol(options: argparse.Namespace, structure: "Structure") -> "KohnShamSettings | None":
+    """The protocol that the options give for a structure, None without any."""
     from dataclasses import replace
 
-    from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
+    from jovium.base.units import kelvin_to_hartree
+    from jovium.reference.compounds import protocol_for
     from jovium.reference.kohn_sham import PROTOCOLS
-    from jovium.workflows.analyse import AnalysisSettings
 
-    kelvin, mesh = options.electronic_kelvin, options.k_mesh
+    kelvin, mesh, functional = options.electronic_kelvin, options.k_mesh, options.functional
     changes = {
-        "functional": options.functional,
         "cutoff": options.cutoff,
         "electronic_kT": None if kelvin is None else kelvin_to_hartree(kelvin),
         "k_mesh": tuple(mesh) if mesh else None,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
-    protocol = replace(PROTOCOLS[options.protocol or "production"], **changes | ({"k_spacing": None} if mesh else {}))
+    if not (changes or functional or options.protocol):
+        return None
+    protocol = PROTOCOLS[options.protocol or "production"]
+    protocol = protocol_for(structure, replace(protocol, functional=functional or protocol.functional))
+    return replace(protocol, **changes | ({"k_spacing": None} if mesh else {}))
+
+
+def read_settings(options: argparse.Namespace, structure: "Structure | None") -> "AnalysisSettings":
+    """The settings that the options give for a structure, or for an ELF field, in atomic units."""
+    from jovium.base.units import BOHR_ANGSTROM
+    from jovium.workflows.analyse import AnalysisSettings
+
     return AnalysisSettings(
-        engine="espresso" if options.engine == "dft" else options.engine or "network",
+        engine="espresso" if options.engine == "dft" else options.engine,
         elf_convention=options.elf_convention or "auto",
-        protocol=protocol,
+        protocol=None if structure is None else read_protocol(options, structure),
         sure=options.yes,
         spacing=options.spacing / BOHR_ANGSTROM if options.spacing else None,
         shape=given_grid(options),
@@ -176,11 +190,24 @@ def print_analysis(analysis: "Analysis") -> None:
     points = facts["critical_points"]
     for kind in ("maxima", "bonds", "rings", "cages"):
         table.add_row(kind, str(points[kind]), f"Morse sum {points['morse_sum']}" if kind == "maxima" else "")
+    if facts["pressure_gpa"] is not None:
+        table.add_row(
+            "P", f"{facts['pressure_gpa']:.1f} GPa", "static, of the electrons in the field of nuclei at rest"
+        )
+    if facts["states_at_fermi_per_ev"] is not None:
+        kind = {True: "a metal", False: "an insulator", None: "metal or not: open on this k-mesh"}[facts["metal"]]
+        table.add_row("N(E_F)", f"{facts['states_at_fermi_per_ev']:.3g} /eV", f"states per cell, both spins: {kind}")
+    table.add_row("H_f", f"{analysis.hydrogen_fraction:.4f}", "share of hydrogen among the atoms")
     if analysis.hydrogen_dos:
-        table.add_row("H_DOS", f"{analysis.hydrogen_dos.value:.4f}", str(analysis.hydrogen_dos))
+        dos = analysis.hydrogen_dos
+        error = "" if dos.uncertainty is None else f" +- {dos.uncertainty:.2f}"
+        table.add_row("H_DOS", f"{dos.value:.4f}" if not error else f"{dos.value:.2f}{error}", str(dos))
     for estimate in analysis.tc:
         error = "" if estimate.rmse_kelvin is None else f" +- {estimate.rmse_kelvin:.0f}"
-        table.add_row(f"Tc {estimate.name}", "-" if estimate.kelvin is None else f"{estimate.kelvin:.0f}{error} K", "")
+        of_dos = estimate.hydrogen_dos_kelvin
+        part = "" if of_dos is None else f"+- {of_dos:.0f} K of it from H_DOS"
+        value = "-" if estimate.kelvin is None else f"{estimate.kelvin:.0f}{error} K"
+        table.add_row(f"Tc {estimate.name}", value, part)
     console.print(table)
     for note in dict.fromkeys(estimate.note for estimate in analysis.tc if estimate.note):
         names = ", ".join(estimate.name for estimate in analysis.tc if estimate.note == note)

@@ -9,7 +9,7 @@ from jovium.base.structure import Structure
 from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
 from jovium.reference.pseudo_atom import BINDING, pseudo_atom
 from jovium.reference.pseudopotential import Pseudopotential, pseudopotential, pseudopotentials
-from jovium.reference.symmetry import mesh_images, space_group_operations
+from jovium.reference.symmetry import idealised, mesh_images, space_group_operations
 
 DENSER = 0.5
 """Ratio of the k-spacing to that of hydrogen. phi would not need it; the density of states at the Fermi level does, and
@@ -29,7 +29,9 @@ def protocol_for(structure: Structure, protocol: KohnShamSettings = PRODUCTION) 
     cutoffs = [element_cutoff(p, protocol) for element, p in potentials.items() if element != "H"]
     spacing = None if protocol.k_spacing is None else DENSER * protocol.k_spacing
     adapted = replace(protocol, cutoff=max(protocol.cutoff, *cutoffs), k_spacing=spacing)
-    on_mesh, _ = mesh_images(space_group_operations(structure)[0], adapted.mesh(structure.cell), adapted.k_offset)
+    on_mesh, _ = mesh_images(
+        space_group_operations(idealised(structure))[0], adapted.mesh(structure.cell), adapted.k_offset
+    )
     return adapted if on_mesh.all() else replace(adapted, k_offset=0.0)
 
 

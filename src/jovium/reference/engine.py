@@ -6,7 +6,8 @@ from typing import runtime_checkable
 
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
-from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
+from jovium.reference.compounds import protocol_for
+from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.state import GroundState
 
 
@@ -55,7 +56,8 @@ def ground_state(
         state = ground_state(crystal("cs-iv", rs=1.30))
         state.localization((32, 32, 32)).elf
 
-    settings: None for the production settings. sure: also of a compound with more than 150 valence electrons or much
+    settings: None for those of `protocol_for`: the production ones, adapted to the
+    elements of a compound. sure: also of a compound with more than 150 valence electrons or much
     empty space. parts: `fields`, `stress`, as in `Engine.ground_state`. Raises what that raises."""
     with closing(open_engine(engine, sure=sure)) as opened:
-        return opened.ground_state(structure, settings or PRODUCTION, **parts)
+        return opened.ground_state(structure, settings or protocol_for(structure), **parts)

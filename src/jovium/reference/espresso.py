@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,19 +17,20 @@ from typing import Any
 
 import numpy as np
 
+from jovium.base.cell import Cell
 from jovium.base.errors import EngineError, EngineMissing, NotConverged, OutputError, reason
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import RYDBERG_HARTREE
 from jovium.base.validity import require_apart
 from jovium.reference.espresso_input import espresso_input, uses_symmetry
-from jovium.reference.feasibility import require_feasible
+from jovium.reference.feasibility import require_feasible, require_paired
 from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.levels import Levels
 from jovium.reference.pseudo_atom import AtomicOrbital, empty_shells, occupied_shells
 from jovium.reference.pseudopotential import pseudopotentials, valence_electrons
 from jovium.reference.state import GroundState
-from jovium.reference.symmetry import space_group_operations, symmetrise
+from jovium.reference.symmetry import idealised, space_group_operations, standard_orientation, symmetrise
 from jovium.reference.upf import upf
 
 MAXIMUM_TOP_OCCUPATION = 1e-3
@@ -112,9 +114,25 @@ class Espresso(AbstractContextManager["Espresso"]):
         require_apart(structure)
         protocol = protocol.for_cell(structure.cell)
         started = time.perf_counter()
-        answer, arrays = self._converged(structure, protocol, fields, stress)
+        computed, rotation = structure, np.eye(3)
+        if uses_symmetry(structure):
+            computed = idealised(structure)
+            rotation = standard_orientation(computed)
+            cell = Cell(computed.cell.vectors @ rotation.T)
+            computed = replace(computed, cell=cell, positions=computed.positions @ rotation.T)
+        answer, arrays = self._converged(computed, protocol, fields, stress)
+        levels = Levels(
+            arrays["levels"] * RYDBERG_HARTREE,
+            arrays["weights"],
+            valence_electrons(structure, protocol.functional),
+            protocol.electronic_kT,
+            answer["fermi_energy_rydberg"] * RYDBERG_HARTREE,
+            arrays.get("occupied"),
+            arrays.get("empty"),
+        )
+        require_paired(structure, levels)
         reduced_by = arrays["rotations"], arrays["translations"]  # within the tolerance of the library
-        operations = space_group_operations(structure)
+        operations = space_group_operations(computed)
 
         def field(name: str) -> GridField | None:
             if name not in arrays:
@@ -127,23 +145,17 @@ class Espresso(AbstractContextManager["Espresso"]):
             engine=self.version,
             free_energy=answer["free_energy_rydberg"] * RYDBERG_HARTREE,
             entropy_term=-answer["smearing_energy_rydberg"] * RYDBERG_HARTREE,
-            forces=arrays["forces"] * RYDBERG_HARTREE,
+            forces=(arrays["forces"] @ rotation) * RYDBERG_HARTREE,
             # positive under compression in the library
-            stress=-arrays["pressure_tensor"] * RYDBERG_HARTREE if "pressure_tensor" in arrays else None,
+            stress=-(rotation.T @ arrays["pressure_tensor"] @ rotation) * RYDBERG_HARTREE
+            if "pressure_tensor" in arrays
+            else None,
             density=field("density"),
             windowed_density=field("windowed_density"),
             windowed_kinetic_energy_density=field("windowed_tau"),
             scf_iterations=answer["scf_iterations"],
             top_occupation=answer["top_occupation"],
-            levels=Levels(
-                arrays["levels"] * RYDBERG_HARTREE,
-                arrays["weights"],
-                valence_electrons(structure, protocol.functional),
-                protocol.electronic_kT,
-                answer["fermi_energy_rydberg"] * RYDBERG_HARTREE,
-                arrays.get("occupied"),
-                arrays.get("empty"),
-            ),
+            levels=levels,
             seconds=time.perf_counter() - started,
         )
 

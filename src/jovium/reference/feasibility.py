@@ -8,11 +8,12 @@ import numpy as np
 
 from jovium.base.errors import InputError, StructureError
 from jovium.base.structure import Structure
-from jovium.base.units import BOHR_ANGSTROM
+from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
 from jovium.reference.espresso_input import number_of_bands, number_of_waves, uses_symmetry
 from jovium.reference.kohn_sham import KohnShamSettings
+from jovium.reference.levels import Levels
 from jovium.reference.pseudopotential import pseudopotentials, valence_electrons
-from jovium.reference.symmetry import mesh_images, space_group_operations
+from jovium.reference.symmetry import idealised, mesh_images, space_group_operations
 
 MOST_ELECTRONS = 150
 """Valence electrons of a cell above which somebody has to want it: beyond, minutes become hours."""
@@ -27,6 +28,9 @@ OXYGEN_MOLECULE = 1.26 / BOHR_ANGSTROM
 WIDEST_GAP = 4.5 / BOHR_ANGSTROM
 """Radius (bohr) of the largest empty sphere of a crystal: 2.7 angstrom in solid H2, 2.9 in ice, 3.4 in caesium, 3.6 in
 C60, 4.3 in a clathrate; 5 and more in zeolites, metal-organic frameworks, and with a molecule or slab in a box."""
+
+NARROW_BAND = 1.0 / HARTREE_EV
+"""Width (hartree) below which the electrons of a half-filled band stay on their atoms."""
 
 START, PER_POINT = 0.5, 5e-7
 """Seconds of a calculation: to start, and for each k-point, plane wave and pair of bands, measured on one core."""
@@ -47,6 +51,19 @@ def require_feasible(structure: Structure, protocol: KohnShamSettings, *, sure: 
             _refuse_vacuum(structure)
             _refuse_many_electrons(structure, protocol)
     _refuse_waves(structure, protocol)
+
+
+def require_paired(structure: Structure, levels: Levels) -> None:
+    """Raise StructureError when an odd electron of a compound stays on its atom: it half fills a narrow band that
+    overlaps with no other, and spin would split it. A broad band is a metal."""
+    width = levels.half_filled_band_width
+    if width is not None and width < NARROW_BAND and not structure.is_pure_hydrogen:
+        raise StructureError(
+            f"{levels.n_electrons} electrons, an odd number, in an insulator: the last one half fills a band "
+            f"{width * HARTREE_EV:.2f} eV wide",
+            "an even number of electrons, or a metal",
+            "look for a missing hydrogen, or compute the ELF with spin with another code and give the field",
+        )
 
 
 def magnetic_parts(structure: Structure, functional: str = "PBE") -> list[str]:
@@ -74,7 +91,9 @@ def irreducible_points(structure: Structure, protocol: KohnShamSettings) -> int:
     """How many k-points the engine computes: those of the mesh that symmetry does not map onto each other."""
     if not uses_symmetry(structure):
         return len(protocol.k_points(structure.cell)[0])
-    on_mesh, index = mesh_images(space_group_operations(structure)[0], protocol.mesh(structure.cell), protocol.k_offset)
+    on_mesh, index = mesh_images(
+        space_group_operations(idealised(structure))[0], protocol.mesh(structure.cell), protocol.k_offset
+    )
     own = np.arange(index.shape[1])
     return len(np.unique(np.where(on_mesh, np.minimum(index, own), own).min(axis=0)))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-Energies = Float[np.ndarray, "*e"]
+from jovium.base.errors import EngineError
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,22 @@ class Levels:
     occupied: Float[np.ndarray, "k b n"] | None = None
     empty: Float[np.ndarray, "k b n"] | None = None
 
-    def broadened(self, energies: Energies) -> Float[np.ndarray, "*e k b"]:
-        """-df/dE of every level at `energies`, with its weight: each level is smeared by the temperature of the
-        occupations (states per hartree and spin)."""
-        x = (np.asarray(energies)[..., None, None] - self.energies) / self.kT
+    def broadened(self, energy: float) -> Float[np.ndarray, "k b"]:
+        """-df/dE of every level at an energy, times the weight of its k-point: each level is smeared by the temperature
+        of the occupations (states per hartree and spin)."""
+        x = (energy - self.energies) / self.kT
         return self.weights[:, None] / (4 * self.kT * np.cosh(np.clip(x / 2, -300, 300)) ** 2)
 
-    def density_of_states(self, energies: Energies) -> Energies:
+    def density_of_states(self, energy: float) -> float:
         """N(E) = 2 sum_k w_k sum_b -df/dE, states per hartree and cell, both spins."""
-        return 2 * self.broadened(energies).sum(axis=(-2, -1))
+        return float(2 * self.broadened(energy).sum())
 
-    def density_of_atoms(self, energies: Energies, atoms: list[int]) -> Energies:
-        """The part of N(E) in the shells of these atoms, occupied and empty ones."""
-        assert self.occupied is not None
-        assert self.empty is not None
-        shares = (self.occupied + self.empty)[..., atoms].sum(axis=-1)
-        return 2 * (self.broadened(energies) * shares).sum(axis=(-2, -1))
+    def density_of_atoms(self, energy: float) -> Float[np.ndarray, "2 n"]:
+        """The part of N(E) in the occupied and in the empty shells of each atom. Raises EngineError without shares."""
+        if self.occupied is None or self.empty is None:
+            raise EngineError("levels without projections", "shares of the atoms", "compute the fields of a compound")
+        weights = 2 * self.broadened(energy)
+        return np.stack([np.tensordot(weights, part, 2) for part in (self.occupied, self.empty)])
 
     @property
     def band_gap(self) -> float | None:

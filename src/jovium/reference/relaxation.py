@@ -21,6 +21,7 @@ from jovium.base.errors import EngineError, InputError, NotConverged, StructureE
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV, PRESSURE_GPA
 from jovium.base.validity import require_apart
+from jovium.reference.compounds import protocol_for
 from jovium.reference.engine import Engine, open_engine
 from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
 from jovium.reference.state import GroundState
@@ -126,7 +127,7 @@ def relax(
         relaxed.structure, relaxed.enthalpy, relaxed.n_steps
 
     structure: of Jovium or ASE. pressure_gpa: gigapascal, without the zero-point motion of the nuclei. settings: None
-    for the production settings; their k-mesh grows with a reciprocal cell that grows. engine: its name, or an open one.
+    for those of `protocol_for`; their k-mesh grows with a reciprocal cell that grows. engine: its name, or an open one.
     max_steps: calculations at most. progress: called with a line after each. At the end every force is below 5e-4
     hartree/bohr and every element of the stress within 0.5 GPa of the pressure. Raises InputError for a pressure or
     max_steps that cannot be, NotConverged after max_steps, StructureError for atoms that move into each other or a cell
@@ -142,7 +143,7 @@ def relax(
     if max_steps < 1:
         raise InputError(f"{max_steps} steps of a relaxation", "1 or more", "60 is the default")
     require_apart(structure)
-    protocol, group = settings or PRODUCTION, space_group(structure, SYMMETRY_TOLERANCE)
+    protocol, group = settings or protocol_for(structure), space_group(structure, SYMMETRY_TOLERANCE)
     atoms = structure.to_ase()
     steps_follow = {"adjust_positions": False, "adjust_cell": False}  # the forces and the stress that are averaged
     atoms.set_constraint(FixSymmetry(atoms, SYMMETRY_TOLERANCE * BOHR_ANGSTROM, **steps_follow))

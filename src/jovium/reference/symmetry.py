@@ -10,16 +10,22 @@ c_sym(m) = 1/|G| sum c(m R) exp(-2 pi i m . t): R is an integer matrix, so no in
 """
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.linalg import sqrtm
 
+from jovium.base.cell import Cell
 from jovium.base.grid import GridField, wave_numbers
 from jovium.base.structure import Structure
 
 POSITION_TOLERANCE = 1e-4
 """Distance (bohr) within which two atoms count as mapped onto each other."""
+
+IDEAL_TOLERANCE = 1e-3
+"""The same for a structure that is made exactly symmetric before it is computed: files print four digits."""
 
 Operations = tuple[Int[np.ndarray, "g 3 3"], Float[np.ndarray, "g 3"]]
 
@@ -50,6 +56,37 @@ def _dataset(structure: Structure, tolerance: float) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return get_symmetry_dataset(cell, symprec=tolerance)
+
+
+def idealised(structure: Structure, tolerance: float = IDEAL_TOLERANCE) -> Structure:
+    """The structure that has the symmetry of `structure` exactly: files print few digits of lengths, angles and
+    coordinates, and programs that find symmetry differ in what they forgive. No atom moves by more than `tolerance`
+    (bohr). The metric of the cell is averaged over the rotations, G = 1/|G| sum R^T G R, and each atom over the images
+    of the others that fall on it."""
+    symmetry = _dataset(structure, tolerance)
+    if symmetry is None or len(symmetry.rotations) == 1:
+        return structure
+    rotations, translations = np.asarray(symmetry.rotations, dtype=float), np.asarray(symmetry.translations)
+    vectors = structure.cell.vectors
+    metric = vectors @ vectors.T
+    averaged = np.mean(np.swapaxes(rotations, 1, 2) @ metric @ rotations, axis=0)
+    cell = Cell(np.real(sqrtm(averaged)) @ np.linalg.inv(np.real(sqrtm(metric))) @ vectors)
+    places = structure.cell.fractional(structure.positions)
+    symbols = np.array(structure.symbols)
+    moved = np.zeros_like(places)
+    for rotation, translation in zip(rotations, translations, strict=True):
+        differences = (places @ rotation.T + translation)[None] - places[:, None]
+        differences -= np.rint(differences)
+        distances = np.linalg.norm(differences @ vectors, axis=-1) + np.where(symbols[:, None] == symbols, 0.0, np.inf)
+        moved += differences[np.arange(len(places)), np.argmin(distances, axis=1)]
+    return replace(structure, cell=cell, positions=cell.cartesian(places + moved / len(rotations)))
+
+
+def standard_orientation(structure: Structure) -> Float[np.ndarray, "3 3"]:
+    """The rotation Q, x_standard = Q x, that puts the symmetry axes of a crystal where the tables have them: the cubic
+    axes along x, y and z, a hexagonal one along z. Some programs look for symmetry along these axes alone."""
+    symmetry = _dataset(structure, POSITION_TOLERANCE)
+    return np.eye(3) if symmetry is None else np.asarray(symmetry.std_rotation_matrix, dtype=float)
 
 
 def mesh_images(

@@ -14,7 +14,7 @@ from jovium.base.units import BOHR_ANGSTROM
 if TYPE_CHECKING:
     from jovium.base.grid import GridField
     from jovium.base.structure import Structure
-    from jovium.superconductivity.dos import HydrogenDos
+    from jovium.superconductivity.dos import DensityOfStates, HydrogenDos
     from jovium.superconductivity.fits import TcEstimate
     from jovium.topology.critical_points import CriticalPoints
     from jovium.topology.crystal_path import Approach, CrystalPath
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 THRESHOLD = "value", "grid_value", "refined"
 CRITICAL_POINT = "kind", "value", "persistence"
-HYDROGEN_DOS = "source", "fermi_energy_ev", "total_at_fermi"
-ESTIMATE = "kelvin", "rmse_kelvin", "doi", "note"
+HYDROGEN_DOS = "source", "fermi_energy_ev", "total_at_fermi", "uncertainty", "captured"
+ESTIMATE = "kelvin", "rmse_kelvin", "hydrogen_dos_kelvin", "doi", "note"
 PATH = "visited", "hydrogen_share", "around_cores"
 """What is told of each."""
 
@@ -52,6 +52,7 @@ class Analysis:
     hydrogen_dos: HydrogenDos | None = None
     intervals: dict[str, tuple[float, float]] | None = None
     computed: Analysis | None = None
+    states: DensityOfStates | None = None
     path: CrystalPath | None = None
 
     def __repr__(self) -> str:
@@ -119,6 +120,9 @@ class Analysis:
             "tc_kelvin": {estimate.name: number(estimate.kelvin) for estimate in self.tc},
             "tc_details": {estimate.name: _attributes(estimate, ESTIMATE) for estimate in self.tc},
             "protocol": plain(self.protocol),
+            "metal": self.states and self.states.is_metal,
+            "states_at_fermi_per_ev": number(self.states and self.states.at_fermi),
+            "pressure_gpa": self.protocol.get("pressure_gpa"),
             "warnings": [str(warning) for warning in self.warnings],
             "n_atoms": int(self.structure.n_atoms),
             "grid_shape": [int(n) for n in self.elf.shape],

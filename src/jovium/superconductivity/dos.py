@@ -1,6 +1,6 @@
 """Hydrogen fraction of the electronic density of states at the Fermi level, H_DOS.
 
-It is 1 for pure hydrogen by definition; for a compound it is given by the user or read from a file, never guessed.
+It is 1 for pure hydrogen by definition; for a compound it is computed, given by the user or read from a file.
 Fraction = (density of states projected on hydrogen) / (sum over all atoms of the projected density of states), as in
 TcESTIME (https://github.com/juliacontrerasgarcia/Tcestime, src/hdos.py). Projections depend on the basis or sphere
 they are made on: two codes agree to a few per cent at best.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from jovium.base.errors import FormatError, InputError
 from jovium.base.structure import Structure
@@ -22,18 +23,37 @@ FERMI_TOLERANCE_EV = 0.05
 @dataclass(frozen=True)
 class HydrogenDos:
     """H_DOS (0 to 1) and where it is from: the name of a file, or how it is known; the Fermi energy (eV) on the scale
-    of the file, and the total density of states there in the unit of the file, None where they are not known."""
+    of the file, and the total density of states there in the unit of the file, None where they are not known.
+    uncertainty: of a computed one, half of the range that other projections give; captured: the share of the states at
+    the Fermi level that the orbitals of the projection hold."""
 
     value: float
     source: str
     fermi_energy_ev: float | None = None
     total_at_fermi: float | None = None
+    uncertainty: float | None = None
+    captured: float | None = None
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         fermi = "" if self.fermi_energy_ev is None else f", E_F = {self.fermi_energy_ev:.4f} eV"
         total = "" if self.total_at_fermi is None else f", total DOS there {self.total_at_fermi:.4g}"
-        return f"{self.source}{fermi}{total}"
+        captured = "" if self.captured is None else f", {self.captured:.1%} of the states there captured"
+        return f"{self.source}{fermi}{total}{captured}"
+
+
+@dataclass(frozen=True)
+class DensityOfStates:
+    """Density of states of a crystal (states/eV per cell, both spins) at energies relative to the Fermi level (eV).
+
+    hydrogen: its part on hydrogen, None when it was not projected. is_metal: whether there are states at the Fermi
+    level, None when the mesh of k-points does not decide; at_fermi: how many."""
+
+    energy_ev: Float[np.ndarray, "e"]
+    total: Float[np.ndarray, "e"]
+    hydrogen: Float[np.ndarray, "e"] | None
+    at_fermi: float
+    is_metal: bool | None
 
 
 def hydrogen_dos(

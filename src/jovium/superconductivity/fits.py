@@ -7,7 +7,7 @@ for hydrides under pressure: they rank candidates, they do not replace an electr
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jovium.base.errors import InputError
 
@@ -34,13 +34,16 @@ class Fit:
 
 @dataclass(frozen=True)
 class TcEstimate:
-    """What one fit gives: kelvin, or None and the reason in `note`; `note` also says when a number is out of range."""
+    """What one fit gives: kelvin, or None and the reason in `note`; `note` also says when a number is out of range.
+
+    hydrogen_dos_kelvin: how far the uncertainty of H_DOS moves it up or down, the larger of the two; None without."""
 
     name: str
     kelvin: float | None
     rmse_kelvin: float | None
     doi: str
     note: str
+    hydrogen_dos_kelvin: float | None = None
 
 
 _BELLI = "10.1038/s41467-021-25687-0"
@@ -92,12 +95,16 @@ verified, the paper it comes from and its 41 K were not.
 
 
 def critical_temperatures(
-    phi: float, phi_star: float | None, hydrogen_fraction: float, hydrogen_dos: float | None
+    phi: float,
+    phi_star: float | None,
+    hydrogen_fraction: float,
+    hydrogen_dos: float | None,
+    hydrogen_dos_uncertainty: float | None = None,
 ) -> tuple[TcEstimate, ...]:
     """Tc of every fit in `FITS`, unrounded, in their order; kelvin is None where an argument is missing.
 
     phi: networking value. phi_star: molecularity index, None when unknown. hydrogen_fraction: H atoms / all atoms.
-    hydrogen_dos: hydrogen fraction of the density of states at the Fermi level, None when unknown.
+    hydrogen_dos: hydrogen fraction of the density of states at the Fermi level, None when unknown, and its uncertainty.
     phi and phi* up to MAX_OVERSHOOT outside [0, 1] count as 0 or 1. Raises InputError for any other argument outside
     [0, 1] or NaN.
     """
@@ -106,7 +113,20 @@ def critical_temperatures(
     _require_unit_interval("hydrogen fraction H_f", hydrogen_fraction)
     _require_unit_interval("fraction of the states H_DOS", hydrogen_dos)
     phi, phi_star = _clip(phi), None if phi_star is None else _clip(phi_star)
-    return tuple(_estimate(fit, phi, phi_star, hydrogen_fraction, hydrogen_dos) for fit in FITS)
+    known = phi, phi_star, hydrogen_fraction
+    estimates = tuple(_estimate(fit, *known, hydrogen_dos) for fit in FITS)
+    if hydrogen_dos is None or hydrogen_dos_uncertainty is None:
+        return estimates
+    low, high = _clip(hydrogen_dos - hydrogen_dos_uncertainty), _clip(hydrogen_dos + hydrogen_dos_uncertainty)
+    ends = ((_estimate(fit, *known, low).kelvin, _estimate(fit, *known, high).kelvin) for fit in FITS)
+    return tuple(_with_range(estimate, end) for estimate, end in zip(estimates, ends, strict=True))
+
+
+def _with_range(estimate: TcEstimate, ends: tuple[float | None, float | None]) -> TcEstimate:
+    kelvin, (low, high) = estimate.kelvin, ends
+    if kelvin is None or low is None or high is None:
+        return estimate
+    return replace(estimate, hydrogen_dos_kelvin=max(kelvin - low, high - kelvin))
 
 
 def _require_unit_interval(name: str, value: float | None, tolerance: float = 0.0) -> None:

@@ -16,6 +16,7 @@ from jovium.base.localization import corrected_qe_elf
 from jovium.base.structure import Structure
 from jovium.elf.model import shipped_model
 from jovium.formats.provenance import Provenance
+from jovium.reference.compounds import protocol_for
 from jovium.reference.engine import open_engine
 from jovium.reference.feasibility import duration, estimated_seconds
 from jovium.reference.kohn_sham import CHEAP
@@ -65,7 +66,7 @@ def check_convention(structure: Structure, elf: GridField) -> ConventionCheck | 
     try:
         if structure.is_pure_hydrogen:
             engine, own = "network", shipped_model().predict(structure, elf.shape).elf
-        elif (seconds := estimated_seconds(structure, CHEAP)) > QUICK:
+        elif (seconds := estimated_seconds(structure, protocol_for(structure, CHEAP))) > QUICK:
             return f"a calculation would take roughly {duration(seconds)}"
         else:
             engine, own = "plane-wave engine", _computed(structure, elf.shape)
@@ -79,4 +80,4 @@ def check_convention(structure: Structure, elf: GridField) -> ConventionCheck | 
 
 def _computed(structure: Structure, shape: tuple[int, int, int]) -> GridField:
     with closing(open_engine()) as engine:
-        return engine.ground_state(structure, CHEAP, stress=False).localization(shape).elf
+        return engine.ground_state(structure, protocol_for(structure, CHEAP), stress=False).localization(shape).elf

@@ -31,13 +31,15 @@ from jovium.elf.model import ElfModel, shipped_model
 from jovium.formats.structures import Source, folder_structures, structures_or_errors
 from jovium.labels.record import structure_sha256
 from jovium.labels.shard import shard as parse_shard
+from jovium.reference.compounds import protocol_for
 from jovium.reference.engine import open_engine
 from jovium.reference.kohn_sham import PRODUCTION, KohnShamSettings
 from jovium.reference.relaxation import LARGEST_PRESSURE_GPA, Relaxation, relax
 from jovium.superconductivity.fits import critical_temperatures
 from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
-from jovium.workflows.analyse import SPACING, analyse
+from jovium.workflows.analyse import analyse
+from jovium.workflows.elf_sources import SPACING
 from jovium.workflows.screening_table import (
     FORMATS,
     TC_COLUMNS,
@@ -88,7 +90,8 @@ def screen(
     source: a file of structures or a folder of files, of each of which `frames` is a slice, or structures of Jovium or
     ASE. output: OUT writes OUT.csv line by line and OUT.extxyz at the end, and takes from OUT.csv the numbers that are
     there already; a kill loses the structures at work, what failed before is tried again. engine: "network", "espresso"
-    or "pyscf", with its protocol. relax_gpa: relax each structure at this static pressure before, by `relax`;
+    or "pyscf", with its protocol, which `protocol_for` adapts to each
+    compound. relax_gpa: relax each structure at this static pressure before, by `relax`;
     OUT.extxyz holds the relaxed ones. spacing: of the ELF grid, bohr. shard: "i/N" takes every N-th structure from the
     i-th on, into OUT-i-of-N. workers: processes; executor: anything of concurrent.futures instead. progress: called
     with each new row. Raises InputError for a number that cannot be, settings without an effect, a table of other
@@ -274,11 +277,11 @@ def _numbers(structure: Structure, spacing: float) -> Row:
 
 def _computed(structure: Structure, method: Method) -> Row:
     """What an analysis from first principles says of a structure, relaxed before where it is asked for."""
-    relaxation = None
+    relaxation, protocol = None, protocol_for(structure, method.protocol)
     if method.relax_gpa is not None:
-        relaxation = relax(structure, method.relax_gpa, method.protocol, method.engine)
+        relaxation = relax(structure, method.relax_gpa, protocol, method.engine)
         structure = relaxation.structure
-    analysis = analyse(structure, engine=method.engine, protocol=method.protocol, spacing=method.spacing)
+    analysis = analyse(structure, engine=method.engine, protocol=protocol, spacing=method.spacing)
     facts, star, dos = analysis.protocol, analysis.network.phi_star, analysis.hydrogen_dos
     return {
         "formula": structure.to_ase().get_chemical_formula(),
