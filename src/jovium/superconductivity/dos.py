@@ -97,7 +97,7 @@ def read_hydrogen_dos(path: Path, structure: Structure, fermi_energy_ev: float |
     if states.fermi_ev is not None and abs(fermi - states.fermi_ev) > FERMI_TOLERANCE_EV:
         warnings += (f"the Fermi energy {fermi:.4g} eV was given, and {path.name} says {states.fermi_ev:.4g} eV",)
     fraction, total = _at_fermi(states, fermi, path)
-    return HydrogenDos(fraction, path.name, float(fermi), None if states.is_fraction else total, warnings)
+    return HydrogenDos(fraction, path.name, float(fermi), None if states.is_fraction else total, warnings=warnings)
 
 
 def _at_fermi(states: StateDensity, fermi: float, path: Path) -> tuple[float, float]:

@@ -26,7 +26,15 @@ from jovium.topology.crystal_path import crystal_path
 from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
 from jovium.workflows.elf_convention import phi_of_both_conventions
-from jovium.workflows.elf_sources import ElfField, Progress, compute_elf, elf_grid_shape, predict_elf, read_elf
+from jovium.workflows.elf_sources import (
+    ElfField,
+    Progress,
+    compute_elf,
+    elf_grid_shape,
+    predict_elf,
+    read_elf,
+    with_states,
+)
 
 COARSE_SPACING = 0.25 / BOHR_ANGSTROM
 """Distance of grid points, 0.25 angstrom in bohr, above which saddles are not resolved and a warning is due."""
