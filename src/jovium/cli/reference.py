@@ -24,6 +24,9 @@ PLAN = """Run or continue the trajectory of every line of STATES.csv (n_atoms, r
 CRYSTALS = """Write the known hydrogen crystals at several densities, some with thermal displacements, and a path from
 molecular to atomic hydrogen: input of labels that serve tests only, never training."""
 
+PSEUDOPOTENTIAL = """Write the pseudopotential of an element that the engines use (GTH-PBE or GTH-PADE, with the
+semicore where there is a choice) as a UPF file, which Quantum ESPRESSO and other plane-wave codes read."""
+
 CARD = """Tables and figures of a data set: trajectories with means and error bars, their labels, g(r), pressures, and
 every number of the labels against every other. LABELS: folders of labels, packed or not."""
 
@@ -56,6 +59,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     card.add_argument("labels", metavar="LABELS", type=named_path, nargs="+")
     card.add_argument("--out", type=named_path, default=Path("card"), help="folder of the card (default: card)")
     reference_label.configure(commands)
+    about = "the pseudopotential of an element as a UPF file"
+    potential = commands.add_parser("pseudopotential", help=about, description=PSEUDOPOTENTIAL)
+    potential.add_argument("element", metavar="ELEMENT", help="e.g. La")
+    potential.add_argument("--functional", choices=["PBE", "LDA"], default="PBE")
+    potential.add_argument("--out", type=named_path, help="the file (default: ELEMENT.upf)")
+    potential.set_defaults(run=run_pseudopotential)
 
 
 def run_sample(options: argparse.Namespace) -> int:
@@ -114,6 +123,25 @@ def run_collect(options: argparse.Namespace) -> int:
     n_frames = write_frames(pairs, options.out)
     absent = f"{len(plan) - len(pairs)} of the plan not there or too short yet"
     print(f"{n_frames} frames of {len(pairs)} trajectories ({absent}): {options.out}")
+    return 0
+
+
+def run_pseudopotential(options: argparse.Namespace) -> int:
+    """Write a pseudopotential and print what it is."""
+    from jovium.base.files import existing_folder, write_lines
+    from jovium.base.structure import element
+    from jovium.reference.compounds import element_cutoff
+    from jovium.reference.kohn_sham import PRODUCTION
+    from jovium.reference.pseudopotential import pseudopotential
+    from jovium.reference.upf import upf
+
+    potential = pseudopotential(element(options.element), options.functional)
+    path = options.out or Path(f"{potential.element}.upf")
+    existing_folder(path.parent)
+    write_lines(path, [upf(potential)])
+    cutoff = max(element_cutoff(potential, PRODUCTION), PRODUCTION.cutoff)
+    what = f"{potential.name}, {potential.charge} valence electrons, cutoff {cutoff:g} hartree ({2 * cutoff:g} rydberg)"
+    print(f"{path}: {potential.element} {what}")
     return 0
 
 

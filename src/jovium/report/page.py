@@ -40,6 +40,7 @@ def page(analysis: Analysis) -> str:
         prediction=prediction(analysis),
         critical_points=tables.critical_points(analysis),
         hydrogen_dos=tables.hydrogen_dos(analysis),
+        states=tables.states(analysis),
         temperatures=tables.temperatures(analysis),
         one_cell="" if small else "checked",
         eight_cells="checked" if small else "",

@@ -10,6 +10,7 @@ import numpy as np
 
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.report.analysis import path_rows, plain
+from jovium.report.dos_figure import dos_figure
 from jovium.report.picture import composition
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def facts(analysis: Analysis, picture_shape: tuple[int, int, int]) -> str:
     from ase.geometry import cell_to_cellpar
 
     structure = analysis.structure
+    pressure = analysis.protocol.get("pressure_gpa")
     density = "mass density", f"{structure.hydrogen_density_g_cc:.4f} g/cm³"
     angles = cell_to_cellpar(structure.cell.vectors)[3:]
     splined = f"{_shape(picture_shape)}, cubic splines through the full grid"
@@ -43,6 +45,7 @@ def facts(analysis: Analysis, picture_shape: tuple[int, int, int]) -> str:
         ("atoms", escape(composition(structure.symbols))),
         ("Wigner–Seitz radius r<sub>s</sub> of the atoms", f"{structure.rs:.4f} bohr"),
         *([density] if set(structure.symbols) == {"H"} else []),
+        *([] if pressure is None else [("pressure, static, of the electrons at fixed nuclei", f"{pressure:.1f} GPa")]),
         ("cell volume", f"{structure.cell.volume * BOHR_ANGSTROM**3:.4f} Å³"),
         ("cell lengths a, b, c", ", ".join(f"{x * BOHR_ANGSTROM:.4f}" for x in structure.cell.lengths) + " Å"),
         ("cell angles α, β, γ", ", ".join(f"{x:.2f}" for x in angles) + "°"),
@@ -98,16 +101,33 @@ def critical_points(analysis: Analysis) -> str:
 def hydrogen_dos(analysis: Analysis) -> str:
     """The hydrogen fraction of the density of states that the fits were given, and where it is from."""
     dos = analysis.hydrogen_dos
-    return "H<sub>DOS</sub> is not known." if dos is None else f"H<sub>DOS</sub> {dos.value:.4f}: {escape(str(dos))}."
+    if dos is None:
+        return "H<sub>DOS</sub> is not known."
+    value = f"{dos.value:.4f}" if dos.uncertainty is None else f"{dos.value:.2f} ± {dos.uncertainty:.2f}"
+    return f"H<sub>DOS</sub> {value}: {escape(str(dos))}."
+
+
+def states(analysis: Analysis) -> str:
+    """The section of the density of states, empty when there is none."""
+    if analysis.states is None:
+        return ""
+    kind = {True: "a metal", False: "an insulator", None: "metal or insulator: open on this k-mesh"}
+    found = f"N(E<sub>F</sub>) = {analysis.states.at_fermi:.3g} states/eV per cell, both spins"
+    found += f": {kind[analysis.states.is_metal]}."
+    return (
+        '<section class="full" aria-labelledby="states-title"><h2 id="states-title">Density of states</h2>'
+        f'<p>{found}</p><div class="wide states">{dos_figure(analysis.states)}</div></section>'
+    )
 
 
 def temperatures(analysis: Analysis) -> str:
-    """One row per published fit: Tc, its error on the data it was fitted to, source, range of validity."""
+    """One row per published fit: Tc, its error on the data it was fitted to, the part from H_DOS, source, validity."""
     if not analysis.tc:
-        return '<tr><td colspan="5">no estimate was asked for</td></tr>'
+        return '<tr><td colspan="6">no estimate was asked for</td></tr>'
     return "".join(
         f'<tr><th scope="row">{escape(fit.name)}</th><td class="number">{_kelvin(fit.kelvin)}</td>'
-        f'<td class="number">{_kelvin(fit.rmse_kelvin)}</td><td>{_doi(fit.doi)}</td><td>{escape(fit.note)}</td></tr>'
+        f'<td class="number">{_kelvin(fit.rmse_kelvin)}</td><td class="number">{_kelvin(fit.hydrogen_dos_kelvin)}</td>'
+        f"<td>{_doi(fit.doi)}</td><td>{escape(fit.note)}</td></tr>"
         for fit in analysis.tc
     )
 

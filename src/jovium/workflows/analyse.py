@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jovium.base.errors import InputError
-from jovium.base.files import existing_folder, write_json
+from jovium.base.files import existing_folder, write_json, write_lines
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.base.validity import plausibility
@@ -19,7 +19,7 @@ from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.pseudo_atom import core_radii
 from jovium.report.analysis import Analysis
 from jovium.report.page import write_page
-from jovium.superconductivity.dos import HydrogenDos, hydrogen_dos
+from jovium.superconductivity.dos import DensityOfStates, HydrogenDos, hydrogen_dos
 from jovium.superconductivity.fits import critical_temperatures
 from jovium.topology.critical_points import critical_points
 from jovium.topology.crystal_path import crystal_path
@@ -216,10 +216,20 @@ def analyse_field(
 
 
 def write_analysis(analysis: Analysis, folder: Path) -> dict[str, Path]:
-    """Write elf.cube, analysis.json and page.html into `folder`; the paths by kind."""
+    """Write elf.cube, analysis.json, page.html and, with states, dos.dat into `folder`; the paths by kind."""
     folder = existing_folder(folder)
     paths = {"cube": folder / "elf.cube", "json": folder / "analysis.json", "page": folder / "page.html"}
     write_field(paths["cube"], analysis.structure, analysis.elf, comment=f"ELF of {analysis.name}")
     write_json(paths["json"], analysis.to_json())
     write_page(paths["page"], analysis)
+    if analysis.states is not None and analysis.states.hydrogen is not None:
+        paths["dos"] = folder / "dos.dat"
+        write_lines(paths["dos"], dos_lines(analysis.states))
     return paths
+
+
+def dos_lines(states: DensityOfStates) -> list[str]:
+    """The table of a density of states as --dos-file reads it, energies from the Fermi level."""
+    assert states.hydrogen is not None
+    rows = zip(states.energy_ev, states.total, states.hydrogen, strict=True)
+    return ["# energy_eV total hydrogen\n", *(f"{energy:.3f} {total:.6f} {part:.6f}\n" for energy, total, part in rows)]
