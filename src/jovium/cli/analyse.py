@@ -55,6 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     engine.add_argument("--functional", choices=["PBE", "LDA"])
     engine.add_argument("--cutoff", type=float, metavar="HARTREE", help="plane-wave cutoff")
     engine.add_argument("--k-mesh", type=int, nargs=3, metavar=("N1", "N2", "N3"), help="k-points along each axis")
+    about = "compute again with a higher cutoff and a denser k-mesh: what they leave in phi"
+    engine.add_argument("--convergence", action="store_true", help=about)
     engine.add_argument("--electronic-kelvin", type=float, metavar="T", help="temperature of the electrons")
     about = "compute also a compound of more than 150 valence electrons, or with much empty space"
     engine.add_argument("--yes", action="store_true", help=about)
@@ -107,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
 
 def refuse_unused_settings(options: argparse.Namespace, structure: "Structure | None") -> None:
     """Raise InputError when options are given that have no effect on the file, or beside the others."""
-    physical = "protocol functional cutoff k_mesh electronic_kelvin yes"
+    physical = "protocol functional cutoff k_mesh electronic_kelvin convergence yes"
     if structure is None:
         do = "leave them out, or give the structure instead of its ELF field"
         of_structures = f"engine compare {physical} spacing grid"
@@ -161,7 +163,7 @@ def read_settings(options: argparse.Namespace, structure: "Structure | None") ->
         shape=given_grid(options),
         hydrogen_dos=options.h_dos,
         fermi_energy_ev=options.fermi,
-        **{name: getattr(options, name) for name in ("compare", "persistence", "dos_file")},
+        **{name: getattr(options, name) for name in ("compare", "convergence", "persistence", "dos_file")},
     )
 
 
@@ -187,6 +189,8 @@ def print_analysis(analysis: "Analysis") -> None:
         table.add_row("RMSE of the ELF", f"{errors['rmse']:.4f}", others)
     for row in path_rows(analysis):
         table.add_row(*row)
+    if analysis.protocol_error is not None:
+        table.add_row("phi_3d, protocol", f"+- {analysis.protocol_error:.4f}", "what cutoff and k-mesh leave in phi_3d")
     points = facts["critical_points"]
     for kind in ("maxima", "bonds", "rings", "cages"):
         table.add_row(kind, str(points[kind]), f"Morse sum {points['morse_sum']}" if kind == "maxima" else "")

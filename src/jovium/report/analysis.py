@@ -53,6 +53,7 @@ class Analysis:
     intervals: dict[str, tuple[float, float]] | None = None
     computed: Analysis | None = None
     states: DensityOfStates | None = None
+    protocol_error: float | None = None
     path: CrystalPath | None = None
 
     def __repr__(self) -> str:
@@ -120,6 +121,7 @@ class Analysis:
             "tc_kelvin": {estimate.name: number(estimate.kelvin) for estimate in self.tc},
             "tc_details": {estimate.name: _attributes(estimate, ESTIMATE) for estimate in self.tc},
             "protocol": plain(self.protocol),
+            "protocol_error": number(self.protocol_error),
             "metal": self.states and self.states.is_metal,
             "states_at_fermi_per_ev": number(self.states and self.states.at_fermi),
             "pressure_gpa": self.protocol.get("pressure_gpa"),

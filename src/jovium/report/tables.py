@@ -76,7 +76,11 @@ def warnings(analysis: Analysis) -> str:
 
 def thresholds(analysis: Analysis) -> str:
     """One row per threshold: value, value on the grid, whether it was refined to the saddle, where it is."""
-    return "".join(_threshold_row(name, point) for name, point in analysis.thresholds().items())
+    rows = "".join(_threshold_row(name, point) for name, point in analysis.thresholds().items())
+    if analysis.protocol_error is None:
+        return rows
+    head = f'<tr><th scope="row">{SYMBOLS["phi_3d"]}</th><td>what cutoff and k-mesh leave in it</td>'
+    return f'{rows}{head}<td class="number">± {analysis.protocol_error:.4f}</td><td colspan="3"></td></tr>'
 
 
 def path(analysis: Analysis) -> str:

@@ -292,6 +292,7 @@ def _computed(structure: Structure, method: Method) -> Row:
         "phi_star": None if star is None else star.value,
         "h_f": analysis.hydrogen_fraction,
         "h_dos": None if dos is None else dos.value,
+        "h_dos_error": None if dos is None else dos.uncertainty,
         **{name: temperature.kelvin for name, temperature in zip(TC_COLUMNS, analysis.tc, strict=True)},
         **({} if relaxation is None else _relaxed(relaxation)),
         "flags": "; ".join(analysis.warnings),

@@ -28,14 +28,15 @@ pure hydrogen, taken to be a metal. flags: why the numbers may be wrong, or "fai
 
 ENGINE_FORMATS = {
     **{"structure": "", "formula": "", "n_atoms": "d", "rs_bohr": ".6f", "pressure_gpa": ".2f"},
-    **{"phi_3d": ".5f", "phi_star": ".5f", "h_f": ".5f", "h_dos": ".4f"},
+    **{"phi_3d": ".5f", "phi_star": ".5f", "h_f": ".5f", "h_dos": ".4f", "h_dos_error": ".4f"},
     **dict.fromkeys(TC_COLUMNS, ".1f"),
     **{"enthalpy_ev_per_atom": ".5f", "relaxation_steps": "d", "flags": ""},
     **{"engine": "", "protocol": "", "relax_gpa": ".3f", "spacing_bohr": ".6f", "sha256": "", "relaxed": ""},
 }
 """Columns of a first-principles engine. pressure_gpa: static. h_f, h_dos: share of hydrogen in the atoms and in the
-states at the Fermi level. enthalpy, relaxation_steps: of a relaxation at relax_gpa, all empty without one, and relaxed,
-the structure it led to: lattice vectors in angstrom and fractional coordinates as JSON. sha256: of the given one."""
+states at the Fermi level, and the error of that. enthalpy, relaxation_steps: of a relaxation at relax_gpa, all empty
+without one, and relaxed, the structure it led to: lattice vectors in angstrom and fractional coordinates as JSON.
+sha256: of the given one."""
 
 TEXTS = ("formula", "flags", "engine", "protocol", "sha256", "relaxed", "file")
 HIDDEN = ("protocol", "sha256", "relaxed")
