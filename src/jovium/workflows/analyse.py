@@ -214,6 +214,8 @@ def analyse_field(
     phi_star = network.phi_star.value if network.phi_star else None
     share = (dos.value, dos.uncertainty) if dos else (None, None)
     tc = critical_temperatures(network.phi_3d.value, phi_star, len(hydrogens) / structure.n_atoms, *share)
+    if insulates:
+        tc = tuple(replace(estimate, note="an insulator: no states at the Fermi level") for estimate in tc)
     facts = elf.record, tuple(warnings), name
     return Analysis(
         structure,
