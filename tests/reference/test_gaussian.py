@@ -98,8 +98,7 @@ def test_elements_without_a_potential_are_refused(tight_structure):
 
 
 def test_overlapping_atoms_are_refused(tight_structure):
-    close = tight_structure.positions + np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0]])
-    close[1] = close[0] + 0.1
+    close = tight_structure.positions[[0, 0, 2]] + np.array([[0.0], [0.1], [0.0]])
     with pytest.raises(StructureError, match="two atoms"):
         Gaussian().ground_state(Structure(tight_structure.cell, close, ("B", "H", "H")), CHEAP)
 
@@ -125,7 +124,7 @@ def test_even_tempered_functions_reach_the_core_of_every_element():
             exponents = [exponent for shell, (exponent, _) in basis if shell == l]
             radius = min([potential.r_loc, *(c.radius for c in potential.channels if c.l == l)])
             assert max(exponents) >= radius**-2 > max(exponents) / 2.01, (element, l)
-            assert min(exponents) <= 0.4, (element, l)
+            assert min(exponents) <= 0.5, (element, l)
 
 
 @pytest.fixture(scope="module")
