@@ -138,8 +138,8 @@ class Gaussian:
 
 def even_tempered(potential: Pseudopotential) -> list[Any]:
     """Uncontracted Gaussians near the limit of a compressed crystal: s, p, d, and f of all but hydrogen. Exponents go
-    in steps of `RATIO` up to the first beyond 1/radius^2 of the potential where an l has electrons or projectors, else as
-    far as polarisation needs. Near-linear combinations (overlap eigenvalues below 1e-6) are dropped by PySCF."""
+    in steps of `RATIO` up to the first beyond 1/radius^2 of the potential where an l has electrons or projectors, else
+    as far as polarisation needs. Near-linear combinations (overlap eigenvalues below 1e-6) are dropped by PySCF."""
     widest = WIDEST_OF_HYDROGEN if potential.element == "H" else WIDEST
     radii = {l: potential.r_loc for l, n_electrons in enumerate(potential.configuration) if n_electrons}
     radii |= {channel.l: min(channel.radius, potential.r_loc) for channel in potential.channels}
