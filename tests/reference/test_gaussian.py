@@ -123,7 +123,7 @@ def test_even_tempered_functions_reach_the_core_of_every_element():
         for l in {channel.l for channel in potential.channels} | {0}:
             exponents = [exponent for shell, (exponent, _) in basis if shell == l]
             radius = min([potential.r_loc, *(c.radius for c in potential.channels if c.l == l)])
-            assert max(exponents) >= radius**-2 > max(exponents) / 2.01, (element, l)
+            assert max(exponents) >= radius**-2 > max(exponents) / 1.81, (element, l)
             assert min(exponents) <= 0.5, (element, l)
 
 
