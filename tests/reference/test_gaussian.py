@@ -65,7 +65,7 @@ def test_time_reversed_pairs_are_both_sampled():
 
 def test_odd_electrons_are_held_by_a_pair_of_points(tight_structure):
     """One of the pair is enough for an even number; three electrons need both."""
-    coarse = replace(FEW_K, k_mesh=(2, 1, 1), cutoff=20.0)
+    coarse = replace(FEW_K, k_mesh=(2, 1, 1), cutoff=10.0)
     field = Gaussian("gth-szv").self_consistent_field(tight_structure, coarse)
     assert len(field.kpts) == 2
     assert sum(f.sum() for f in field.mo_occ) == pytest.approx(6)
