@@ -51,8 +51,8 @@ def orbital_waves(
     positions: Float[np.ndarray, "n 3"],
     shells: Sequence[Sequence[AtomicOrbital]],
 ) -> tuple[Waves, list[int]]:
-    """The orbitals of all atoms in plane waves, each shell normalised in the mean of its orbitals (one by one, the shares
-    would depend on the axes of the m), and the atom of each. The atoms of an element share their shells."""
+    """The orbitals of all atoms in plane waves, and the atom of each. Shells are normalised in the mean over m: one by
+    one, the shares would depend on the axes. The atoms of an element share their shells."""
     length = np.linalg.norm(waves, axis=1)
     polar = np.arccos(np.divide(waves[:, 2], length, out=np.ones_like(length), where=length > 1e-12))
     azimuth = np.arctan2(waves[:, 1], waves[:, 0])
