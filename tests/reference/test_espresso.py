@@ -178,8 +178,8 @@ def test_missing_engine_says_how_to_install_it(monkeypatch):
 def test_unconverged_field_gives_an_error_and_no_number(tight_structure, monkeypatch):
     text = espresso_module.espresso_input
 
-    def hopeless(structure, protocol, *, trajectory=False):
-        return text(structure, protocol, trajectory=trajectory).replace("electron_maxstep=100", "electron_maxstep=2")
+    def hopeless(*arguments, **how):
+        return text(*arguments, **how).replace("electron_maxstep=100", "electron_maxstep=2")
 
     monkeypatch.setattr(espresso_module, "espresso_input", hopeless)
     with espresso_module.Espresso() as engine, pytest.raises(NotConverged, match="not converged after 2 iterations"):

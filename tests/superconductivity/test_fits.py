@@ -94,3 +94,36 @@ def test_every_fit_names_its_source_and_what_it_was_fitted_to():
         assert re.search(r"\(20\d\d\)$", SOURCES[fit.doi])
         assert (estimate.name, estimate.doi, estimate.rmse_kelvin) == (fit.name, fit.doi, fit.rmse_kelvin)
         assert fit.validity in estimate.note
+
+
+@pytest.mark.parametrize("uncertainty", [0.0, 0.08, 0.2, 0.5])
+def test_the_uncertainty_of_hydrogen_dos_moves_each_fit_to_the_larger_of_its_ends(uncertainty):
+    phi, phi_star, h_f, h_dos = CAYH18
+    low, here, high = (
+        kelvin_by_name(phi, phi_star, h_f, value) for value in (h_dos - uncertainty, h_dos, min(h_dos + uncertainty, 1))
+    )
+    for estimate in critical_temperatures(*CAYH18, uncertainty):
+        name = estimate.name
+        assert estimate.kelvin == here[name]
+        farther = max(here[name] - low[name], high[name] - here[name])
+        assert estimate.hydrogen_dos_kelvin == pytest.approx(farther)
+        assert (estimate.hydrogen_dos_kelvin > 0) == (uncertainty > 0)
+
+
+def test_hydrogen_dos_stays_between_zero_and_one_within_its_uncertainty():
+    for h_dos in (0.05, 0.97):
+        for estimate in critical_temperatures(0.6, 0.7, 0.9, h_dos, 0.1):
+            ends = (
+                kelvin_by_name(0.6, 0.7, 0.9, max(h_dos - 0.1, 0.0)),
+                kelvin_by_name(0.6, 0.7, 0.9, min(h_dos + 0.1, 1.0)),
+            )
+            assert estimate.hydrogen_dos_kelvin == pytest.approx(
+                max(abs(end[estimate.name] - estimate.kelvin) for end in ends)
+            )
+
+
+def test_without_an_uncertainty_or_a_temperature_there_is_no_range():
+    assert all(estimate.hydrogen_dos_kelvin is None for estimate in critical_temperatures(*CAYH18))
+    for estimate in critical_temperatures(0.6, None, 0.9, 0.784, 0.08):
+        assert (estimate.hydrogen_dos_kelvin is None) == (estimate.kelvin is None)
+    assert all(estimate.hydrogen_dos_kelvin is None for estimate in critical_temperatures(0.6, 0.7, 0.9, None, 0.08))

@@ -51,24 +51,23 @@ def orbital_waves(
     positions: Float[np.ndarray, "n 3"],
     shells: Sequence[Sequence[AtomicOrbital]],
 ) -> tuple[Waves, list[int]]:
-    """The orbitals of all atoms in plane waves, normalised, and the atom of each. The atoms of an element share their
-    shells."""
+    """The orbitals of all atoms in plane waves, and the atom of each. Shells are normalised in the mean over m: one by
+    one, the shares would depend on the axes. The atoms of an element share their shells."""
     length = np.linalg.norm(waves, axis=1)
     polar = np.arccos(np.divide(waves[:, 2], length, out=np.ones_like(length), where=length > 1e-12))
     azimuth = np.arctan2(waves[:, 1], waves[:, 0])
-    centred: dict[int, list[np.ndarray]] = {}
+    centred: dict[int, Waves] = {}
     orbitals, owners = [], []
     for atom, own in enumerate(shells):
         phase = np.exp(-1j * waves @ positions[atom])
         for shell in own:
             if id(shell) not in centred:
                 radial = (-1j) ** shell.l * shell.transform(length)
-                angular = (sph_harm_y(shell.l, m, polar, azimuth) for m in range(-shell.l, shell.l + 1))
-                centred[id(shell)] = [radial * y for y in angular]
+                own_waves = [radial * sph_harm_y(shell.l, m, polar, azimuth) for m in range(-shell.l, shell.l + 1)]
+                centred[id(shell)] = own_waves / (np.linalg.norm(own_waves) / np.sqrt(len(own_waves)))
             orbitals += [phase * orbital for orbital in centred[id(shell)]]
             owners += [atom] * (2 * shell.l + 1)
-    stacked = np.array(orbitals).reshape(-1, len(waves))
-    return stacked / np.linalg.norm(stacked, axis=1, keepdims=True), owners
+    return np.array(orbitals, dtype=complex).reshape(-1, len(waves)), owners
 
 
 def orthonormal(orbitals: Waves) -> Waves:
