@@ -91,7 +91,7 @@ def standard_orientation(structure: Structure) -> Float[np.ndarray, "3 3"]:
 
 def mesh_images(
     rotations: Int[np.ndarray, "g 3 3"], mesh: tuple[int, int, int], offset: float
-) -> tuple[Bool[np.ndarray, "g k"], Int[np.ndarray, "g k"]]:
+) -> tuple[Bool[np.ndarray, "2*g k"], Int[np.ndarray, "2*g k"]]:
     """Where rotations and time reversal take the k-points (m + offset) / n of a mesh: whether to a point of the mesh,
     and to which. Index: of the points in the order of `monkhorst_pack`; rotations: fractional, of the crystal."""
     n = np.array(mesh)
