@@ -26,6 +26,14 @@ def pytest_configure(config):
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def states_are_computed_only_where_they_are_asked_for():
+    """An analysis of hydrogen by the network also computes its states: some seconds that most tests do not look at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jovium.workflows.elf_sources.QUICK_STATES", 0.0)
+        yield
+
+
 @pytest.fixture
 def unchecked_signatures():
     """For input that breaks a signature: what is tested is the error that a user sees, who has no checker."""
