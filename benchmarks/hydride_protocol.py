@@ -19,8 +19,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("structures", nargs="+")
     options = parser.parse_args()
-    print("| structure | protocol | cutoff (Ha) | k-mesh | phi | phi* | P (GPa) | H_DOS | seconds | left in phi |")
-    print("|" + "---|" * 10)
+    print("| structure | protocol | cutoff (Ha) | k-mesh | phi | phi* | P (GPa) | H_DOS | left in phi |")
+    print("|" + "---|" * 9)
     for path in options.structures:
         structure = read_structure(path)
         protocol, shape = protocol_for(structure), elf_grid_shape(structure)
@@ -31,7 +31,7 @@ def main() -> None:
             mesh = " x ".join(map(str, row.protocol.k_mesh or ()))
             numbers = f"{row.phi:.4f} | {row.phi_star:.4f} | {row.pressure_gpa:.1f} | {row.hydrogen_dos:.3f}"
             left = f"{protocol_error(rows[0].phi, rows[1:]):.4f}" if len(rows) == 3 else ""
-            cells = f"{row.name} | {row.protocol.cutoff:g} | {mesh} | {numbers} | {row.seconds:.0f} | {left}"
+            cells = f"{row.name} | {row.protocol.cutoff:g} | {mesh} | {numbers} | {left}"
             print(f"| {structure.formula} | {cells} |", flush=True)
 
 

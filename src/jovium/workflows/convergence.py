@@ -25,7 +25,6 @@ class ProtocolRow:
     phi_star: float | None
     pressure_gpa: float
     hydrogen_dos: float | None
-    seconds: float
 
 
 def finer_protocols(structure: Structure, protocol: KohnShamSettings) -> dict[str, KohnShamSettings]:
@@ -52,7 +51,6 @@ def protocol_row(
         None if star is None else star.value,
         state.pressure * PRESSURE_GPA,
         None if dos is None else dos.value,
-        state.seconds,
     )
 
 
