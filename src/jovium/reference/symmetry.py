@@ -101,7 +101,7 @@ def mesh_images(
     images = (steps / n) @ np.concatenate([rotations, -rotations]) * n - offset
     nearest = np.rint(images).astype(int)
     index = np.ravel_multi_index(tuple(np.moveaxis(nearest, -1, 0)), mesh, mode="wrap")
-    return np.all(np.abs(images - nearest) < 1e-6, axis=-1), index
+    return np.all(np.abs(images - nearest) < 1e-6, axis=-1), np.asarray(index)
 
 
 def symmetrise(field: GridField, operations: Operations) -> GridField:
