@@ -92,6 +92,7 @@ def test_empty_shells_are_bound_or_the_first_of_the_next_angular_momentum(functi
         assert shells[: len(free)] == free, element
         assert len(shells) - len(free) <= 1, element
         for shell in shells[len(free) :]:
+            assert any(shell is confined for confined in pseudo_atom(potential, CONFINEMENT)), element
             assert shell.l == min({0, 1, 2, 3} - {other.l for other in [*occupied_shells(potential), *free]}), element
         for shell in shells:
             assert shell.occupation == 0
