@@ -91,15 +91,16 @@ def standard_orientation(structure: Structure) -> Float[np.ndarray, "3 3"]:
 
 def mesh_images(
     rotations: Int[np.ndarray, "g 3 3"], mesh: tuple[int, int, int], offset: float
-) -> tuple[Bool[np.ndarray, "2*g k"], Int[np.ndarray, "2*g k"]]:
-    """Where rotations and time reversal take the k-points (m + offset) / n of a mesh: whether to a point of the mesh,
-    and to which. Index: of the points in the order of `monkhorst_pack`; rotations: fractional, of the crystal."""
+) -> tuple[Bool[np.ndarray, "i k"], Int[np.ndarray, "i k"]]:
+    """Where rotations, and after them each with time reversal, take the k-points (m + offset) / n of a mesh: whether to
+    a point of the mesh, and to which. Index: of the points in the order of `monkhorst_pack`; rotations: fractional, of
+    the crystal."""
     n = np.array(mesh)
     steps = np.indices(mesh).reshape(3, -1).T + offset
     images = (steps / n) @ np.concatenate([rotations, -rotations]) * n - offset
     nearest = np.rint(images).astype(int)
-    index = np.asarray(np.ravel_multi_index(tuple(np.moveaxis(nearest, -1, 0)), mesh, mode="wrap"))
-    return np.all(np.abs(images - nearest) < 1e-6, axis=-1), index
+    index = np.ravel_multi_index(tuple(np.moveaxis(nearest, -1, 0)), mesh, mode="wrap")
+    return np.all(np.abs(images - nearest) < 1e-6, axis=-1), np.asarray(index)
 
 
 def symmetrise(field: GridField, operations: Operations) -> GridField:
