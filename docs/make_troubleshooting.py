@@ -80,7 +80,11 @@ WITHOUT_MESSAGE = [
         "the environment speaks of several processes",
         "start all of them, or say `JAX_NUM_PROCESSES=1` for one alone (`docs/free_energy.md`)",
     ),
-    ("Tc is missing", "H_DOS of a compound is not known", "`--h-dos`, or `--dos-file` with `--fermi`"),
+    (
+        "Tc is missing",
+        "an insulator has none; of an ELF file of a compound, H_DOS is not known",
+        "`--h-dos`, or `--dos-file` with `--fermi`; the structure in place of the file has it computed",
+    ),
 ]
 
 SAME = ["tolist", "strip", "splitlines", "encode", "replace", "values", "join", "round"]

@@ -100,7 +100,8 @@ def test_every_option_of_the_engine_reaches_the_protocol():
     from jovium.cli.analyse import read_settings
     from jovium.cli.main import parser
 
-    plain = read_settings(parser().parse_args(["analyse", "x"]))
+    hydrogen = crystal("bcc", 1.4)
+    plain = read_settings(parser().parse_args(["analyse", "x"]), hydrogen)
     for arguments in (
         ["--engine", "pyscf"],
         ["--engine", "dft"],
@@ -119,7 +120,7 @@ def test_every_option_of_the_engine_reaches_the_protocol():
         ["--dos-file", "dos.txt"],
         ["--fermi", "3.0"],
     ):
-        assert read_settings(parser().parse_args(["analyse", "x", *arguments])) != plain, arguments
+        assert read_settings(parser().parse_args(["analyse", "x", *arguments]), hydrogen) != plain, arguments
 
 
 def test_options_in_angstrom_and_kelvin_reach_the_engine_in_atomic_units():
@@ -127,7 +128,9 @@ def test_options_in_angstrom_and_kelvin_reach_the_engine_in_atomic_units():
     from jovium.cli.analyse import read_settings
     from jovium.cli.main import parser
 
-    asked = read_settings(parser().parse_args(["analyse", "x", "--spacing", "0.2", "--electronic-kelvin", "4000"]))
+    options = parser().parse_args(["analyse", "x", "--spacing", "0.2", "--electronic-kelvin", "4000"])
+    asked = read_settings(options, crystal("bcc", 1.4))
+    assert asked.protocol is not None
     assert asked.spacing == pytest.approx(0.2 / BOHR_ANGSTROM)
     assert asked.protocol.electronic_kT == pytest.approx(kelvin_to_hartree(4000))
 
@@ -148,7 +151,8 @@ def test_tc_of_a_hydride_uses_its_share_of_hydrogen(field_file, capsys, tmp_path
     command = ["analyse", tmp_path / "hydride.cube", "--no-files", "--dos-file", states, "--fermi", 0.5]
     _, out, _ = output(capsys, *command, "--json")
     facts = json.loads(out)
-    details = {"source": "states[1].dat", "fermi_energy_ev": 0.5, "total_at_fermi": 5.0}
+    known = {"source": "states[1].dat", "fermi_energy_ev": 0.5, "total_at_fermi": 5.0}
+    details = known | {"uncertainty": None, "captured": None}
     assert (facts["hydrogen_dos"], facts["hydrogen_dos_details"]) == (pytest.approx(0.5), details)
     row = next(line for line in output(capsys, *command)[1].splitlines() if "H_DOS" in line)
     assert "0.5000" in row
@@ -159,7 +163,7 @@ def test_a_dos_file_that_cannot_be_used_is_refused_before_the_elf_is_made(tmp_pa
     hydride = Structure(odd_structure.cell, odd_structure.positions, ("La", "H", "Y", "Ca", "H"))
     write_structure(tmp_path / "hydride.vasp", hydride)
     (tmp_path / "states.dat").write_text("-1 0.1\n1 0.2\n")
-    monkeypatch.setattr("jovium.workflows.analyse.compute_elf", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr("jovium.workflows.analyse.elf_by", lambda *_: pytest.fail("computed"))
     command = ["analyse", tmp_path / "hydride.vasp", "--engine", "dft", "--dos-file", tmp_path / "states.dat"]
     code, _, err = output(capsys, *command, "--fermi", 0)
     assert code == 2
@@ -196,7 +200,7 @@ def test_settings_of_a_calculation_are_refused_for_the_network(tmp_path, capsys)
 
 def test_bad_settings_are_refused_before_the_engine_runs(tmp_path, capsys, monkeypatch):
     write_structure(tmp_path / "x.vasp", crystal("bcc", 1.4))
-    monkeypatch.setattr("jovium.workflows.analyse.open_engine", lambda name: pytest.fail("the engine was started"))
+    monkeypatch.setattr("jovium.workflows.analyse.elf_by", lambda *_: pytest.fail("the engine was started"))
     for setting in (["--persistence", -1], ["--h-dos", 2], ["--dos-file", tmp_path / "none"], ["--spacing", 1e-9]):
         assert output(capsys, "analyse", tmp_path / "x.vasp", "--no-files", *setting)[0] == 2
 

@@ -129,9 +129,9 @@ def test_cite_names_the_sources(capsys):
     assert "10.1063/1.458517" in out
 
 
-def hydride(path):
+def uranium_hydride(path):
     cell = Cell(np.eye(3) * 6.0)
-    write_structure(path, Structure(cell, np.array([[0.0, 0, 0], [3, 3, 3]]), ("La", "H")))
+    write_structure(path, Structure(cell, np.array([[0.0, 0, 0], [3, 3, 3]]), ("U", "H")))
 
 
 def overlapping(path):
@@ -150,7 +150,7 @@ def molecule_without_cell(path):
 @pytest.mark.parametrize(
     ("name", "write", "code", "message"),
     [
-        ("x.vasp", hydride, 2, "a structure with La"),
+        ("x.vasp", uranium_hydride, 2, "U"),
         ("x.vasp", overlapping, 2, "angstrom apart"),
         ("x.vasp", nan_positions, 2, "finite"),
         ("x.xyz", molecule_without_cell, 2, "three lattice vectors"),
@@ -159,7 +159,7 @@ def molecule_without_cell(path):
         ("x.xsf", lambda path: path.write_bytes(bytes(range(256))), 2, "expected"),
         ("missing.vasp", lambda path: None, 2, "no file"),
     ],
-    ids=["hydride", "overlap", "nan", "no-cell", "garbage", "truncated-cube", "binary", "missing"],
+    ids=["uranium", "overlap", "nan", "no-cell", "garbage", "truncated-cube", "binary", "missing"],
 )
 def test_bad_input_gives_a_message_and_no_number(tmp_path, capsys, name, write, code, message):
     write(tmp_path / name)

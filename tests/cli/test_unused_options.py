@@ -1,5 +1,7 @@
 """An option that would have no effect is refused, on the command line and from Python: silence would mislead."""
 
+from dataclasses import replace
+
 import pytest
 
 from jovium.base.errors import InputError
@@ -20,10 +22,12 @@ OF_STRUCTURES = f"--engine network, --engine dft, --compare, --spacing 0.2, --gr
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A structure, and the field of its ELF, in a triclinic cell."""
+    """A structure, a compound, and the field of an ELF, in triclinic cells."""
     folder = tmp_path_factory.mktemp("place")
     structure = crystal("c2/c-24", 1.4)
     write_structure(folder / "structure.vasp", structure)
+    metal = ("La", *structure.symbols[1:])
+    write_structure(folder / "compound.vasp", replace(structure.at_rs(1.8), symbols=metal))
     write_field(folder / "field.cube", structure, shipped_model().predict(structure, (24, 24, 24)).elf)
     return folder
 
@@ -31,7 +35,24 @@ def place(tmp_path_factory):
 @pytest.fixture
 def no_work(monkeypatch):
     for name in ("predict_elf", "compute_elf", "read_elf"):
-        monkeypatch.setattr(analysis, name, lambda *_: pytest.fail("work began"))
+        monkeypatch.setattr(analysis, name, lambda *_, **__: pytest.fail("work began"))
+
+
+@pytest.mark.parametrize("options", FIRST_PRINCIPLES.split(", "))
+def test_options_of_the_engine_are_taken_for_a_compound(place, monkeypatch, options):
+    """It goes to the engine by itself."""
+    asked = []
+
+    def computed(structure, shape, engine, protocol, *, sure):
+        asked.append((engine, protocol))
+        raise InputError("computed", "nothing", "nothing")
+
+    monkeypatch.setattr(analysis, "compute_elf", computed)
+    command = ["analyse", str(place / "compound.vasp"), "--no-files"]
+    assert main([*command, *options.split()]) == main(command) == 2
+    assert [engine for engine, _ in asked] == ["espresso"] * 2
+    is_default = options.split()[1] in ("production", "PBE", "3000")
+    assert (asked[0][1] == asked[1][1]) == is_default
 
 
 def refused(place, capsys, command, options):
@@ -95,11 +116,14 @@ def test_spacing_and_grid_exclude_each_other(place, capsys):
         ("field.cube", {"engine": "pyscf"}, "engine"),
         ("field.cube", {"compare": True}, "compare"),
         ("field.cube", {"protocol": CHEAP}, "protocol"),
+        ("field.cube", {"sure": True}, "sure"),
         ("field.cube", {"spacing": 0.3}, "spacing"),
         ("field.cube", {"shape": (20, 20, 20)}, "shape"),
         ("field.cube", {"fermi_energy_ev": 1.0}, "fermi_energy_ev"),
         ("structure.vasp", {"elf_convention": "qe"}, "elf_convention"),
         ("structure.vasp", {"protocol": CHEAP}, "protocol"),
+        ("structure.vasp", {"sure": True}, "sure"),
+        ("compound.vasp", {"protocol": CHEAP, "engine": "network"}, "protocol"),
         ("structure.vasp", {"spacing": 0.3, "shape": (20, 20, 20)}, "spacing"),
         ("structure.vasp", {"spacing": float("inf")}, "spacing"),
         ("structure.vasp", {"fermi_energy_ev": float("nan")}, "Fermi"),
@@ -114,7 +138,7 @@ def test_settings_with_an_effect_are_taken(place, monkeypatch):
     class Taken(Exception):
         pass
 
-    def taken(*_):
+    def taken(*_, **__):
         raise Taken
 
     for name in ("predict_elf", "compute_elf", "read_elf"):
@@ -125,6 +149,8 @@ def test_settings_with_an_effect_are_taken(place, monkeypatch):
         ("structure.vasp", {"shape": (20, 20, 20)}),
         ("structure.vasp", {"protocol": CHEAP, "compare": True}),
         ("structure.vasp", {"protocol": CHEAP, "engine": "pyscf"}),
+        ("compound.vasp", {"protocol": CHEAP}),
+        ("compound.vasp", {"sure": True}),
     ):
         with pytest.raises(Taken):
             analysis.analyse(place / name, **changes)

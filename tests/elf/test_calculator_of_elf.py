@@ -6,15 +6,16 @@ import pytest
 from jovium.base.errors import StructureError
 from jovium.calculator import ELF
 from jovium.crystals import crystal
-from jovium.workflows.analyse import AnalysisSettings, analyse_field, predict_elf
+from jovium.workflows.analyse import AnalysisSettings, analyse_field
+from jovium.workflows.elf_sources import predict_elf
 
 
 def test_properties_are_those_of_the_analysis():
     structure = crystal("cs-iv", 1.3).supercell((2, 2, 1))
     atoms = structure.to_ase()
     atoms.calc = ELF(spacing=0.15)
-    settings = AnalysisSettings(shape=atoms.calc.get_property("elf", atoms).shape)
-    expected = analyse_field("x", structure, predict_elf(structure, settings), settings)
+    shape = atoms.calc.get_property("elf", atoms).shape
+    expected = analyse_field("x", structure, predict_elf(structure, shape), AnalysisSettings())
     assert atoms.calc.get_property("phi_3d", atoms) == pytest.approx(expected.network.phi_3d.value, abs=1e-6)
     assert expected.network.phi_star is not None
     assert atoms.calc.get_property("phi_star") == pytest.approx(expected.network.phi_star.value, abs=1e-6)

@@ -20,7 +20,7 @@ from jovium.cli.main import main
 from jovium.formats.fields import is_field_file, read_field
 from jovium.formats.structures import as_structure, read_structure
 from jovium.topology.network import hydrogen_network
-from jovium.workflows.analyse import read_elf
+from jovium.workflows.elf_sources import read_elf
 from jovium.workflows.screening import screen
 
 

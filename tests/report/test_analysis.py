@@ -37,6 +37,9 @@ KEYS = {
     "intervals",
     "errors",
     "computed",
+    "metal",
+    "states_at_fermi_per_ev",
+    "pressure_gpa",
 }
 
 
@@ -76,12 +79,24 @@ def test_json_carries_every_critical_point(triclinic):
 def test_json_has_all_that_a_critical_temperature_follows_from(triclinic):
     result = replace(triclinic, hydrogen_dos=HydrogenDos(0.4, "DOSCAR", 1.5, 2.0)).to_json()
     assert (result["hydrogen_fraction"], result["hydrogen_dos"]) == (1.0, 0.4)
-    details = {"source": "DOSCAR", "fermi_energy_ev": 1.5, "total_at_fermi": 2.0}
+    details = {"source": "DOSCAR", "fermi_energy_ev": 1.5, "total_at_fermi": 2.0, "uncertainty": None, "captured": None}
     assert result["hydrogen_dos_details"] == details
     assert triclinic.to_json()["hydrogen_dos"] is None
     assert result["tc_details"] == {
-        "SR5": {"kelvin": 212.34, "rmse_kelvin": 41.0, "doi": "10.1000/fit.5", "note": "hydrides"},
-        "SR2": {"kelvin": None, "rmse_kelvin": None, "doi": "10.1000/fit<2>", "note": "needs H_DOS <not given>"},
+        "SR5": {
+            "kelvin": 212.34,
+            "rmse_kelvin": 41.0,
+            "hydrogen_dos_kelvin": None,
+            "doi": "10.1000/fit.5",
+            "note": "hydrides",
+        },
+        "SR2": {
+            "kelvin": None,
+            "rmse_kelvin": None,
+            "hydrogen_dos_kelvin": None,
+            "doi": "10.1000/fit<2>",
+            "note": "needs H_DOS <not given>",
+        },
     }
 
 

@@ -16,7 +16,8 @@ import pytest
 from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.crystals import crystal
-from jovium.workflows.analyse import AnalysisSettings, analyse_field, predict_elf
+from jovium.workflows.analyse import AnalysisSettings, analyse_field
+from jovium.workflows.elf_sources import elf_grid_shape, predict_elf
 from jovium.workflows.screening import FORMATS, screen
 
 SPACING = 0.2
@@ -72,8 +73,8 @@ def test_every_structure_has_a_line(structures, tmp_path, capsys):
 def test_numbers_are_those_of_the_analysis(structures, tmp_path):
     assert main(command(structures, tmp_path / "out", "--frames", "0")) == 0
     structure = crystal("bcc", 1.4).supercell((2, 1, 1)).from_ase(ase.io.read(structures, 0))
-    settings = AnalysisSettings(spacing=SPACING / 0.529177210903)
-    analysis = analyse_field("x", structure, predict_elf(structure, settings), settings)
+    shape = elf_grid_shape(structure, SPACING / 0.529177210903)
+    analysis = analyse_field("x", structure, predict_elf(structure, shape), AnalysisSettings())
     row = table(tmp_path / "out.csv")[0]
     assert float(row["phi_3d"]) == pytest.approx(analysis.network.phi_3d.value, abs=1e-4)
     sr4 = next(t for t in analysis.tc if t.name == "SR4")

@@ -35,9 +35,9 @@ COARSE = 0.75
 
 
 def pretended_analysis(structure, *, engine, protocol, spacing):
-    """What an analysis says, at once: phi is the Wigner-Seitz radius over ten. Uranium has no potential."""
-    if "U" in structure.symbols:
-        raise EngineError("no pseudopotential of U", "an element of the table", "leave it out")
+    """What an analysis says, at once: phi is the Wigner-Seitz radius over ten. Manganese is refused."""
+    if "Mn" in structure.symbols:
+        raise EngineError("Mn, which may be magnetic", "paired spins", "leave it out")
     phi, h_f = structure.rs / 10, len(structure.hydrogens) / structure.n_atoms
     return SimpleNamespace(
         protocol={"pressure_gpa": 123.456},
@@ -77,13 +77,13 @@ def engine(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two hydrides, hydrogen, a compound without a potential, a broken file, and what is no structure file."""
+    """Two hydrides, hydrogen, a compound that is refused, a broken file, and what is no structure file."""
     place = tmp_path / "in"
     place.mkdir()
     ase.io.write(place / "LaH10.cif", hydride(4.0))
     ase.io.write(place / "LaH2.vasp", hydride(4.2))
     ase.io.write(place / "H.extxyz", crystal("bcc", 1.4).to_ase())
-    ase.io.write(place / "UH.vasp", hydride(4.1, "U"))
+    ase.io.write(place / "MnH.vasp", hydride(4.1, "Mn"))
     (place / "broken.cif").write_text((place / "LaH10.cif").read_text()[:120])
     (place / ".hidden").write_text("no structure")
     (place / "LaH10.cif-jovium").mkdir()
@@ -99,7 +99,7 @@ def computed(source, output, **how):
     return screen(source, output, **{"engine": "espresso", "relax_gpa": 200.0, "spacing": COARSE} | how)
 
 
-ORDER = ["H.extxyz", "LaH2.vasp", "LaH10.cif", "UH.vasp", "broken.cif"]
+ORDER = ["H.extxyz", "LaH2.vasp", "LaH10.cif", "MnH.vasp", "broken.cif"]
 
 
 def test_a_folder_becomes_a_table_in_natural_order_and_a_bad_file_is_a_line(folder, tmp_path, engine):
@@ -109,7 +109,7 @@ def test_a_folder_becomes_a_table_in_natural_order_and_a_bad_file_is_a_line(fold
     assert list(rows[0]) == list(written[0]) == ["file", *list(ENGINE_FORMATS)[1:]]
     assert [row["formula"] for row in written[:3]] == ["H", "HLa", "HLa"]
     assert [failed(row) for row in rows] == [False, False, False, True, True]
-    assert written[3]["flags"] == ("failed: no pseudopotential of U expected: an element of the table do: leave it out")
+    assert written[3]["flags"] == "failed: Mn, which may be magnetic expected: paired spins do: leave it out"
     assert "broken.cif" in written[4]["flags"]
     assert rows[1]["pressure_gpa"] == 123.46
     assert (rows[1]["h_f"], rows[1]["h_dos"], rows[1]["phi_star"]) == (0.5, 0.5, None)
@@ -141,7 +141,7 @@ def test_what_is_in_the_table_is_not_computed_again_and_what_failed_is_tried_aga
     before = {name: (tmp_path / name).read_text() for name in ("out.csv", "out.extxyz")}
     engine.clear()
     computed(folder, tmp_path / "out")
-    assert [structure.symbols for structure in engine] == [("U", "H")]
+    assert [structure.symbols for structure in engine] == [("Mn", "H")]
     (tmp_path / "out.extxyz").unlink()
     (tmp_path / "out.csv").write_text(before["out.csv"][:-20])  # a line cut by a kill
     computed(folder, tmp_path / "out")
@@ -174,7 +174,7 @@ def test_a_file_that_changed_is_refused_and_new_files_anywhere_are_added(folder,
     engine.clear()
     rows = computed(folder, tmp_path / "out")
     assert [row["file"] for row in rows] == ["A.vasp", *ORDER]
-    assert len(engine) == 2  # the new one, and that without a potential again
+    assert len(engine) == 2  # the new one, and the one that is refused again
     ase.io.write(folder / "LaH2.vasp", hydride(4.4))
     with pytest.raises(InputError, match=r"LaH2\.vasp is another one there"):
         computed(folder, tmp_path / "out")
@@ -215,7 +215,7 @@ def test_the_network_takes_a_folder_as_well(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["two\nlines.vasp", "a,b.vasp", 'quo"te.vasp', "ü.vasp", "b\udcff.vasp", "1.vasp"])
 def test_a_file_may_have_any_name(folder, tmp_path, engine, name):
-    (folder / "UH.vasp").rename(folder / name)
+    (folder / "MnH.vasp").rename(folder / name)
     ase.io.write(folder / "many.extxyz", [hydride(4.3), hydride(4.4)])
     first = computed(folder, tmp_path / "out")
     assert len({row["file"] for row in first}) == 7

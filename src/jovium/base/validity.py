@@ -115,7 +115,7 @@ def require_hydrogen(structure: Structure) -> None:
         others = sorted(set(structure.symbols) - {"H", "D", "T"})
         raise StructureError(
             f"a structure with {', '.join(others)}",
-            "hydrogen only: neither the engines nor the network know another element",
-            "give the ELF of a hydride as a field file (cube, ELFCAR, XSF) computed with your own code",
+            "hydrogen only: the network knows no other element",
+            "compute it from first principles (--engine dft), or give its ELF as a field file (cube, ELFCAR, XSF)",
         )
     require_apart(structure)

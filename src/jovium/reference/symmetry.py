@@ -100,8 +100,8 @@ def mesh_images(
     steps = np.indices(mesh).reshape(3, -1).T + offset
     images = (steps / n) @ np.concatenate([rotations, -rotations]) * n - offset
     nearest = np.rint(images).astype(int)
-    index = np.asarray(np.ravel_multi_index(tuple(np.moveaxis(nearest, -1, 0)), mesh, mode="wrap"))
-    return np.all(np.abs(images - nearest) < 1e-6, axis=-1), index
+    index = np.ravel_multi_index(tuple(np.moveaxis(nearest, -1, 0)), mesh, mode="wrap")
+    return np.all(np.abs(images - nearest) < 1e-6, axis=-1), np.asarray(index)
 
 
 def symmetrise(field: GridField, operations: Operations) -> GridField:
