@@ -205,12 +205,15 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_bad_compounds_give_an_error_of_three_parts_and_no_number(name, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [*(("dft", name) for name in BAD), *(("pyscf", name) for name in BAD if name != "smaller than a crystal")],
+)
+def test_bad_compounds_give_an_error_of_three_parts_and_no_number(engine, name, tmp_path, capsys):
     for suffix, bad in (("vasp", BAD[name]), ("cif", sheared(BAD[name]))):
         path = tmp_path / f"bad.{suffix}"
         write_structure(path, bad)
-        code = main(["analyse", str(path), "--engine", "dft", "--protocol", "cheap", "--json", "--no-files"])
+        code = main(["analyse", str(path), "--engine", engine, "--protocol", "cheap", "--json", "--no-files"])
         printed = capsys.readouterr()
         assert code in (2, 3)
         assert printed.out == ""
@@ -228,7 +231,7 @@ def test_yes_reaches_the_engine(tmp_path, monkeypatch):
         asked.append(sure)
         raise InputError("opened", "nothing", "nothing")
 
-    monkeypatch.setattr("jovium.workflows.analyse.open_engine", opened)
+    monkeypatch.setattr("jovium.workflows.elf_sources.open_engine", opened)
     for more in ([], ["--yes"]):
         assert main(["analyse", str(tmp_path / "sparse.vasp"), "--engine", "dft", "--no-files", *more]) == 2
     assert asked == [False, True]

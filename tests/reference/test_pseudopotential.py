@@ -109,6 +109,7 @@ def test_a_file_can_be_read_and_holds_the_potential(functional):
             node.tag: np.array((node.text or "").split(), dtype=float) for node in root.iter() if "size" in node.attrib
         }
         r, header = numbers["PP_R"], root.find("PP_HEADER").attrib
+        assert numbers["PP_RAB"] == pytest.approx(np.gradient(r))
         assert all(len(numbers[node.tag]) == int(node.get("size")) for node in root.iter() if "size" in node.attrib)
         np.testing.assert_allclose(numbers["PP_LOCAL"], 2 * potential(r), rtol=1e-12, err_msg=element)
         projectors = [(channel, i) for channel in potential.channels for i in range(len(channel.coefficients))]

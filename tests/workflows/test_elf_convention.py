@@ -127,7 +127,7 @@ def test_a_convention_is_told_by_a_clear_difference_alone(as_it_stands, mended, 
 
 
 def test_nobody_is_asked_and_nothing_computed_when_the_convention_is_given_or_certain(cube, monkeypatch):
-    monkeypatch.setattr("jovium.workflows.analyse.check_convention", lambda *_: pytest.fail("compared"))
+    monkeypatch.setattr("jovium.workflows.elf_sources.check_convention", lambda *_: pytest.fail("compared"))
     for convention in ("qe", "true"):
         analyse(cube("H3S"), elf_convention=convention)
     analyse(cube("H3S", title="ELF, Quantum ESPRESSO 7.2, nspin=1"))
