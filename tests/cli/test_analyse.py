@@ -196,7 +196,7 @@ def test_settings_of_a_calculation_are_refused_for_the_network(tmp_path, capsys)
 
 def test_bad_settings_are_refused_before_the_engine_runs(tmp_path, capsys, monkeypatch):
     write_structure(tmp_path / "x.vasp", crystal("bcc", 1.4))
-    monkeypatch.setattr("jovium.workflows.elf_sources.open_engine", lambda name: pytest.fail("the engine was started"))
+    monkeypatch.setattr("jovium.workflows.analyse.open_engine", lambda name: pytest.fail("the engine was started"))
     for setting in (["--persistence", -1], ["--h-dos", 2], ["--dos-file", tmp_path / "none"], ["--spacing", 1e-9]):
         assert output(capsys, "analyse", tmp_path / "x.vasp", "--no-files", *setting)[0] == 2
 
