@@ -10,7 +10,7 @@ from jovium.base.cell import Cell
 from jovium.base.errors import StructureError
 from jovium.base.structure import Structure
 from jovium.crystals import CRYSTALS, crystal
-from jovium.reference.compounds import DENSER, element_cutoff, protocol_for
+from jovium.reference.compounds import element_cutoff, protocol_for
 from jovium.reference.kohn_sham import CHEAP, PRODUCTION
 from jovium.reference.pseudopotential import pseudopotential
 
@@ -48,7 +48,13 @@ def test_an_element_softer_than_hydrogen_leaves_the_cutoff_of_hydrogen(odd_cell)
 
 def test_hydrogen_is_as_hard_as_its_own_cutoff():
     for protocol in (CHEAP, PRODUCTION):
-        assert element_cutoff(pseudopotential("H"), protocol) == pytest.approx(protocol.cutoff, abs=1)
+        assert element_cutoff(pseudopotential("H"), protocol) == protocol.cutoff
+
+
+@pytest.mark.parametrize(("element", "cutoff"), [("S", 29), ("Ca", 64), ("La", 77), ("O", 126), ("Mg", 389)])
+def test_an_element_has_the_whole_cutoff_at_which_it_is_as_hard_as_hydrogen(element, cutoff):
+    """28.4, 63.4, 76.3, 125.3 and 388.4 hartree by the transforms of the orbitals, rounded up."""
+    assert element_cutoff(pseudopotential(element), PRODUCTION) == cutoff
 
 
 @pytest.mark.parametrize("element", ["S", "Ca", "O"])
@@ -57,9 +63,16 @@ def test_a_stricter_protocol_of_hydrogen_is_stricter_for_all(element):
     assert cutoffs == sorted(set(cutoffs))
 
 
+def test_rounded_coordinates_leave_the_mesh_of_the_crystal():
+    rng = np.random.default_rng(5)
+    exact = crystal("lah10")
+    rounded = replace(exact, positions=exact.positions + 2e-4 * rng.uniform(-1, 1, exact.positions.shape))
+    assert protocol_for(rounded, CHEAP).k_offset == protocol_for(exact, CHEAP).k_offset == 0
+
+
 def test_the_mesh_is_twice_as_dense_and_one_that_was_given_stays(odd_cell):
     compound = atoms(["Li", "H"], odd_cell)
-    assert protocol_for(compound).k_spacing == DENSER * PRODUCTION.k_spacing
+    assert protocol_for(compound).k_spacing == PRODUCTION.k_spacing / 2
     given = replace(PRODUCTION, k_spacing=None, k_mesh=(3, 2, 1))
     assert protocol_for(compound, given).mesh(odd_cell) == (3, 2, 1)
 

@@ -13,6 +13,7 @@ from scipy.linalg import eigh_tridiagonal
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError, StructureError
 from jovium.base.structure import Structure
+from jovium.reference.pseudo_atom import occupied_shells
 from jovium.reference.pseudopotential import (
     TABLES,
     _table,
@@ -109,6 +110,7 @@ def test_a_file_can_be_read_and_holds_the_potential(functional):
             node.tag: np.array((node.text or "").split(), dtype=float) for node in root.iter() if "size" in node.attrib
         }
         r, header = numbers["PP_R"], root.find("PP_HEADER").attrib
+        assert numbers["PP_RAB"] == pytest.approx(np.gradient(r))
         assert all(len(numbers[node.tag]) == int(node.get("size")) for node in root.iter() if "size" in node.attrib)
         np.testing.assert_allclose(numbers["PP_LOCAL"], 2 * potential(r), rtol=1e-12, err_msg=element)
         projectors = [(channel, i) for channel in potential.channels for i in range(len(channel.coefficients))]
@@ -117,6 +119,13 @@ def test_a_file_can_be_read_and_holds_the_potential(functional):
         for n, (channel, i) in enumerate(projectors, 1):
             assert int(root.find(f"PP_NONLOCAL/PP_BETA.{n}").get("angular_momentum")) == channel.l
             np.testing.assert_allclose(numbers[f"PP_BETA.{n}"], r * channel.projector(i, r), rtol=1e-12, atol=1e-12)
+        assert header["functional"] == {"PBE": "PBE", "LDA": "SLA PW NOGX NOGC"}[functional]
+        assert int(header["l_max"]) == max([channel.l for channel, _ in projectors], default=0), element
+        assert (header["l_local"], header["core_correction"]) == ("-1" if projectors else "0", "F"), element
+        if element != "H":
+            for orbital, given in zip(occupied_shells(potential), root.findall("PP_PSWFC/*"), strict=True):
+                assert (given.get("l"), float(given.get("occupation"))) == (str(orbital.l), orbital.occupation)
+                assert float(given.get("pseudo_energy")) == pytest.approx(2 * orbital.energy)
         if projectors:
             coefficients = numbers["PP_DIJ"].reshape(len(projectors), -1)
             expected = [[2 * a.coefficients[i][j] if a is b else 0.0 for b, j in projectors] for a, i in projectors]

@@ -44,6 +44,8 @@ def test_hydrogen_has_the_part_of_its_atoms_in_what_the_atoms_hold():
     assert h_dos.value == pytest.approx(0.3 / 0.8)
     assert h_dos.captured == pytest.approx(0.8)
     assert h_dos.total_at_fermi == pytest.approx(state.levels.density_of_states(0.0) / HARTREE_EV)
+    raised = replace(state.levels, energies=state.levels.energies + 0.3, fermi_energy=0.3)
+    assert computed_hydrogen_dos(replace(state, levels=raised)).fermi_energy_ev == pytest.approx(0.3 * HARTREE_EV)
 
 
 def test_empty_shells_of_hydrogen_are_hydrogen():

@@ -133,7 +133,7 @@ def read_protocol(options: argparse.Namespace, structure: "Structure") -> "KohnS
 
     from jovium.base.units import kelvin_to_hartree
     from jovium.reference.compounds import protocol_for
-    from jovium.reference.kohn_sham import PROTOCOLS
+    from jovium.reference.kohn_sham import COMPARISON, PRODUCTION, PROTOCOLS
 
     kelvin, mesh, functional = options.electronic_kelvin, options.k_mesh, options.functional
     changes = {
@@ -144,7 +144,8 @@ def read_protocol(options: argparse.Namespace, structure: "Structure") -> "KohnS
     changes = {name: value for name, value in changes.items() if value is not None}
     if not (changes or functional or options.protocol):
         return None
-    protocol = PROTOCOLS[options.protocol or "production"]
+    by_two_codes = options.compare and not structure.is_pure_hydrogen
+    protocol = PROTOCOLS.get(options.protocol) or (COMPARISON if by_two_codes else PRODUCTION)
     protocol = protocol_for(structure, replace(protocol, functional=functional or protocol.functional))
     return replace(protocol, **changes | ({"k_spacing": None} if mesh else {}))
 
@@ -183,7 +184,11 @@ def print_analysis(analysis: "Analysis") -> None:
         table.add_row(key, "-" if value is None else f"{value:.4f}{within}", meaning)
     if analysis.computed:
         for key, point in analysis.computed.thresholds().items():
-            table.add_row(f"{key}, computed", "-" if point is None else f"{point.value:.4f}", "from first principles")
+            table.add_row(
+                f"{key}, computed",
+                "-" if point is None else f"{point.value:.4f}",
+                str(analysis.computed.protocol["engine"]),
+            )
         errors = analysis.errors()
         others = f"R^2 {errors['r2']:.4f}, largest {errors['largest']:.3f}"
         table.add_row("RMSE of the ELF", f"{errors['rmse']:.4f}", others)

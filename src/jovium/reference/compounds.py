@@ -43,8 +43,8 @@ def element_cutoff(potential: Pseudopotential, protocol: KohnShamSettings) -> fl
     waves = np.linspace(0, LARGEST_WAVE, WAVES)
     of_hydrogen = _kinetic_energy_beyond(pseudopotential("H", protocol.functional), waves)
     allowed = np.interp(protocol.cutoff, waves**2 / 2, of_hydrogen)
-    enough = np.argmax(_kinetic_energy_beyond(potential, waves) <= allowed)
-    return float(np.ceil(waves[enough] ** 2 / 2))
+    enough = np.interp(-allowed, -_kinetic_energy_beyond(potential, waves), waves**2 / 2)
+    return float(np.ceil(round(enough, 6)))
 
 
 def _kinetic_energy_beyond(potential: Pseudopotential, waves: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ def open_engine(name: str = "espresso", *, sure: bool = False) -> Engine:
     if name == "pyscf":
         from jovium.reference.gaussian import Gaussian
 
-        return Gaussian()
+        return Gaussian(sure=sure)
     raise InputError(f"engine {name!r}", "espresso or pyscf", "choose one of them")
 
 

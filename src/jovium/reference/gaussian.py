@@ -14,6 +14,7 @@ from jovium.base.errors import EngineMissing, InputError, NotConverged, reason
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.validity import require_apart
+from jovium.reference.feasibility import require_feasible
 from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.pseudopotential import Pseudopotential, pseudopotential, pseudopotentials, valence_electrons
 from jovium.reference.state import GroundState
@@ -38,9 +39,10 @@ class Gaussian:
     """Periodic Gaussian-basis engine; energy, density and kinetic-energy density, no forces and no stress. basis: a
     PySCF basis name or "even-tempered" (`even_tempered`), None for gth-cc-tzvp of pure hydrogen and even-tempered of
     compounds. The protocol's cutoff sets the density grid here, not the orbitals: a plane-wave cutoff E allows
-    densities up to 4 E."""
+    densities up to 4 E. sure: see `jovium.reference.feasibility.require_feasible`."""
 
     basis: str | None = None
+    sure: bool = False
 
     def __post_init__(self):
         if find_spec("pyscf") is None:
@@ -52,7 +54,7 @@ class Gaussian:
     def ground_state(
         self, structure: Structure, protocol: KohnShamSettings, *, fields: bool = True, stress: bool = True
     ) -> GroundState:
-        """See `Engine.ground_state`; `stress` is ignored. Raises InputError, NotConverged or StructureError."""
+        """See `Engine.ground_state`; `stress` is ignored. Raises NotConverged, and as `require_feasible`."""
         protocol = protocol.for_cell(structure.cell)
         started = time.perf_counter()
         with warnings.catch_warnings():
@@ -78,11 +80,12 @@ class Gaussian:
         return self.basis or ("gth-cc-tzvp" if structure.is_pure_hydrogen else EVEN_TEMPERED)
 
     def self_consistent_field(self, structure: Structure, protocol: KohnShamSettings) -> Any:
-        """The converged object of PySCF. Raises InputError, NotConverged or StructureError."""
+        """The converged object of PySCF. Raises as `ground_state`."""
         from pyscf.pbc import dft
         from pyscf.pbc.scf.addons import smearing_
 
         require_apart(structure)
+        require_feasible(structure, protocol, sure=self.sure)
         cell = self._cell(structure, protocol)
         n_electrons = valence_electrons(structure, protocol.functional)
         k_points, weights = protocol.k_points(structure.cell)

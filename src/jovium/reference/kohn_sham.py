@@ -110,4 +110,8 @@ PRODUCTION = KohnShamSettings()
 CHEAP = KohnShamSettings(cutoff=20.0, k_spacing=0.5, scf_threshold=1e-8)
 """For tests and first looks: seconds where PRODUCTION takes a minute."""
 
+COMPARISON = replace(PRODUCTION, k_spacing=None, k_mesh=(2, 2, 2))
+"""Of a compound by two codes: Gaussians know no symmetry and need hours on the mesh of PRODUCTION. The number of points
+is even, as PySCF wants it for an odd number of electrons."""
+
 PROTOCOLS = {"production": PRODUCTION, "cheap": CHEAP}

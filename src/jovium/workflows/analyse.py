@@ -15,7 +15,7 @@ from jovium.formats.fields import is_field_file, write_field
 from jovium.formats.structures import Source, as_structure
 from jovium.reference.compounds import protocol_for
 from jovium.reference.feasibility import time_needed
-from jovium.reference.kohn_sham import KohnShamSettings
+from jovium.reference.kohn_sham import COMPARISON, PRODUCTION, KohnShamSettings
 from jovium.reference.pseudo_atom import core_radii
 from jovium.report.analysis import Analysis
 from jovium.report.page import write_page
@@ -40,6 +40,9 @@ from jovium.workflows.elf_sources import (
 COARSE_SPACING = 0.25 / BOHR_ANGSTROM
 """Distance of grid points, 0.25 angstrom in bohr, above which saddles are not resolved and a warning is due."""
 
+ROUGH = "both codes computed on few k-points: compare them, but take phi, P, H_DOS and Tc from an analysis without it"
+"""The warning of a compound by two codes."""
+
 
 @dataclass(frozen=True)
 class AnalysisSettings:
@@ -52,9 +55,9 @@ class AnalysisSettings:
     engine: what makes the ELF of a structure: "network", or a first-principles engine, "espresso" or "pyscf"; None: the
     network for pure hydrogen, espresso for a compound. protocol: of the engine, None for that of `protocol_for`.
     compare: hydrogen by the network and by the engine (espresso, if the engine is the network); a compound by espresso
-    and by pyscf. sure: compute also what is large or has much empty space, see
-    `jovium.reference.feasibility.require_feasible`. convergence: compute again with a higher cutoff and with a denser
-    k-mesh, to see what the protocol leaves in phi; three to four times the time."""
+    and by pyscf, both on the few k-points of `COMPARISON` when no protocol is given. sure: compute also what is large
+    or has much empty space, see `jovium.reference.feasibility.require_feasible`. convergence: compute again with a
+    higher cutoff and with a denser k-mesh, to see what the protocol leaves in phi; three to four times the time."""
 
     engine: str | None = None
     compare: bool = False
@@ -110,13 +113,16 @@ def analyse(
     )
     if settings.convergence:
         analysis = replace(analysis, protocol_error=_protocol_error(analysis, settings, progress))
-    return replace(analysis, computed=others[0]) if others else analysis
+    if not others:
+        return analysis
+    is_rough = not structure.is_pure_hydrogen and protocol_of(structure, settings).k_mesh == COMPARISON.k_mesh
+    return replace(analysis, computed=others[0], warnings=(*analysis.warnings, *([ROUGH] if is_rough else ())))
 
 
 def _protocol_error(analysis: Analysis, settings: AnalysisSettings, progress: Progress) -> float:
     """What cutoff and k-mesh leave in phi of an analysis by the plane-wave engine."""
     structure, finer = analysis.structure, []
-    for name, protocol in finer_protocols(structure, settings.protocol or protocol_for(structure)).items():
+    for name, protocol in finer_protocols(structure, protocol_of(structure, settings)).items():
         progress(f"computing the electrons again with a finer {name}{time_needed(structure, protocol)}")
         finer.append(protocol_row(name, structure, protocol, analysis.elf.shape, sure=settings.sure))
     return protocol_error(analysis.network.phi_3d.value, finer)
@@ -132,6 +138,12 @@ def engines_for(structure: Structure, settings: AnalysisSettings) -> tuple[str, 
     return "espresso", "pyscf"
 
 
+def protocol_of(structure: Structure, settings: AnalysisSettings) -> KohnShamSettings:
+    """The protocol of a structure by the settings."""
+    by_two_codes = settings.compare and not structure.is_pure_hydrogen
+    return settings.protocol or protocol_for(structure, COMPARISON if by_two_codes else PRODUCTION)
+
+
 def elf_by(
     engine: str, structure: Structure, shape: tuple[int, int, int], settings: AnalysisSettings, progress: Progress
 ) -> ElfField:
@@ -140,8 +152,10 @@ def elf_by(
         progress(f"predicting the ELF of {structure.n_atoms} atoms")
         predicted = predict_elf(structure, shape)
         return predicted if settings.compare else with_states(predicted, structure)
-    protocol = settings.protocol or protocol_for(structure)
-    progress(f"computing the electrons of {structure.n_atoms} atoms by {engine}{time_needed(structure, protocol)}")
+    protocol = protocol_of(structure, settings)
+    points = f" at {len(protocol.k_points(structure.cell)[0])} k-points or more, in minutes to hours"
+    needed = time_needed(structure, protocol) if engine == "espresso" else points
+    progress(f"computing the electrons of {structure.n_atoms} atoms by {engine}{needed}")
     return compute_elf(structure, shape, engine, protocol, sure=settings.sure)
 
 
