@@ -85,9 +85,9 @@ def primitive_cell(cell: Cell, operations: Operations) -> Cell:
     centres = operations.translations[np.abs(operations.rotations - np.eye(3)).max(axis=(1, 2)) < 0.5]
     points: Any = cell.vectors, centres, [1] * len(centres)
     with catch_warnings(action="ignore"):
-        found: Any = spglib.standardize_cell(points, to_primitive=True, no_idealize=True)
-    assert found
-    return Cell(Cell(found[0]).reduced)
+        standard: Any = spglib.standardize_cell(points, to_primitive=True, no_idealize=True)
+    assert standard
+    return Cell(Cell(standard[0]).reduced)
 
 
 def found_group(structure: Structure) -> tuple[str, int, int]:
@@ -97,8 +97,8 @@ def found_group(structure: Structure) -> tuple[str, int, int]:
     kinds = [sorted(set(structure.symbols)).index(symbol) for symbol in structure.symbols]
     cell: Any = structure.cell.vectors, structure.cell.fractional(structure.positions), kinds
     with catch_warnings(action="ignore"):
-        found: Any = spglib.get_symmetry_dataset(cell, symprec=POSITION_TOLERANCE)
-    return (found.international, found.number, len(found.rotations)) if found else ("P1", 1, 1)
+        dataset: Any = spglib.get_symmetry_dataset(cell, symprec=POSITION_TOLERANCE)
+    return (dataset.international, dataset.number, len(dataset.rotations)) if dataset else ("P1", 1, 1)
 
 
 def fits(operations: Operations, cell: Cell) -> bool:
