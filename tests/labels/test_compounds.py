@@ -33,6 +33,7 @@ from jovium.labels.labelling import Outcome, label
 from jovium.labels.packed import pack, read_packed
 from jovium.labels.reading import read_labels
 from jovium.labels.record import COLUMNS, COMPOUND_COLUMNS, Candidate, structure_sha256
+from jovium.reference.compounds import protocol_for
 from jovium.reference.engine import ground_state
 from jovium.reference.kohn_sham import CHEAP
 from jovium.reference.pseudopotential import pseudopotential, valence_electrons
@@ -259,6 +260,28 @@ def test_training_on_compounds_is_refused_in_three_lines(mixed, tmp_path, capsys
     assert "hydrogen alone" in said[1]
 
 
+def test_every_compound_has_the_cutoff_of_its_elements_and_the_mesh_of_a_compound(tmp_path):
+    """Lithium at the cutoff of hydrogen has a pressure that is off by hundreds of gigapascal."""
+    asked = {}
+
+    class Watched(ClosedForm):
+        def ground_state(self, structure, protocol, **parts):
+            asked[structure_sha256(structure)] = protocol
+            return super().ground_state(structure, protocol, **parts)
+
+    run(WORK, tmp_path / "labels", open_engine=Watched)
+    for candidate in WORK:
+        structure, record = candidate.structure, read_record(label_file(tmp_path / "labels", candidate))[1]
+        protocol = protocol_for(structure, CHEAP)
+        assert asked[structure_sha256(structure)] == protocol
+        assert tuple(record["k_mesh"]) == protocol.mesh(structure.cell)
+        assert structure.is_pure_hydrogen or (record["cutoff"], record["k_offset"]) == (
+            protocol.cutoff,
+            protocol.k_offset,
+        )
+    assert {asked[structure_sha256(c.structure)].cutoff for c in WORK} > {20.0}
+
+
 def test_the_label_of_a_crystal_is_its_ground_state(tmp_path, capsys):
     """H3S, Im-3m, from first principles, through the command."""
     atoms = crystal(
@@ -269,7 +292,7 @@ def test_the_label_of_a_crystal_is_its_ground_state(tmp_path, capsys):
     assert main(command) == 0
     assert "N 4 (H3S)" in capsys.readouterr().out
     (stored,) = read_labels(tmp_path / "labels")
-    state = ground_state(stored.structure, CHEAP)
+    state = ground_state(stored.structure, protocol_for(stored.structure, CHEAP))
     assert stored.energy == pytest.approx(state.energy, abs=1e-8)
     assert stored.pressure == pytest.approx(state.pressure, abs=1e-9)
     assert np.abs(state.localization(stored.elf.shape).elf.values - stored.elf.values).max() < 1e-4

@@ -213,12 +213,8 @@ def test_bad_compounds_give_an_error_of_three_parts_and_no_number(engine, name, 
     for suffix, bad in (("vasp", BAD[name]), ("cif", sheared(BAD[name]))):
         path = tmp_path / f"bad.{suffix}"
         write_structure(path, bad)
-<<<<<<< HEAD
-        coarse = ["--engine", "dft", "--protocol", "cheap", "--k-mesh", "2", "2", "2"]
+        coarse = ["--engine", engine, "--protocol", "cheap", "--k-mesh", "2", "2", "2"]
         code = main(["analyse", str(path), *coarse, "--json", "--no-files"])
-=======
-        code = main(["analyse", str(path), "--engine", engine, "--protocol", "cheap", "--json", "--no-files"])
->>>>>>> 09c85b55965e719d3ef26b45baf98d7dc0313b3a
         printed = capsys.readouterr()
         assert code in (2, 3)
         assert printed.out == ""

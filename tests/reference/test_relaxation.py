@@ -10,6 +10,7 @@ from ase.spacegroup import crystal as of_space_group
 
 from jovium.base.cell import Cell
 from jovium.base.errors import EngineError, InputError, NotConverged, StructureError
+from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA
 from jovium.base.validity import require_apart
@@ -207,3 +208,14 @@ def test_h3s_from_far_away_is_at_the_pressure_asked_for():
     assert relaxed.state.pressure * PRESSURE_GPA == pytest.approx(200, abs=0.5)
     assert relaxed.space_group == "Im-3m (229)"
     assert relaxed.n_steps <= 8
+
+
+def test_an_engine_without_forces_is_refused_before_it_computes():
+    with pytest.raises(InputError, match="forces and stress from pyscf"):
+        relax(crystal("h3s"), 200, engine="pyscf")
+
+
+def test_a_state_shows_itself_without_its_fields():
+    hydrogen = Structure(Cell(np.eye(3) * 3), np.zeros((1, 3)), ("H",))
+    state = GroundState(hydrogen, CHEAP, "pairs", -1.0, 0.0, density=GridField(np.ones((30, 30, 30)), hydrogen.cell))
+    assert len(repr(state)) < 1000

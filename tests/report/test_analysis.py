@@ -27,6 +27,7 @@ KEYS = {
     "tc_details",
     "hydrogen_fraction",
     "hydrogen_dos",
+    "protocol_error",
     "hydrogen_dos_details",
     "persistence_threshold",
     "protocol",

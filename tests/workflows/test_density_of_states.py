@@ -8,10 +8,12 @@ import pytest
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
 from jovium.base.units import HARTREE_EV
-from jovium.reference.kohn_sham import CHEAP
+from jovium.crystals import crystal
+from jovium.reference.kohn_sham import CHEAP, PRODUCTION
 from jovium.reference.levels import Levels
 from jovium.reference.state import GroundState
 from jovium.workflows.density_of_states import UNCERTAINTY, computed_hydrogen_dos, density_of_states, is_metal
+from jovium.workflows.elf_sources import cutoff_warnings
 
 KT = 0.01
 
@@ -125,3 +127,18 @@ def test_an_insulator_has_no_states_in_its_gap_and_no_number_that_is_none():
     h_dos = computed_hydrogen_dos(state_of(["H"], levels))
     assert np.isfinite(h_dos.value)
     assert np.isfinite(h_dos.uncertainty)
+
+
+@pytest.mark.parametrize(
+    ("name", "cutoff", "engine", "warns"),
+    [
+        ("cah6", 40.0, "espresso", True),
+        ("cah6", 64.0, "espresso", False),
+        ("cah6", 40.0, "pyscf", False),
+        ("h3s", 20.0, "espresso", False),
+        ("cs-iv", 10.0, "espresso", False),
+    ],
+)
+def test_a_cutoff_too_low_for_an_element_is_said(name, cutoff, engine, warns):
+    said = cutoff_warnings(crystal(name), engine, replace(PRODUCTION, cutoff=cutoff))
+    assert [("40 hartree" in text, "50" in text) for text in said] == [(True, True)] * warns

@@ -43,7 +43,7 @@ def pretended_analysis(structure, *, engine, protocol, spacing):
         protocol={"pressure_gpa": 123.456},
         network=SimpleNamespace(phi_3d=SimpleNamespace(value=phi), phi_star=None),
         hydrogen_fraction=h_f,
-        hydrogen_dos=SimpleNamespace(value=0.5),
+        hydrogen_dos=SimpleNamespace(value=0.5, uncertainty=0.1),
         tc=critical_temperatures(phi, None, h_f, 0.5),
         warnings=structure.notes,
     )
@@ -107,9 +107,10 @@ def test_a_folder_becomes_a_table_in_natural_order_and_a_bad_file_is_a_line(fold
     written = table(tmp_path / "out" / "table.csv")
     assert [row["file"] for row in rows] == [row["file"] for row in written] == ORDER
     assert list(rows[0]) == list(written[0]) == ["file", *list(ENGINE_FORMATS)[1:]]
-    assert [row["formula"] for row in written[:3]] == ["H", "HLa", "HLa"]
+    assert [row["formula"] for row in written[:3]] == ["H", "LaH", "LaH"]
+    assert written[3]["formula"] == "MnH"
     assert [failed(row) for row in rows] == [False, False, False, True, True]
-    assert written[3]["flags"] == "failed: Mn, which may be magnetic expected: paired spins do: leave it out"
+    assert written[3]["flags"] == "failed: Mn, which may be magnetic; expected: paired spins; do: leave it out"
     assert "broken.cif" in written[4]["flags"]
     assert rows[1]["pressure_gpa"] == 123.46
     assert (rows[1]["h_f"], rows[1]["h_dos"], rows[1]["phi_star"]) == (0.5, 0.5, None)
@@ -156,14 +157,14 @@ def test_what_is_in_the_table_is_not_computed_again_and_what_failed_is_tried_aga
         ({"protocol": CHEAP}, "protocol"),
         *(({"protocol": replace(PRODUCTION, **{name: value})}, "protocol") for name, value in
           {"cutoff": 41.0, "k_spacing": 0.3, "window": 1.0, "k_offset": 0.0, "functional": "LDA"}.items()),
-        ({"engine": "pyscf"}, "engine"),
+        ({"engine": "pyscf", "relax_gpa": None}, "engine"),
         ({"spacing": 0.5}, "spacing_bohr"),
     ],
 )  # fmt: skip
 def test_numbers_made_in_another_way_are_not_continued(folder, tmp_path, engine, changes, column):
     computed(folder, tmp_path / "out")
     before = (tmp_path / "out.csv").read_text()
-    with pytest.raises(InputError, match=rf"H\.extxyz .* another way \({column}\)"):
+    with pytest.raises(InputError, match=rf"H\.extxyz .* another way: ({column} [^;]*, not .+|engine .*)"):
         computed(folder, tmp_path / "out", **changes)
     assert (tmp_path / "out.csv").read_text() == before
 

@@ -176,8 +176,7 @@ def print_analysis(analysis: "Analysis") -> None:
 
     facts: dict[str, Any] = analysis.to_json()
     console, table = terminal(), Table("quantity", "value", "meaning")
-    size = f"{facts['n_atoms']} atoms, rs {facts['rs_bohr']:.4f} bohr, grid {' x '.join(map(str, facts['grid_shape']))}"
-    console.print(f"{analysis.name}: {size}", soft_wrap=True)
+    console.print(analysis.title(), soft_wrap=True)
     for key, meaning in MEANINGS.items():
         value, interval = facts[key], (analysis.intervals or {}).get(key)
         within = f"  [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
@@ -198,14 +197,19 @@ def print_analysis(analysis: "Analysis") -> None:
         table.add_row("phi_3d, protocol", f"+- {analysis.protocol_error:.4f}", "what cutoff and k-mesh leave in phi_3d")
     points = facts["critical_points"]
     for kind in ("maxima", "bonds", "rings", "cages"):
-        table.add_row(kind, str(points[kind]), f"Morse sum {points['morse_sum']}" if kind == "maxima" else "")
+        table.add_row(
+            kind,
+            str(points[kind]),
+            f"Morse sum {points['morse_sum']}: maxima - bonds + rings - cages" if kind == "maxima" else "",
+        )
     if facts["pressure_gpa"] is not None:
         table.add_row(
             "P", f"{facts['pressure_gpa']:.1f} GPa", "static, of the electrons in the field of nuclei at rest"
         )
-    if facts["states_at_fermi_per_ev"] is not None:
-        kind = {True: "a metal", False: "an insulator", None: "metal or not: open on this k-mesh"}[facts["metal"]]
-        table.add_row("N(E_F)", f"{facts['states_at_fermi_per_ev']:.3g} /eV", f"states per cell, both spins: {kind}")
+    if analysis.states is not None:
+        table.add_row(
+            "N(E_F)", f"{analysis.states.at_fermi:.3g} /eV", f"states per cell, both spins: {analysis.states.kind}"
+        )
     table.add_row("H_f", f"{analysis.hydrogen_fraction:.4f}", "share of hydrogen among the atoms")
     if analysis.hydrogen_dos:
         dos = analysis.hydrogen_dos

@@ -49,7 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_json(sample, "one JSON line per frame")
     about = "molecular dynamics at every state of a table"
     planned = add_command(commands, "plan", run_plan, about, PLAN, plan=plan, folder=folder)
-    planned.add_argument("--shard", default="0/1", metavar="i/N", help="every N-th state from the i-th on (job arrays)")
+    planned.add_argument(
+        "--shard", default="0/1", metavar="i/N", help="every N-th state from the i-th on, the first is 0 (job arrays)"
+    )
     add_json(planned, "one JSON line per frame")
     add_command(commands, "crystals", run_crystals, "the crystals a model is tested on", CRYSTALS, out=out)
     about = "the frames of a plan that are worth a label"

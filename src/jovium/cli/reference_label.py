@@ -30,7 +30,9 @@ def configure(commands: Any) -> None:
     about = "ELF, density, energies and forces of structures"
     label = add_command(commands, "label", run_label, about, LABEL, **paths)
     add_frames(label)
-    label.add_argument("--shard", metavar="i/N", help="every N-th structure from the i-th on (job arrays)")
+    label.add_argument(
+        "--shard", metavar="i/N", help="every N-th structure from the i-th on, the first is 0 (job arrays)"
+    )
     add_number(label, "--workers", 1, "calculations at a time", "K", WORKERS)
     label.add_argument("--protocol", choices=["production", "cheap"], default="production")
     spacing, about = checked("--spacing", float, POSITIVE), "distance of grid points (default 0.13)"
@@ -119,8 +121,9 @@ def progress_line(facts: dict[str, Any]) -> str:
     result = f"{facts['static_pressure_gpa']:.1f} GPa" if facts["status"] == "ok" else f"FAILED: {facts['reason']}"
     minutes, seconds = divmod(facts["seconds_left"], 60)
     left = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min {seconds:02d} s"
+    step = f" step {facts['step']}" if facts["step"] >= 0 else ""
     return (
-        f"{facts['done']}/{facts['total']}  {facts['group']} step {facts['step']}  N {size(facts)}  "
+        f"{facts['done']}/{facts['total']}  {facts['group']}{step}  N {size(facts)}  "
         f"rs {facts['rs']:.4f}  {facts['seconds']:.1f} s  {result}  {left} left"
         + (f"\n  in place of a damaged file: {facts['in_place_of']}" if "in_place_of" in facts else "")
     )

@@ -10,9 +10,9 @@ from jovium.training.settings import FINITE, POSITIVE
 HELP = "networking value and Tc of thousands of structures"
 DESCRIPTION = """Of every structure of IN, a file or a folder of files, write phi, phi*, Tc and warnings to OUT.csv, a
 line per structure, and OUT.extxyz. The ELF is predicted by the network, with intervals, for hydrogen; with --engine dft
-it is computed from first principles, for any hydride, which --relax brings to a pressure before. Repeat the command to
-continue after a kill, when IN has grown, and to try again what failed. Exit code 3 when a structure has no numbers; its
-line says why."""
+it is computed from first principles, for any hydride, after a relaxation at a pressure with --relax. Repeat the command
+to continue after a kill, when IN has grown, and to try again what failed. Exit code 3 when a structure has no numbers;
+its line says why."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     about = "the network (default, hydrogen only), or first principles: dft is espresso"
     parser.add_argument("--engine", choices=["network", "dft", "espresso", "pyscf"], default="network", help=about)
     parser.add_argument("--protocol", choices=["production", "cheap"], help="of first principles (default production)")
-    about = "relax at this static pressure before, within its space group (first principles)"
+    about = "first relax each structure at this static pressure, within its space group (espresso)"
     parser.add_argument("--relax", type=checked("--relax", float, FINITE), metavar="GPA", help=about)
-    into = "every N-th structure from the i-th on, into OUT-i-of-N.csv (job arrays)"
+    into = "every N-th structure from the i-th on, the first is 0, into OUT-i-of-N.csv (job arrays)"
     parser.add_argument("--shard", metavar="i/N", help=into)
     add_number(parser, "--workers", 1, "processes", "K", WORKERS)
     add_number(parser, "--spacing", 0.1, "distance of grid points", "ANGSTROM", POSITIVE)
@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
     how = {name: getattr(options, name) for name in ("frames", "shard", "workers")}
     how |= {"engine": "espresso" if options.engine == "dft" else options.engine, "relax_gpa": options.relax}
     how |= {"protocol": PROTOCOLS[options.protocol or "production"], "spacing": options.spacing / BOHR_ANGSTROM}
+    if options.engine != "network":
+        print("from first principles: seconds to an hour for each structure, a line when it is done", file=sys.stderr)
     rows = screen(options.file, options.out, progress=report, **how)
     without = sum(map(failed, rows))
     print(f"{table}: {len(new)} new, {without} failed; {images}: {len(rows) - without} structures", file=sys.stderr)

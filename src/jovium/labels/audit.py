@@ -9,9 +9,11 @@ import numpy as np
 
 from jovium.base.cell import Cell
 from jovium.base.errors import FormatError, JoviumError, reason
+from jovium.base.structure import Structure
 from jovium.labels.file import PROTOCOL, ProtocolFacts, head, read_protocol_file, split_conflicts
 from jovium.labels.reading import label_files, read_records
 from jovium.labels.record import SPLIT, Record, structure_of, structure_sha256, text, total_pressure
+from jovium.reference.compounds import DENSER
 from jovium.reference.kohn_sham import KohnShamSettings
 
 ELECTRONS = 1e-3
@@ -128,7 +130,7 @@ def _problems(record: Record, protocol: ProtocolFacts) -> Iterator[str]:
         yield f"pseudopotentials '{text(record['pseudopotentials'])}' for {structure.formula}"
     status = text(record["status"])
     if status == "ok":
-        yield from _label_problems(record, protocol, structure.cell)
+        yield from _label_problems(record, protocol, structure)
     elif status != "failed":
         yield f"status '{status}'"
     elif not text(record["reason"]) or len(record["elf"]):
@@ -140,7 +142,8 @@ def _net_force(record: Record) -> float:
     return float(np.abs(record["forces"].sum(axis=0)).max())
 
 
-def _label_problems(record: Record, protocol: ProtocolFacts, cell: Cell) -> Iterator[str]:
+def _label_problems(record: Record, protocol: ProtocolFacts, structure: Structure) -> Iterator[str]:
+    cell = structure.cell
     numbers = ("energy", "free_energy", "entropy_term", "forces", "stress", "density")
     unfinite = [name for name in numbers if name in record and not np.isfinite(record[name]).all()]
     if unfinite:
@@ -150,7 +153,8 @@ def _label_problems(record: Record, protocol: ProtocolFacts, cell: Cell) -> Iter
     if shape != cell.grid_shape(protocol["grid_spacing_bohr"]) or np.prod(shape) != len(record["elf"]):
         yield f"a grid of {shape} with {len(record['elf'])} points"
         return
-    mesh = protocol.get("k_mesh") or KohnShamSettings(k_spacing=protocol["k_spacing_per_bohr"]).mesh(cell)
+    denser = 1 if structure.is_pure_hydrogen else DENSER
+    mesh = protocol.get("k_mesh") or KohnShamSettings(k_spacing=denser * protocol["k_spacing_per_bohr"]).mesh(cell)
     if record["k_mesh"].tolist() != list(mesh):
         yield f"a k-mesh of {record['k_mesh'].tolist()}"
     electron_error = _electron_error(record)

@@ -82,7 +82,7 @@ def label(
         raise InputError("no structures", "at least one structure to label", "check the input and --frames, --shard")
     for candidate in candidates:
         require_apart(candidate.structure)
-        require_feasible(candidate.structure, label_protocol.protocol)
+        require_feasible(candidate.structure, label_protocol.of(candidate.structure))
     protocol = protocol_values(label_protocol)
     prepare_folder(folder, protocol, compounds=not all(c.structure.is_pure_hydrogen for c in candidates))
     distinct = {structure_sha256(c.structure): c for c in candidates}
@@ -107,7 +107,7 @@ def compute_record(label_protocol: LabelProtocol, open_engine: Callable[[], Engi
     started = time.perf_counter()
     try:
         with closing(open_engine()) as engine:
-            state = engine.ground_state(candidate.structure, label_protocol.protocol)
+            state = engine.ground_state(candidate.structure, label_protocol.of(candidate.structure))
             return ok_record(candidate, state, label_protocol)
     except EngineMissing:
         raise

@@ -18,6 +18,7 @@ from jovium.base.errors import EngineError, InputError, StructureError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure, element
 from jovium.base.units import BOHR_ANGSTROM, kelvin_to_hartree
+from jovium.reference.compounds import protocol_for
 from jovium.reference.kohn_sham import KohnShamSettings
 from jovium.reference.pseudopotential import potential_names, valence_electrons
 from jovium.reference.state import GroundState
@@ -59,9 +60,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class LabelProtocol:
-    """Everything a label depends on besides its structure. protocol: of the Kohn-Sham calculation. engine: name and
-    version of the code. spacing: distance of the grid points (bohr). Raises InputError for a spacing at which the
-    stored density would no longer integrate to the electrons."""
+    """Everything a label depends on besides its structure. protocol: of the Kohn-Sham calculation of hydrogen, which
+    `of` adapts to a compound. engine: name and version of the code. spacing: distance of the grid points (bohr). Raises
+    InputError for a spacing at which the stored density of hydrogen would no longer integrate to the electrons."""
 
     protocol: KohnShamSettings
     engine: str
@@ -76,6 +77,10 @@ class LabelProtocol:
                 f"a positive spacing below {largest * BOHR_ANGSTROM:.3f} angstrom at this cutoff",
                 f"the default is {DEFAULT_SPACING * BOHR_ANGSTROM:.2f}",
             )
+
+    def of(self, structure: Structure) -> KohnShamSettings:
+        """The protocol of the calculation of a structure."""
+        return protocol_for(structure, self.protocol)
 
     def attributes(self) -> dict[str, object]:
         """The protocol as plain values with the unit in every name: two equal ones make the same labels."""
@@ -132,9 +137,15 @@ COMPOUND_COLUMNS = (
     ),
     Column("atomic_numbers", "<i4", "atom", "", "elements of the atoms; absent where every atom is hydrogen"),
     Column("pseudopotentials", "S1536", "structure", "", "of every element; the protocol names that of hydrogen alone"),
+    Column(
+        "cutoff", "<f8", "structure", "hartree", "of the plane waves: the protocol's, raised to the hardest element"
+    ),
+    Column(
+        "k_offset", "<f8", "structure", "", "shift of the k-mesh in steps: the protocol's, or 0 where symmetry wants"
+    ),
     Column("valence_electrons", "<i4", "structure", "", "electrons of the pseudopotentials, which the density holds"),
 )
-"""The record of a compound. One of hydrogen alone lacks the last three columns: it is what it was before compounds."""
+"""The record of a compound. One of hydrogen alone lacks the last five columns: it is what it was before compounds."""
 
 Record = dict[str, Any]
 Grid = Float[np.ndarray, "nx ny nz"]
@@ -263,21 +274,22 @@ def failed_record(candidate: Candidate, reason: str, seconds: float, label_proto
 
 
 def _record(candidate: Candidate, label_protocol: LabelProtocol, values: dict[str, object]) -> Record:
-    structure = candidate.structure
+    structure, protocol = candidate.structure, label_protocol.of(candidate.structure)
     values |= {name: getattr(candidate, name) for name in ("split", "group", "temperature_kelvin", "step")}
     values |= {
         "structure_sha256": structure_sha256(structure),
         "rs": structure.rs,
         "cell": structure.cell.vectors,
         "positions": structure.positions,
-        "k_mesh": label_protocol.protocol.mesh(structure.cell),
+        "k_mesh": protocol.mesh(structure.cell),
     }
     if not structure.is_pure_hydrogen:
-        functional = label_protocol.protocol.functional
         values |= {
             "atomic_numbers": structure.to_ase().numbers,
-            "pseudopotentials": potential_names(structure, functional),
-            "valence_electrons": valence_electrons(structure, functional),
+            "pseudopotentials": potential_names(structure, protocol.functional),
+            "cutoff": protocol.cutoff,
+            "k_offset": protocol.k_offset,
+            "valence_electrons": valence_electrons(structure, protocol.functional),
         }
     stored = {name: value.encode() if isinstance(value, str) else value for name, value in values.items()}
     return {column.name: np.array(stored[column.name], dtype=column.dtype) for column in columns(stored)}

@@ -28,13 +28,16 @@ class Engine(Interface):
         ...
 
 
-def open_engine(name: str = "espresso", *, sure: bool = False) -> Engine:
+def open_engine(name: str = "espresso", *, sure: bool = False, forces: bool = False) -> Engine:
     """The engine of that name: "espresso" (plane waves, the default) or "pyscf" (Gaussians, the cross-check). sure:
-    take large cells and those with much empty space as well."""
+    take large cells and those with much empty space as well. Raises InputError for another name, and for one without
+    forces and stress where these are asked for; EngineMissing."""
     if name == "espresso":
         from jovium.reference.espresso import Espresso
 
         return Espresso(sure=sure)
+    if name == "pyscf" and forces:
+        raise InputError("forces and stress from pyscf", "an engine that has them", "take espresso")
     if name == "pyscf":
         from jovium.reference.gaussian import Gaussian
 
@@ -56,8 +59,8 @@ def ground_state(
         state = ground_state(crystal("cs-iv", rs=1.30))
         state.localization((32, 32, 32)).elf
 
-    settings: None for those of `protocol_for`: the production ones, adapted to the
-    elements of a compound. sure: also of a compound with more than 150 valence electrons or much
-    empty space. parts: `fields`, `stress`, as in `Engine.ground_state`. Raises what that raises."""
+    settings: None for those of `protocol_for`: the production ones, adapted to the elements of a compound; others are
+    taken as they are. sure: also of a compound with more than 150 valence electrons or much empty space. parts:
+    `fields`, `stress`, as in `Engine.ground_state`. Raises what that raises."""
     with closing(open_engine(engine, sure=sure)) as opened:
         return opened.ground_state(structure, settings or protocol_for(structure), **parts)

@@ -33,7 +33,7 @@ BINDING = 0.015
 
 CONFINEMENT = 4.0
 """Radius (bohr) at which the walls reach half a hartree: between 3 and 6 bohr the H_DOS of H3S, CaH6, YH6 and LaH10
-changes by 0.02 (docs/hydrides.md)."""
+changes by 0.04 at most (docs/decisions/hydrogen-share.md)."""
 
 FUNCTIONALS = {"GTH-PBE": "pbe,pbe", "GTH-PADE": "lda,pw"}
 

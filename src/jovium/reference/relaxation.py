@@ -147,7 +147,7 @@ def relax(
     atoms = structure.to_ase()
     steps_follow = {"adjust_positions": False, "adjust_cell": False}  # the forces and the stress that are averaged
     atoms.set_constraint(FixSymmetry(atoms, SYMMETRY_TOLERANCE * BOHR_ANGSTROM, **steps_follow))
-    with closing(open_engine(engine)) if isinstance(engine, str) else nullcontext(engine) as opened:
+    with closing(open_engine(engine, forces=True)) if isinstance(engine, str) else nullcontext(engine) as opened:
         mesh, n_steps = protocol.mesh(structure.cell), 0
         while True:
             calculator = EngineCalculator(opened, replace(protocol, k_mesh=mesh, k_spacing=None))

@@ -1,6 +1,6 @@
 """The electronic ground state of a structure: what a Born-Oppenheimer engine returns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -35,12 +35,12 @@ class GroundState:
     entropy_term: float
     forces: Float[np.ndarray, "n 3"] | None = None
     stress: Float[np.ndarray, "3 3"] | None = None
-    density: GridField | None = None
-    windowed_density: GridField | None = None
-    windowed_kinetic_energy_density: GridField | None = None
+    density: GridField | None = field(default=None, repr=False)
+    windowed_density: GridField | None = field(default=None, repr=False)
+    windowed_kinetic_energy_density: GridField | None = field(default=None, repr=False)
     scf_iterations: int = 0
     top_occupation: float = 0.0
-    levels: Levels | None = None
+    levels: Levels | None = field(default=None, repr=False)
     seconds: float = 0.0
 
     @property

@@ -57,8 +57,7 @@ class Analysis:
     path: CrystalPath | None = None
 
     def __repr__(self) -> str:
-        grid = " x ".join(map(str, self.elf.shape))
-        lines = [f"{self.name}: {self.structure.n_atoms} atoms, rs {self.structure.rs:.4f} bohr, ELF grid {grid}"]
+        lines = [self.title()]
         for name in ("phi_3d", "phi_star"):
             point, interval = self.thresholds()[name], (self.intervals or {}).get(name)
             within = f"  [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
@@ -66,6 +65,14 @@ class Analysis:
         kelvins = [f"{fit.name} {fit.kelvin:.0f} K" for fit in self.tc if fit.kelvin is not None]
         lines.append("Tc        " + (", ".join(kelvins) or "none"))
         return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+
+    def title(self) -> str:
+        """Name and size in a line: rs of hydrogen, the volume of the cell of a compound."""
+        structure, grid = self.structure, " x ".join(map(str, self.elf.shape))
+        size = f"rs {structure.rs:.4f} bohr"
+        if not structure.is_pure_hydrogen:
+            size = f"{structure.cell.volume * BOHR_ANGSTROM**3:.3f} angstrom^3"
+        return f"{self.name}: {structure.n_atoms} atoms, {size}, ELF grid {grid}"
 
     def _repr_html_(self) -> str:
         from jovium.report.notebook import Page

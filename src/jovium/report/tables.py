@@ -115,9 +115,8 @@ def states(analysis: Analysis) -> str:
     """The section of the density of states, empty when there is none."""
     if analysis.states is None:
         return ""
-    kind = {True: "a metal", False: "an insulator", None: "metal or insulator: open on this k-mesh"}
     found = f"N(E<sub>F</sub>) = {analysis.states.at_fermi:.3g} states/eV per cell, both spins"
-    found += f": {kind[analysis.states.is_metal]}."
+    found += f": {analysis.states.kind}."
     return (
         '<section class="full" aria-labelledby="states-title"><h2 id="states-title">Density of states</h2>'
         f'<p>{found}</p><div class="wide states">{dos_figure(analysis.states)}</div></section>'

@@ -24,7 +24,7 @@ FERMI_TOLERANCE_EV = 0.05
 class HydrogenDos:
     """H_DOS (0 to 1) and where it is from: the name of a file, or how it is known; the Fermi energy (eV) on the scale
     of the file, and the total density of states there in the unit of the file, None where they are not known.
-    uncertainty: of a computed one, half of the range that other projections give; captured: the share of the states at
+    uncertainty: of a computed one, by the choice of the orbitals; captured: the share of the states at
     the Fermi level that the orbitals of the projection hold."""
 
     value: float
@@ -54,6 +54,11 @@ class DensityOfStates:
     hydrogen: Float[np.ndarray, "e"] | None
     at_fermi: float
     is_metal: bool | None
+
+    @property
+    def kind(self) -> str:
+        """What it is, in words."""
+        return {True: "a metal", False: "an insulator", None: "metal or not: open on this k-mesh"}[self.is_metal]
 
 
 def hydrogen_dos(

@@ -53,8 +53,8 @@ class AnalysisSettings:
     elf_convention: see `jovium.formats.fields.read_field`. persistence: critical points below it are noise.
     hydrogen_dos: hydrogen fraction of the density of states at the Fermi level, or dos_file to read it from.
     engine: what makes the ELF of a structure: "network", or a first-principles engine, "espresso" or "pyscf"; None: the
-    network for pure hydrogen, espresso for a compound. protocol: of the engine, None for that of `protocol_for`.
-    compare: hydrogen by the network and by the engine (espresso, if the engine is the network); a compound by espresso
+    network for pure hydrogen, espresso for a compound. protocol: of the engine, taken as it is; None for that of
+    `protocol_for`. compare: hydrogen by the network and by the engine (espresso, if the engine is the network); a compound by espresso
     and by pyscf, both on the few k-points of `COMPARISON` when no protocol is given. sure: compute also what is large
     or has much empty space, see `jovium.reference.feasibility.require_feasible`. convergence: compute again with a
     higher cutoff and with a denser k-mesh, to see what the protocol leaves in phi; three to four times the time."""
@@ -105,7 +105,7 @@ def analyse(
     engines = engines_for(structure, settings)
     check_effects(settings, holds_elf=False, predicts_only=engines == ("network",))
     dos_of_settings(structure, settings)  # refused now, not after the calculation
-    name = path.stem if path else structure.to_ase().get_chemical_formula()
+    name = path.stem if path else structure.to_ase().get_chemical_formula("metal")
     shape = settings.shape or elf_grid_shape(structure, settings.spacing)
     analysis, *others = (
         analyse_field(name, structure, elf_by(engine, structure, shape, settings, progress), settings, progress)

@@ -12,7 +12,7 @@ RANGE_EV, POINTS = (-15.0, 10.0), 501
 
 UNCERTAINTY = 0.08
 """Of H_DOS: root mean square difference from the values of three other projections of H3S, CaH6 and YH6, see
-docs/hydrides.md."""
+docs/decisions/hydrogen-share.md."""
 
 
 def density_of_states(state: GroundState) -> DensityOfStates | None:

@@ -32,7 +32,6 @@ SPACING = 0.1 / BOHR_ANGSTROM
 MIN_POINTS = 40
 """Least number of grid points along the shortest lattice vector, unless a grid is given."""
 
-
 QUICK_STATES = 10.0
 """Estimated seconds up to which the density of states of a predicted structure is computed unasked."""
 
@@ -102,7 +101,7 @@ def compute_elf(
     with closing(open_engine(engine, sure=sure)) as opened:
         state = opened.ground_state(structure, protocol)
     localization = state.localization(shape)
-    warnings = gap_warnings(state)
+    warnings = [*gap_warnings(state), *cutoff_warnings(structure, engine, protocol)]
     fraction = localization.n_negative / localization.elf.values.size
     if fraction > 0.01:
         warnings.append(f"D = tau - |grad n|^2/8n is slightly negative (set to 0) on {fraction:.1%} of the grid points")
@@ -111,6 +110,15 @@ def compute_elf(
     return ElfField(
         localization.elf, state.record(), tuple(warnings), density_of_states(state), computed_hydrogen_dos(state)
     )
+
+
+def cutoff_warnings(structure: Structure, engine: str, protocol: KohnShamSettings) -> list[str]:
+    """What a cutoff below that of the cheap protocol means; nothing for hydrogen, and for Gaussians."""
+    cheap = protocol_for(structure, replace(CHEAP, functional=protocol.functional)).cutoff
+    if engine != "espresso" or structure.is_pure_hydrogen or protocol.cutoff >= cheap:
+        return []
+    low = f"a cutoff of {protocol.cutoff:g} hartree, where these elements need {cheap:g} even of the cheap protocol"
+    return [f"{low}: the pressure is not converged"]
 
 
 def gap_warnings(state: GroundState) -> list[str]:

@@ -90,12 +90,12 @@ def screen(
     source: a file of structures or a folder of files, of each of which `frames` is a slice, or structures of Jovium or
     ASE. output: OUT writes OUT.csv line by line and OUT.extxyz at the end, and takes from OUT.csv the numbers that are
     there already; a kill loses the structures at work, what failed before is tried again. engine: "network", "espresso"
-    or "pyscf", with its protocol, which `protocol_for` adapts to each
-    compound. relax_gpa: relax each structure at this static pressure before, by `relax`;
-    OUT.extxyz holds the relaxed ones. spacing: of the ELF grid, bohr. shard: "i/N" takes every N-th structure from the
-    i-th on, into OUT-i-of-N. workers: processes; executor: anything of concurrent.futures instead. progress: called
-    with each new row. Raises InputError for a number that cannot be, settings without an effect, a table of other
-    structures or made in another way or written by somebody else, or an output that would replace the source."""
+    or "pyscf", with its protocol, which `protocol_for` adapts to each compound. relax_gpa: first relax each structure
+    at this static pressure, by `relax` (espresso); OUT.extxyz holds the relaxed ones. spacing: of the ELF grid, bohr.
+    shard: "i/N" takes every N-th structure from the i-th on (the first is 0), into OUT-i-of-N. workers: processes;
+    executor: anything of concurrent.futures instead. progress: called with each new row. Raises InputError for a number
+    that cannot be, settings without an effect, a table of other structures, made in another way or written by somebody
+    else, or an output that would replace the source."""
     first, step = parse_shard(shard or "0/1")
     path = Path(source) if isinstance(source, str | os.PathLike) else None
     by_file = path is not None and path.is_dir()
@@ -128,7 +128,7 @@ def _checked(method: Method, workers: int) -> Method:
     if workers < 1:
         raise InputError(f"{workers} workers", "1 or more", "e.g. the number of cores")
     if method.engine != "network":
-        open_engine(method.engine).close()
+        open_engine(method.engine, forces=relax_gpa is not None).close()
     elif relax_gpa is not None or method.protocol != PRODUCTION:
         got = "a relaxation or a protocol for the network"
         raise InputError(got, "a first-principles engine, which has forces", "add engine espresso (--engine dft)")
@@ -194,11 +194,14 @@ def _continue_table(
                 old.pop(task.name, None)
                 continue
             asked = method.identity(task.name, task.sha256)
-            differing = [name for name in asked if method.text(name, row[name]) != method.text(name, asked[name])]
+            texts = {name: (method.text(name, row[name]), method.text(name, asked[name])) for name in asked}
+            differing = [
+                f"{name} {there or 'none'}, not {now or 'none'}" for name, (there, now) in texts.items() if there != now
+            ]
             if differing:
                 raise InputError(
                     f"{table}: structure {task.name} is another one there, or on another grid, or computed in another "
-                    f"way ({', '.join(differing)})",
+                    f"way: {'; '.join(differing)}",
                     "the table of these structures, of this spacing and of these settings",
                     "give another name for the results",
                 )
@@ -238,6 +241,7 @@ def screen_structure(task: Task, method: Method) -> Row:
     try:
         if isinstance(task.structure, JoviumError):
             raise task.structure
+        values["formula"] = task.structure.formula
         by_network = method.engine == "network"
         values |= _numbers(task.structure, method.spacing) if by_network else _computed(task.structure, method)
     except Exception as error:  # one structure is never the end of thousands, and its line says why
@@ -247,7 +251,7 @@ def screen_structure(task: Task, method: Method) -> Row:
 
 def _told(error: Exception) -> str:
     """What an error says, in one line that every file can hold."""
-    text = " ".join(str(error).split()) if isinstance(error, JoviumError) else reason(error)
+    text = "; ".join(map(str.strip, str(error).splitlines())) if isinstance(error, JoviumError) else reason(error)
     text = "out of memory" if isinstance(error, MemoryError) else text
     return text.encode(errors="backslashreplace").decode()
 
@@ -284,7 +288,6 @@ def _computed(structure: Structure, method: Method) -> Row:
     analysis = analyse(structure, engine=method.engine, protocol=protocol, spacing=method.spacing)
     facts, star, dos = analysis.protocol, analysis.network.phi_star, analysis.hydrogen_dos
     return {
-        "formula": structure.to_ase().get_chemical_formula(),
         "n_atoms": structure.n_atoms,
         "rs_bohr": structure.rs,
         "pressure_gpa": facts["pressure_gpa"],
