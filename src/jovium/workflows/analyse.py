@@ -54,10 +54,11 @@ class AnalysisSettings:
     hydrogen_dos: hydrogen fraction of the density of states at the Fermi level, or dos_file to read it from.
     engine: what makes the ELF of a structure: "network", or a first-principles engine, "espresso" or "pyscf"; None: the
     network for pure hydrogen, espresso for a compound. protocol: of the engine, taken as it is; None for that of
-    `protocol_for`. compare: hydrogen by the network and by the engine (espresso, if the engine is the network); a compound by espresso
-    and by pyscf, both on the few k-points of `COMPARISON` when no protocol is given. sure: compute also what is large
-    or has much empty space, see `jovium.reference.feasibility.require_feasible`. convergence: compute again with a
-    higher cutoff and with a denser k-mesh, to see what the protocol leaves in phi; three to four times the time."""
+    `protocol_for`. compare: hydrogen by the network and by the engine (espresso, if the engine is the network); a
+    compound by espresso and by pyscf, both on the few k-points of `COMPARISON` when no protocol is given. sure: compute
+    also what is large or has much empty space, see `jovium.reference.feasibility.require_feasible`. convergence:
+    compute again with a higher cutoff and with a denser k-mesh, to see what the protocol leaves in phi; three to four
+    times the time."""
 
     engine: str | None = None
     compare: bool = False
