@@ -1,6 +1,6 @@
 """Energy and forces of hydrides by plane waves beside those by PySCF with the same pseudopotentials.
 
-    python benchmarks/compound_energies.py results.json Li B Si S Ca Y La [--functional PBE]
+    python benchmarks/compound_energies.py docs/data/compound_energies.json Li B Mg Si S Ca Y La [--functional PBE]
 
 One cell of two to four atoms per element, triclinic and displaced, at distances as at about 150 GPa, on a mesh of two
 k-points. The Gaussians are the even-tempered ones of `jovium.reference.gaussian`: both bases are variational, so each
