@@ -8,9 +8,9 @@ energy lies above the limit by what its basis lacks. How much plane waves lack s
 their cutoff. Forces of PySCF are its analytic gradients of the free energy. Results are kept in the file; repeating the
 command computes what is missing and prints the table of all.
 
-Mg, with ten electrons and a projector of radius 0.10 bohr, is not in the file. With exponents in steps of 2 and a density
-cutoff of 800 Ha the energy agrees (+0.085 mHa per atom) and so do the forces on hydrogen (5e-5), but that on Mg differs by
-2.2e-3, as much as the Gaussian forces fail to add up to zero. At 1400 Ha the gradients need more than 11 GB.
+Mg, with ten electrons and a projector of radius 0.10 bohr, is not in the file. With exponents in steps of 2 and a
+density cutoff of 800 Ha the energy agrees (+0.085 mHa per atom) and so do the forces on hydrogen (5e-5), but that on Mg
+differs by 2.2e-3, as much as the Gaussian forces fail to add up to zero. At 1400 Ha the run needed more than 11 GB.
 """
 
 import argparse
