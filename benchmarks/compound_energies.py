@@ -1,12 +1,16 @@
 """Energy and forces of hydrides by plane waves beside those by PySCF with the same pseudopotentials.
 
-    python benchmarks/compound_energies.py results.json Li B Si S Ca Y La [--functional PBE]
+    python benchmarks/compound_energies.py docs/data/compound_energies.json Li B Si S Ca Y La [--functional PBE]
 
 One cell of two to four atoms per element, triclinic and displaced, at distances as at about 150 GPa, on a mesh of two
 k-points. The Gaussians are the even-tempered ones of `jovium.reference.gaussian`: both bases are variational, so each
 energy lies above the limit by what its basis lacks. How much plane waves lack shows in the energy at two thirds of
 their cutoff. Forces of PySCF are its analytic gradients of the free energy. Results are kept in the file; repeating the
 command computes what is missing and prints the table of all.
+
+Mg, with ten electrons and a projector of radius 0.10 bohr, is not in the file. With exponents in steps of 2 and a
+density cutoff of 800 Ha the energy agrees (+0.085 mHa per atom) and so do the forces on hydrogen (5e-5), but that on Mg
+differs by 2.2e-3, as much as the Gaussian forces fail to add up to zero. At 1400 Ha the run needed more than 11 GB.
 """
 
 import argparse
@@ -29,7 +33,7 @@ from jovium.reference.pseudopotential import pseudopotential
 HYDRIDES = {
     "Li": (1, 43.5, 120.0, 40.0),
     "B": (2, 53.0, 120.0, 40.0),
-    "Mg": (2, 78.0, 450.0, 350.0),
+    "Mg": (2, 78.0, 450.0, 200.0),
     "Si": (2, 85.0, 120.0, 40.0),
     "S": (3, 96.5, 120.0, 40.0),
     "Ca": (2, 111.0, 120.0, 40.0),
