@@ -68,6 +68,7 @@ SHORTEST = {
     "protons sample": "RUN out.extxyz",
     "electrons train": "out h2:1.4",
     "electrons measure": "RUN",
+    "reference pseudopotential": "La --out out.upf",
     "reference sample": "out.extxyz --n-atoms 4 --rs 1.6 --kelvin 3000",
     "reference plan": "PLAN out",
     "reference crystals": "out.extxyz",
