@@ -41,7 +41,7 @@ def upf(potential: Pseudopotential) -> str:
 def _header(potential: Pseudopotential, n_points: int, n_orbitals: int) -> str:
     n_projectors = sum(len(channel.coefficients) for channel in potential.channels)
     functional = FUNCTIONALS[potential.name.rpartition("-")[0]]
-    l_max = max([channel.l for channel in potential.channels], default=0)
+    l_max = max([channel.l for channel in potential.channels if channel.coefficients], default=0)
     return (
         f'generated="analytic" author="Jovium" date="" comment="{potential.name}" element="{potential.element}" '
         'pseudo_type="NC" relativistic="no" is_ultrasoft="F" is_paw="F" is_coulomb="F" has_so="F" has_wfc="F" '
