@@ -141,4 +141,4 @@ def test_an_insulator_has_no_states_in_its_gap_and_no_number_that_is_none():
 )
 def test_a_cutoff_too_low_for_an_element_is_said(name, cutoff, engine, warns):
     said = cutoff_warnings(crystal(name), engine, replace(PRODUCTION, cutoff=cutoff))
-    assert [("40 hartree" in text, "50" in text) for text in said] == [(True, True)] * warns
+    assert [("40 hartree" in text, "49" in text) for text in said] == [(True, True)] * warns
