@@ -78,7 +78,10 @@ def test_only_the_fermi_level_counts():
 
 
 def test_states_of_all_energies_are_two_per_band_on_the_scale_of_the_fermi_level():
-    levels = replace(levels_of([0.5, 0.5], [0, 0]), energies=np.linspace(0.6, 1.0, 80).reshape(8, 10), fermi_energy=0.8)
+    bands = np.hstack(
+        [np.linspace(0.6, 1.0, 80).reshape(8, 10), np.full((8, 1), 3.0)]
+    )  # the last one ends what is known
+    levels = replace(levels_of([0.5, 0.5], [0, 0], bands), fermi_energy=0.8)
     dos = density_of_states(state_of(["S", "H"], levels))
     step = dos.energy_ev[1] - dos.energy_ev[0]
     assert dos.total.sum() * step == pytest.approx(2 * 10, rel=1e-3)
@@ -142,3 +145,11 @@ def test_an_insulator_has_no_states_in_its_gap_and_no_number_that_is_none():
 def test_a_cutoff_too_low_for_an_element_is_said(name, cutoff, engine, warns):
     said = cutoff_warnings(crystal(name), engine, replace(PRODUCTION, cutoff=cutoff))
     assert [("40 hartree" in text, "49" in text) for text in said] == [(True, True)] * warns
+
+
+def test_states_above_the_bands_that_were_computed_are_not_given():
+    levels = with_gap(3.0)
+    dos = density_of_states(state_of(["S"], levels))
+    highest = (levels.energies[:, -1].min() - levels.fermi_energy) * HARTREE_EV
+    assert dos.energy_ev[-1] < max(highest, 0.1)
+    assert len(dos.energy_ev) == len(dos.total) == len(dos.hydrogen)

@@ -24,7 +24,7 @@ def dos_figure(states: DensityOfStates | None) -> str:
         axes.fill_between(energy, states.hydrogen[shown], color="#1f5fbf", lw=0, label="on hydrogen")
         axes.legend(frameon=False, loc="upper left")
     axes.axvline(0, color="#444444", lw=1, ls="--")
-    axes.set(xlim=(LOWEST, HIGHEST), ylim=(0, None), xlabel="E - E_F (eV)", ylabel="states / eV / cell")
+    axes.set(xlim=(LOWEST, max(energy[-1], 1.0)), ylim=(0, None), xlabel="E - E_F (eV)", ylabel="states / eV / cell")
     text = StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "jovium"}):
         figure.savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})

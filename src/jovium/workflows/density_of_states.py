@@ -10,18 +10,23 @@ from jovium.superconductivity.dos import DensityOfStates, HydrogenDos
 RANGE_EV, POINTS = (-15.0, 10.0), 501
 """Energies around the Fermi level."""
 
+SMEARED = 5.0
+"""Distance in kT over which a level is smeared, to 1 % of it."""
+
 UNCERTAINTY = 0.08
 """Of H_DOS: root mean square difference from the values of three other projections of H3S, CaH6 and YH6, see
 docs/decisions/hydrogen-share.md."""
 
 
 def density_of_states(state: GroundState) -> DensityOfStates | None:
-    """The density of states of a computed structure, smeared by the temperature of its electrons; None when the engine
-    gives no levels."""
+    """The density of states of a computed structure, smeared by the temperature of its electrons, up to where the bands
+    that were computed hold all of it; None when the engine gives no levels."""
     levels = state.levels
     if levels is None:
         return None
     energies = np.linspace(*RANGE_EV, POINTS)
+    end = levels.energies[:, -1].min() - SMEARED * levels.kT - levels.fermi_energy  # a higher band may begin there
+    energies = energies[energies <= max(end * HARTREE_EV, 0.0)]
     places = levels.fermi_energy + energies / HARTREE_EV
     total = np.array([levels.density_of_states(place) for place in places]) / HARTREE_EV
     hydrogen = total if state.structure.is_pure_hydrogen else None
