@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 
 from jovium.base.errors import InputError
 from jovium.elf.network import SPREAD_OFFSET, FieldNetwork, Pointwise
-from jovium.elf.prediction import inner_grid_fields, predict_fields
+from jovium.elf.prediction import head_inputs, predict_fields
 from jovium.elf.samples import Sample
 
 COVERAGE = 0.9
@@ -68,12 +68,11 @@ def require_samples(samples: Sequence[Sample]) -> None:
 def _features_and_errors(
     network: FieldNetwork, sample: Sample, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "p h"], Float[np.ndarray, "p"]]:
-    inner = inner_grid_fields(network, sample.structure, sample.shape)
-    n = sample.elf.size
-    chosen = rng.choice(n, size=min(n, POINTS_PER_SAMPLE), replace=False)
-    x, hidden = (field.reshape(len(field), n)[:, chosen] for field in (inner.invariants_on_grid, inner.hidden_on_grid))
-    elf = network.prediction(jnp.asarray(x), jnp.asarray(hidden)).elf
-    features = np.asarray(network.features(jnp.asarray(x), jnp.asarray(hidden)), float)
+    inputs = head_inputs(network, sample.structure, sample.shape)
+    inputs = inputs.reshape(len(inputs), -1)
+    chosen = rng.choice(inputs.shape[1], size=min(inputs.shape[1], POINTS_PER_SAMPLE), replace=False)
+    x = jnp.asarray(inputs[:, chosen])
+    elf, features = network.prediction(x).elf, np.asarray(network.features(x), float)
     return features.T, np.abs(np.asarray(elf) - sample.elf.ravel()[chosen])
 
 

@@ -11,6 +11,8 @@ units, and between neighbouring widths grad n_v . grad n_w. Logarithms and inver
 of order one.
 """
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Complex, Float
@@ -34,25 +36,28 @@ along the gradient fades away: where the gradient vanishes, at the very saddles 
 REDUCED = 4 * (3 * np.pi**2) ** (2 / 3)
 """4 C: |grad n|^2 / (REDUCED n^(8/3)) is the square of the reduced density gradient s."""
 
+N_WITHOUT_HESSIAN = 5
+"""Derivatives of a width without its Hessian: value, three of the gradient, Laplacian."""
+
 PAIRS = ((0, 0), (1, 1), (0, 1), (0, 2), (1, 2))
 """Components of the Hessian besides zz, which is the trace minus the first two."""
 
 
-def n_invariants(n_widths: int) -> int:
-    """How many numbers come from the first `n_widths` widths."""
-    return 3 * n_widths + 2 * min(n_widths, N_WITH_HESSIAN) + n_widths - 1
+def n_invariants(widths: Sequence[int]) -> int:
+    """How many numbers come from these widths, indices of WIDTHS."""
+    return 4 * len(widths) - 1 + 2 * sum(index < N_WITH_HESSIAN for index in widths)
 
 
 def derivative_series(
-    structure_factor: Complex[Array, "*g"], waves: Float[Array, "*g 3"], volume: Float[Array, ""], n_widths: int
+    structure_factor: Complex[Array, "*g"], waves: Float[Array, "*g 3"], volume: Float[Array, ""], widths: Sequence[int]
 ) -> list[Complex[Array, "_ *g"]]:
-    """For every width the coefficients of n_w, its gradient, its Laplacian and, for the narrower ones, xx, yy, xy, xz,
-    yz. Of NumPy or JAX, as the arguments are."""
+    """For every width, an index of WIDTHS, the coefficients of n_w, its gradient, its Laplacian and, for the narrower
+    ones, xx, yy, xy, xz, yz. Of NumPy or JAX, as the arguments are."""
     xp = structure_factor.__array_namespace__()
     square = xp.sum(waves**2, axis=-1)
     all_series = []
-    for index, width in enumerate(WIDTHS[:n_widths]):
-        series = structure_factor * xp.exp(-0.5 * width**2 * square) / volume
+    for index in widths:
+        series = structure_factor * xp.exp(-0.5 * WIDTHS[index] ** 2 * square) / volume
         # A derivative is a factor i G; the Laplacian -|G|^2 holds the zz that is not stored.
         parts = [series, *(1j * waves[..., i] * series for i in range(3)), -square * series]
         if index < N_WITH_HESSIAN:
@@ -64,14 +69,14 @@ def derivative_series(
 def invariants(derivatives: list[Float[Array, "_ *p"]]) -> Float[Array, "f *p"]:
     """The numbers of the module's first lines from value, gradient, Laplacian and Hessian of every width."""
     numbers, gradients, densities = [], [], []
-    for index, parts in enumerate(derivatives):
+    for parts in derivatives:
         density, gradient, laplacian = jnp.maximum(parts[0], 0.0) + FLOOR, parts[1:4], parts[4]
         square = jnp.sum(gradient**2, axis=0)
         # The powers of the density that take the dimension off |grad n|^2 and off second derivatives.
         slope = REDUCED * density ** (8 / 3)
         curvature = REDUCED * density ** (5 / 3)
         numbers += [jnp.log(density), jnp.log1p(square / slope), jnp.arcsinh(laplacian / curvature)]
-        if index < N_WITH_HESSIAN:
+        if len(parts) > N_WITHOUT_HESSIAN:
             along, norm = _hessian_numbers(gradient, laplacian, parts[5:])
             # Where the gradient vanishes it has no direction: the denominator stays above zero there.
             smooth = (SMOOTH * density ** (-1 / 3)) ** 2 * norm + 1e-12

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
-from jovium.elf.network import Atoms
+from jovium.elf.network import INNER_SPACING, Atoms
 from jovium.elf.spectrum import Shape
 from jovium.labels.reading import read_labels
 from jovium.labels.record import Label, require_hydrogen_label
@@ -35,6 +35,18 @@ class Sample:
         """The label grid."""
         nx, ny, nz = self.elf.shape
         return nx, ny, nz
+
+    @property
+    def inner_shape(self) -> Shape:
+        """The grid of the hidden fields."""
+        return self.structure.cell.grid_shape(INNER_SPACING)
+
+    def with_sorted_axes(self) -> "Sample":
+        """The same with lattice vectors in the order of their grid points: fewer shapes to compile for."""
+        order = np.argsort(self.elf.shape, kind="stable")
+        cell = Cell(self.structure.cell.vectors[order])
+        structure = replace(self.structure, cell=cell)
+        return replace(self, structure=structure, elf=np.ascontiguousarray(self.elf.transpose(*order)))
 
     @property
     def atoms(self) -> Atoms:

@@ -28,11 +28,12 @@ class ElfSettings(Settings):
     )
     seed: int = setting(0, "seed of the random numbers")
     init_from: str = setting("", "run of the same form whose weights to begin with", names=RUN)
-    field_channels: int = setting(24, "hidden fields", check=at_least(1), group="network")
-    hidden_width: int = setting(48, "width of the pointwise networks", check=at_least(1))
+    field_channels: int = setting(32, "hidden scalar fields", check=at_least(1), group="network")
+    vector_channels: int = setting(8, "hidden vector fields", check=at_least(0))
+    hidden_width: int = setting(64, "width of the pointwise networks", check=at_least(1))
     convolutions: int = setting(2, "convolutions; 0: a local model", check=at_least(0))
     gaussian_widths: int = setting(
         N_WIDTHS,
-        "Gaussian widths of the atoms, narrowest first",
+        "Gaussian widths of the atoms of a local model, narrowest first",
         check=Check(f"1 to {N_WIDTHS}", lambda n: 1 <= n <= N_WIDTHS),
     )

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from jovium.elf.invariants import n_invariants
-from jovium.elf.network import Atoms, FieldNetwork
+from jovium.elf.network import Atoms, FieldNetwork, Scales
 from jovium.elf.settings import ElfSettings
 from jovium.elf.soap import scale_by_soap
 from jovium.elf.spectrum import Shape
@@ -25,14 +24,14 @@ class Networks(NamedTuple):
 
 
 def untrained_network(
-    settings: ElfSettings, centre: Float[Array, "f"] | None = None, scale: Float[Array, "f"] | None = None
+    settings: ElfSettings, inner: Scales | None = None, outer: Scales | None = None
 ) -> FieldNetwork:
     """A network before training, by default without standardisation of its inputs."""
-    n_inputs = n_invariants(settings.gaussian_widths)
     return FieldNetwork(
-        jnp.zeros(n_inputs) if centre is None else centre,
-        jnp.ones(n_inputs) if scale is None else scale,
+        inner,
+        outer,
         n_channels=settings.field_channels,
+        n_vectors=settings.vector_channels,
         n_hidden=settings.hidden_width,
         n_layers=settings.convolutions,
         n_widths=settings.gaussian_widths,
@@ -56,23 +55,34 @@ def initial_state(settings: ElfSettings) -> TrainingState:
     return first_state(settings, untrained_network(settings))
 
 
-@functools.partial(jax.jit, static_argnames=("shape", "settings"))
 def step(
-    state: TrainingState, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape, settings: ElfSettings
+    state: TrainingState, atoms: Atoms, elf: Float[Array, "nx ny nz"], inner: Shape, settings: ElfSettings
 ) -> tuple[TrainingState, dict[str, Array]]:
-    """The state after one step down the mean square error of one structure, and that error."""
+    """The state after one step down the mean square error of one structure, and that error. inner: grid of the hidden
+    fields."""
+    square, gradient = _gradient(state.model.network, atoms, elf, inner)
+    return _descend(state, gradient, settings), {"square_error": square}
+
+
+@functools.partial(jax.jit, static_argnames="inner")  # for every grid; the rest of a step is compiled once
+def _gradient(
+    network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny nz"], inner: Shape
+) -> tuple[Float[Array, ""], FieldNetwork]:
+    square, gradient = jax.value_and_grad(_square_error)(network, atoms, elf, inner)
+    # The scales of the inputs belong to the data, not to what is learned.
+    frozen = jax.tree.map(jnp.zeros_like, (gradient.inner, gradient.outer))
+    return square, eqx.tree_at(lambda g: (g.inner, g.outer), gradient, frozen)
+
+
+@functools.partial(jax.jit, static_argnames="settings")
+def _descend(state: TrainingState, gradient: FieldNetwork, settings: ElfSettings) -> TrainingState:
     network, average = state.model
-    square, gradient = jax.value_and_grad(_square_error)(network, atoms, elf, shape)
-    # The standardisation of the inputs belongs to the data, not to what is learned.
-    frozen = jnp.zeros_like(gradient.centre)
-    gradient = eqx.tree_at(lambda g: (g.centre, g.scale), gradient, (frozen, frozen))
     updates, momentum = _optimiser(settings).update(gradient, state.momentum)
     updates = jax.tree.map(lambda update: 0.5**state.rollbacks * update, updates)
     network = eqx.apply_updates(network, updates)
     keep = jnp.minimum(settings.weight_average, (1 + state.step) / (10 + state.step))
     average = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, average, network)
-    models = Networks(network, average)
-    return TrainingState(models, None, momentum, state.step + 1, state.rollbacks), {"square_error": square}
+    return TrainingState(Networks(network, average), None, momentum, state.step + 1, state.rollbacks)
 
 
 def _optimiser(settings: ElfSettings) -> optax.GradientTransformation:
@@ -80,5 +90,6 @@ def _optimiser(settings: ElfSettings) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(0.1), scale_by_soap(), optax.scale_by_learning_rate(schedule))
 
 
-def _square_error(network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny nz"], shape: Shape) -> Float[Array, ""]:
-    return jnp.mean((network.grid(atoms, shape).elf - elf) ** 2)
+def _square_error(network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny nz"], inner: Shape) -> Float[Array, ""]:
+    nx, ny, nz = elf.shape
+    return jnp.mean((network.grid(atoms, (nx, ny, nz), inner).elf - elf) ** 2)

@@ -8,14 +8,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from jovium import __version__
 from jovium.base.errors import InputError
 from jovium.elf.calibration import band_factor, fit_expected_error
 from jovium.elf.model import Domain, ElfModel
-from jovium.elf.network import FieldNetwork, grid_invariants
-from jovium.elf.prediction import predict_fields
+from jovium.elf.network import HEAD_WIDTHS, INNER_WIDTHS, FieldNetwork, Scales
+from jovium.elf.prediction import predict_fields, structure_invariants
 from jovium.elf.samples import Sample, fingerprint, of_split
 from jovium.elf.settings import ElfSettings
 from jovium.elf.step import first_state, initial_state, step, untrained_network
@@ -24,8 +24,8 @@ from jovium.training.devices import single_precision
 from jovium.training.loop import Metrics, Report, Training, TrainingState, run_in_folder
 from jovium.training.run_folder import STATE, read_settings, read_sources
 
-STRUCTURES_OF_STANDARDISATION, POINTS_BETWEEN = 40, 41
-"""Structures, and grid points from one to the next, that the inputs are standardised on."""
+POINTS_OF_STANDARDISATION = 500
+"""Points of every structure that the inputs are standardised on."""
 
 
 def train(
@@ -49,7 +49,7 @@ class ElfTraining(Training):
             raise InputError("no samples", "at least one to train and one to validate with", "check the splits")
         super().__init__(settings, folder)
         if self.state is None:
-            network = untrained_network(settings, *standardisation(self.training, settings.gaussian_widths))
+            network = untrained_network(settings, *standardisation(self.training, settings))
             network = load_network(Path(settings.init_from))[1] if settings.init_from else network
             self.state = first_state(settings, network)
 
@@ -61,8 +61,8 @@ class ElfTraining(Training):
         """One structure: every one once in an epoch."""
         epoch, position = divmod(int(state.step), len(self.training))
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.training))
-        sample = self.training[int(order[position])]
-        return step(state, sample.atoms, jnp.asarray(sample.elf), sample.shape, self.settings)
+        sample = self.training[int(order[position])].with_sorted_axes()
+        return step(state, sample.atoms, jnp.asarray(sample.elf), sample.inner_shape, self.settings)
 
     def objective(self, figures: dict[str, Any]) -> tuple[float, float]:
         """RMSE of the structures since the last report, which scatters from structure to structure."""
@@ -79,14 +79,24 @@ class ElfTraining(Training):
         }
 
 
-def standardisation(samples: Sequence[Sample], n_widths: int) -> tuple[Float[Array, "f"], Float[Array, "f"]]:
-    """Mean and standard deviation of the invariants over some points of some samples."""
-    columns = []
-    for sample in samples[:: max(1, len(samples) // STRUCTURES_OF_STANDARDISATION)]:
-        invariants = grid_invariants(sample.atoms, sample.shape, n_widths)
-        columns.append(invariants.reshape(len(invariants), -1)[:, ::POINTS_BETWEEN])
-    values = jnp.concatenate(columns, axis=1)
-    return values.mean(axis=1), values.std(axis=1)
+def standardisation(samples: Sequence[Sample], settings: ElfSettings) -> tuple[Scales, Scales]:
+    """Mean, standard deviation and range of the invariants of the hidden fields and of the last network, over some
+    points of every sample; every sample has the same weight."""
+    widths = HEAD_WIDTHS if settings.convolutions else tuple(range(settings.gaussian_widths))
+    return _scales(samples, INNER_WIDTHS), _scales(samples, widths)
+
+
+def _scales(samples: Sequence[Sample], widths: tuple[int, ...]) -> Scales:
+    rng, columns, lows, highs = np.random.default_rng(0), [], [], []
+    for sample in samples:
+        values = structure_invariants(sample.structure, sample.shape, widths)
+        values = values.reshape(len(values), -1)
+        columns.append(values[:, rng.integers(0, values.shape[1], POINTS_OF_STANDARDISATION)])
+        lows.append(values.min(axis=1))
+        highs.append(values.max(axis=1))
+    every = np.concatenate(columns, axis=1)
+    numbers = every.mean(axis=1), every.std(axis=1), np.min(lows, axis=0), np.max(highs, axis=0)
+    return Scales(*(jnp.asarray(x, jnp.float32) for x in numbers))
 
 
 def validation_rmse(network: FieldNetwork, samples: Sequence[Sample]) -> float:

@@ -32,7 +32,7 @@ DEFAULT_SPACING = 0.13 / BOHR_ANGSTROM
 
 ELF_DEFINITION = "1/(1+(D/D0)^2), spin-restricted, Savin form of Becke-Edgecombe; n and tau of windowed orbitals"
 
-SPLIT = re.compile(r"train|validation|test(-[a-z0-9]+)*|unassigned")
+SPLIT = re.compile(r"train|validation|(test|sealed)(-[a-z0-9]+)*|unassigned")
 """Names of splits; "test-crystal", "test-state" and the like are tests of a kind."""
 
 
