@@ -91,6 +91,11 @@ def _affine(weight: Float[Array, "o i"], bias: Float[Array, "o"], x: Float[Array
     return jnp.tensordot(weight, x, axes=1) + bias.reshape(-1, *([1] * (x.ndim - 1)))
 
 
+def _dot(a: Float[Array, "3 *p"], b: Float[Array, "3 *p"]) -> Float[Array, "*p"]:
+    """Product of vectors, component by component: one loop over the points."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
 class Scales(eqx.Module):
     """What brings invariants to order one: their mean, standard deviation and range over the training data."""
 
@@ -192,15 +197,13 @@ class FieldNetwork(eqx.Module):
         """Invariants of the hidden fields: scalars as they are, of the vectors V_c their squares, their products with
         the direction of grad n and with each other."""
         n_scalars = len(hidden) - 3 * self.n_vectors
-        scalars, vectors = hidden[:n_scalars], hidden[n_scalars:].reshape(self.n_vectors, 3, *hidden.shape[1:])
+        scalars, vectors = hidden[:n_scalars], hidden[n_scalars:].reshape(3, self.n_vectors, *hidden.shape[1:])
         slope = parts[1:4] / (jnp.maximum(parts[0], 0.0) + FLOOR) ** (4 / 3)
-        direction = slope / jnp.sqrt(1 + jnp.sum(slope**2, axis=0) / LONGEST_SLOPE**2)
-        squares = jnp.sum(vectors**2, axis=1)
-        along = jnp.sum(vectors * direction, axis=1)
-        others = jnp.sum(vectors * jnp.roll(vectors, 1, axis=0), axis=1)
+        direction = slope / jnp.sqrt(1 + _dot(slope, slope) / LONGEST_SLOPE**2)
+        along = _dot(vectors, direction[:, None])
         # Squares grow with the square of the weights: their roots and signed roots are of the order of the scalars.
-        products = jnp.concatenate([squares, others])
-        return jnp.concatenate([scalars, along, products / jnp.sqrt(1 + jnp.abs(products))])
+        products = jnp.concatenate([_dot(vectors, vectors), _dot(vectors, jnp.roll(vectors, 1, axis=1))])
+        return jnp.concatenate([scalars, along, products * jax.lax.rsqrt(1 + jnp.abs(products))])
 
     def filter(self, layer: int, lengths: Float[Array, "*g"]) -> Float[Array, "c *g"]:
         """W(|G|) of a layer, for every scalar and then every vector channel."""
@@ -212,7 +215,7 @@ class FieldNetwork(eqx.Module):
         or JAX."""
         xp = filtered.__array_namespace__()
         n_scalars = len(filtered) - self.n_vectors
-        gradients = filtered[n_scalars:, None] * (1j * xp.moveaxis(waves, -1, 0))
+        gradients = filtered[n_scalars:] * (1j * xp.moveaxis(waves, -1, 0))[:, None]
         return xp.concatenate([filtered[:n_scalars], gradients.reshape(-1, *filtered.shape[1:])])
 
     def features(self, x: Float[Array, "f *p"]) -> Float[Array, "k *p"]:

@@ -8,13 +8,14 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from scipy.fft import next_fast_len
 
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
 from jovium.elf.network import INNER_SPACING, Atoms
 from jovium.elf.spectrum import Shape
 from jovium.labels.reading import read_labels
-from jovium.labels.record import Label, require_hydrogen_label
+from jovium.labels.record import DEFAULT_SPACING, Label, require_hydrogen_label
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class Sample:
 
     @property
     def inner_shape(self) -> Shape:
-        """The grid of the hidden fields."""
-        return self.structure.cell.grid_shape(INNER_SPACING)
+        """The grid of the hidden fields: one for every label grid, no coarser than INNER_SPACING."""
+        nx, ny, nz = (next_fast_len(int(np.ceil(n * DEFAULT_SPACING / INNER_SPACING)), real=True) for n in self.shape)
+        return nx, ny, nz
 
     def with_sorted_axes(self) -> "Sample":
         """The same with lattice vectors in the order of their grid points: fewer shapes to compile for."""

@@ -10,11 +10,10 @@ from typing import Any
 from jovium.base.errors import InputError, reason
 from jovium.base.files import write_lines
 from jovium.base.units import hartree_to_kelvin, kelvin_to_hartree
+from jovium.labels.record import SPLIT, SPLITS
 from jovium.observe.pair_correlation import pair_correlation
 from jovium.reference.dynamics import FluidState
 from jovium.reference.trajectory import ShortTrajectory, Trajectory, frame_lines, read_fluid, read_text
-
-SPLITS = ("train", "validation", "test")
 
 PLAN: dict[str, Any] = {"n_atoms": int, "rs_bohr": float, "kelvin": float, "seed": int, "frames": int, "split": str}
 """Columns of a plan, in the order of the fields of `PlannedRun`."""
@@ -54,10 +53,10 @@ def read_plan(path: Path) -> list[PlannedRun]:
     if not runs or min(run.frames for run in runs) < 0:
         raise InputError(f"{path}: {'frames below 0' if runs else 'no runs'}", "a run per line", "correct the table")
     _ = [run.state for run in runs]  # refused now, not after the runs before it
-    unknown = {run.split for run in runs} - set(SPLITS)
+    unknown = {run.split for run in runs if not SPLIT.fullmatch(run.split)}
     if unknown or len({run.name for run in runs}) != len(runs):
         got = f"{path}: {f'splits {sorted(unknown)}' if unknown else 'the same run twice'}"
-        raise InputError(got, f"splits {', '.join(SPLITS)}, every run once", "correct the table")
+        raise InputError(got, f"splits {SPLITS}, every run once", "correct the table")
     return runs
 
 

@@ -1,8 +1,8 @@
 """Random structures of hydrogen as searches and screens meet them: input of labels.
 
 A family is a kind of structure and a seed; it lies in one split. Wigner-Seitz radii are uniform between 1.1 and 2.1 bohr
-(kinds with vacuum: whatever the vacuum makes of them). SEALED keeps a seed, a window of densities, a cell size and some
-space groups apart: they belong to families that serve one final test.
+(slabs: whatever the gap makes of them). A seed, a window of densities, a cell size and some space
+groups are kept apart: sealed families, which serve one final test.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,6 +16,7 @@ from jovium.base.cell import Cell
 from jovium.base.errors import FormatError, InputError, StructureError
 from jovium.base.files import write_lines
 from jovium.base.structure import Structure
+from jovium.base.units import BOHR_ANGSTROM
 from jovium.formats.sites import Site, structure_of_sites
 from jovium.reference.trajectory import frame_lines
 
@@ -27,6 +28,10 @@ LARGEST_CELL = 24
 
 SHORTEST = 1.15
 """Distance (bohr) below which two protons of a random structure are drawn again: 0.61 angstrom."""
+
+LARGEST_VOID = 4.2
+"""Radius (bohr) of the largest sphere without a proton. Farther from all protons the ELF of a label is noise: the
+density is 1e-4 and less, and thermal electrons and the cutoff decide (`docs/elf_model.md`)."""
 
 SEALED_WINDOW = 1.50, 1.58
 """Wigner-Seitz radii of the family `window`; no other family draws them."""
@@ -55,12 +60,12 @@ class Rules:
     size: bool = False
     groups: bool = False
 
-    def rs(self, rng: np.random.Generator, smallest: float = RADII[0]) -> float:
+    def rs(self, rng: np.random.Generator, smallest: float = RADII[0], largest: float = RADII[1]) -> float:
         """A Wigner-Seitz radius (bohr)."""
         low, high = SEALED_WINDOW
         if self.window:
             return rng.uniform(low, high)
-        drawn = rng.uniform(smallest, RADII[1] - (high - low))
+        drawn = rng.uniform(smallest, largest - (high - low))
         return drawn + (high - low if drawn > low else 0.0)
 
     def n_atoms(self, rng: np.random.Generator) -> int:
@@ -78,6 +83,7 @@ class Rules:
             and (n == SEALED_SIZE) == self.size
             and (low < structure.rs < high) == self.window
             and structure.shortest_distance() >= SHORTEST
+            and structure.largest_void() <= LARGEST_VOID
         )
 
 
@@ -90,6 +96,7 @@ def random_frames(seed: int) -> Iterator[tuple[Structure, dict[str, object]]]:
     for kind in KINDS:
         yield from _family(f"{kind}-{seed}", split, kind, seed, Rules())
     if seed == SEALED_SEED:
+        yield from _family("phases-groups", "sealed-groups", "phases", seed, Rules(groups=True))
         for kind in ("free", "molecular", "mixed"):
             yield from _family(f"{kind}-window", "sealed-window", kind, seed, Rules(window=True))
             yield from _family(f"{kind}-size", "sealed-size", kind, seed, Rules(size=True))
@@ -213,23 +220,25 @@ def slabs(rng: np.random.Generator, rules: Rules) -> Structure:
     return _hydrogens(Cell(vectors), bulk.positions)
 
 
-def isolated(rng: np.random.Generator, rules: Rules) -> Structure:
-    """One chain, cluster or molecule in a box, the next image some way off."""
-    gap = rng.uniform(3.0, 9.0)
-    what = rng.choice(["molecule", "chain", "cluster"])
-    if what == "chain":
-        n, spacing = 2, rng.uniform(1.5, 2.4)
-        cell = Cell(np.diag([gap + 2, gap + 2, n * spacing]))
-        return _hydrogens(cell, _chain(rng, cell, n))
-    if what == "molecule":
-        half = rng.normal(size=3)
-        half *= rng.uniform(1.3, 2.4) / 2 / np.linalg.norm(half)
-        places = np.array([half, -half])
-    else:
-        n = int(rng.choice([4, 6, 8]))
-        places = _scattered(rng, Cell(np.eye(3) * (4 * np.pi / 3 * n) ** (1 / 3) * rng.uniform(1.2, 1.8)), n, 30)
-    places = places - places.min(axis=0)
-    return _hydrogens(Cell(np.diag(places.max(axis=0) + gap)), places)
+def phases(rng: np.random.Generator, rules: Rules) -> Structure:
+    """A phase of PHASES or one of its space group: cell, middles and tilts of the molecules drawn."""
+    names = [name for name, phase in PHASES.items() if (phase.space_group in SEALED_GROUPS) == rules.groups]
+    phase = PHASES[str(rng.choice(names))]
+    lengths = np.array(phase.lengths) * np.exp(rng.normal(scale=0.08, size=len(phase.lengths)))
+    angles = [90.0, 90.0, 120.0] if 143 <= phase.space_group <= 194 else [90.0, phase.beta, 90.0]
+    bond, rs = rng.uniform(1.40, 1.60), rules.rs(rng, 1.2, 1.75)
+    middles = [[rng.random() if x == "x" else float(x) for x in molecule.middle] for molecule in phase.molecules]
+    axes = [rng.normal(size=3) * [c == "1" for c in molecule.axis] for molecule in phase.molecules]
+
+    def crystal(scale: float) -> Structure:
+        """The crystal in a cell of these lengths (bohr) times a number."""
+        sites: list[Site] = []
+        for molecule, middle, axis in zip(phase.molecules, middles, axes, strict=True):
+            half = bond / 2 * axis / np.linalg.norm(axis) / (scale * lengths)
+            sites += [("H", *(middle + half))] + ([("H", *(middle - half))] if molecule.two_sites else [])
+        return structure_of_sites(phase.space_group, [*(scale * lengths * BOHR_ANGSTROM), *angles], sites)
+
+    return crystal(10.0 * rs / crystal(10.0).rs)
 
 
 KINDS: dict[str, Draw] = {
@@ -240,8 +249,8 @@ KINDS: dict[str, Draw] = {
     "chains": chains,
     "layers": layers,
     "lattices": lattices,
+    "phases": phases,
     "slabs": slabs,
-    "isolated": isolated,
 }
 """The kinds of random structures by name."""
 
@@ -252,6 +261,52 @@ NETS = {
     "kagome": ([[2, 0], [-1, 3**0.5]], [[0.5, 0], [0, 0.5], [0.5, 0.5]]),
 }
 """Plane nets with edges of length 1: vectors and motif, in fractions."""
+
+@dataclass(frozen=True)
+class Molecule:
+    """A molecule of a phase: its middle (x: drawn), the components that its axis may have (1), and whether its atoms
+    are two sites, where no symmetry maps one onto the other."""
+
+    middle: tuple[str | float, str | float, str | float]
+    axis: str
+    two_sites: bool = False
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A molecular phase: space group, relative lengths of the conventional cell, its molecules, angle beta."""
+
+    space_group: int
+    lengths: tuple[float, float, float]
+    molecules: tuple[Molecule, ...]
+    beta: float = 90.0
+
+
+_CENTRE, _GENERAL = (0, 0, 0), ("x", "x", "x")
+PHASES = {
+    "Cmce-4": Phase(64, (1.0, 1.75, 1.55), (Molecule(_CENTRE, "011"),)),
+    "Cmce-12": Phase(64, (1.0, 3.0, 2.7), (Molecule(_CENTRE, "011"), Molecule((0, "x", "x"), "011", True))),
+    "P6_3/m-16": Phase(176, (1, 1, 1.6), (Molecule(_CENTRE, "001"), Molecule(("x", "x", 0.25), "110", True))),
+    "P2_1/c": Phase(14, (1, 1.5, 1.5), (Molecule(_GENERAL, "111", True), Molecule(_GENERAL, "111", True)), 105.0),
+    "P2_1/c-24": Phase(14, (1, 1.7, 2.3), (Molecule(_GENERAL, "111", True),) * 3, 100.0),
+    "Pbcn": Phase(60, (1, 1.7, 1.6), (Molecule((0, "x", 0.25), "101"), Molecule(_GENERAL, "111", True))),
+    "C2/c-24": Phase(
+        15,
+        (1.0, 1.7, 1.55),
+        (Molecule((0, "x", 0.25), "101"), Molecule((0, "x", 0.25), "101"), Molecule(_GENERAL, "111", True)),
+        100.0,
+    ),
+    "Fmmm": Phase(69, (1, 1.2, 1.4), (Molecule(_CENTRE, "001"),)),
+    "I4_1/amd": Phase(141, (1, 1, 2.6), (Molecule((0, 0.75, 0.125), "001"),)),
+    "R-3m": Phase(166, (1, 1, 2.4), (Molecule(_CENTRE, "001"),)),
+    "Pca2_1": Phase(29, (1.0, 0.6, 1.0), (Molecule(_GENERAL, "111", True),)),
+    "P6_3/mmc": Phase(194, (1, 1, 1.63), (Molecule((1 / 3, 2 / 3, 0.25), "001"),)),
+    "P4_2/mnm": Phase(136, (1, 1, 0.65), (Molecule(_CENTRE, "110"),)),
+    "Pa-3": Phase(205, (1, 1, 1), (Molecule(_CENTRE, "111"),)),
+    "Cmcm": Phase(63, (1, 1.7, 1.0), (Molecule((0, "x", 0.25), "010"),)),
+}
+"""Molecular phases of Pickard and Needs, Nature Phys. 3, 473 (2007), and of Pickard et al., Phys. Rev. B 85, 214114
+(2012), by space group and number of atoms, and some simple ones. What is not fixed by symmetry is drawn."""
 
 LATTICES: dict[str, tuple[str, tuple[float, ...], list[tuple[float, float, float]]]] = {
     "sc": ("221", (1,), [(0, 0, 0)]),

@@ -33,7 +33,10 @@ DEFAULT_SPACING = 0.13 / BOHR_ANGSTROM
 ELF_DEFINITION = "1/(1+(D/D0)^2), spin-restricted, Savin form of Becke-Edgecombe; n and tau of windowed orbitals"
 
 SPLIT = re.compile(r"train|validation|(test|sealed)(-[a-z0-9]+)*|unassigned")
-"""Names of splits; "test-crystal", "test-state" and the like are tests of a kind."""
+"""Names of splits; "test-crystal", "test-state" and the like are tests of a kind. Sealed ones are read once, at the
+end: neither training nor any choice made on the way sees them."""
+
+SPLITS = "train, validation, test, test-<kind>, sealed-<kind> or unassigned"
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,7 @@ class Candidate:
 
     def __post_init__(self):
         if not SPLIT.fullmatch(self.split) or len(self.split) > 24:
-            known = "train, validation, test, test-<kind> or unassigned"
-            raise InputError(f"split '{self.split}'", known, "rename the split")
+            raise InputError(f"split '{self.split}'", SPLITS, "rename the split")
         if len(self.group.encode()) > 96:
             raise InputError(f"a group name of {len(self.group.encode())} bytes", "at most 96", "shorten the name")
 

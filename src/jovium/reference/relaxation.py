@@ -7,7 +7,7 @@ so no basis of an earlier cell is left in the result.
 """
 
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -163,6 +163,18 @@ def relax(
     if found != group:
         relaxed = relaxed.noted(f"the relaxation led from the space group {group} to {found}")
     return Relaxation(relaxed, pressure_gpa / PRESSURE_GPA, state, n_steps, found)
+
+
+def towards_rest(
+    structure: Structure, pressure_gpa: float, n_steps: int, engine: Engine, protocol: KohnShamSettings
+) -> Structure:
+    """The structure after at most n_steps calculations of its relaxation under a pressure, without constraint: what a
+    structure search looks at on its way. Raises StructureError for atoms that move into each other or a cell that
+    falls apart, and what the engine raises."""
+    atoms, fixed_mesh = structure.to_ase(), protocol.for_cell(structure.cell)
+    with suppress(NotConverged):
+        _descend(atoms, EngineCalculator(engine, fixed_mesh), pressure_gpa / PRESSURE_GPA, n_steps, lambda text: None)
+    return _structure(atoms, structure)
 
 
 def _structure(atoms: "Atoms", original: Structure) -> Structure:
