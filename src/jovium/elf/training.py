@@ -49,8 +49,10 @@ class ElfTraining(Training):
             raise InputError("no samples", "at least one to train and one to validate with", "check the splits")
         super().__init__(settings, folder)
         if self.state is None:
-            network = untrained_network(settings, *standardisation(self.training, settings))
-            network = load_network(Path(settings.init_from))[1] if settings.init_from else network
+            scales = standardisation(self.training, settings)
+            network = untrained_network(settings, *scales)
+            if settings.init_from:
+                network = with_ranges(load_network(Path(settings.init_from))[1], *scales)
             self.state = first_state(settings, network)
 
     def template(self, facts: dict[str, Any]) -> TrainingState:
@@ -84,6 +86,13 @@ def standardisation(samples: Sequence[Sample], settings: ElfSettings) -> tuple[S
     points of every sample; every sample has the same weight."""
     widths = HEAD_WIDTHS if settings.convolutions else tuple(range(settings.gaussian_widths))
     return _scales(samples, INNER_WIDTHS), _scales(samples, widths)
+
+
+def with_ranges(network: FieldNetwork, inner: Scales, outer: Scales) -> FieldNetwork:
+    """A network that was trained on other data, with the ranges of the inputs of these; its weights belong to its own
+    means and deviations, which stay."""
+    ranges = inner.low, inner.high, outer.low, outer.high
+    return eqx.tree_at(lambda n: (n.inner.low, n.inner.high, n.outer.low, n.outer.high), network, ranges)
 
 
 def _scales(samples: Sequence[Sample], widths: tuple[int, ...]) -> Scales:
