@@ -11,7 +11,7 @@ import argparse
 from jovium.formats.structures import read_structure
 from jovium.reference.compounds import protocol_for
 from jovium.workflows.convergence import finer_protocols, protocol_error, protocol_row
-from jovium.workflows.elf_sources import elf_grid_shape
+from jovium.elf.model import elf_grid_shape
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from jovium.base.errors import InputError
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
-from jovium.elf.model import ElfModel, shipped_model
+from jovium.elf.model import ElfModel, elf_grid_shape, shipped_model
 from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import THRESHOLDS, hydrogen_network
 
@@ -39,12 +39,14 @@ class ELF(Calculator):
         if self.atoms is None:
             raise InputError("no atoms", "the atoms asked about", 'say calc.get_property("phi_3d", atoms)')
         structure = Structure.from_ase(self.atoms)
-        prediction = self.model.predict(structure, structure.cell.grid_shape(self.spacing / BOHR_ANGSTROM))
+        prediction = self.model.predict(structure, elf_grid_shape(structure, self.spacing / BOHR_ANGSTROM))
         network = hydrogen_network(prediction.elf, structure.positions)
         self.results = {
             "elf": prediction.elf.values,
             "band": prediction.band.values,
             **{name: None if point is None else point.value for name, point in network.thresholds().items()},
-            "intervals": threshold_intervals(network, prediction.elf, prediction.band, structure.positions),
+            "intervals": threshold_intervals(
+                network, prediction.elf, prediction.band, structure.positions, prediction.interval_factors
+            ),
             "warnings": prediction.warnings,
         }

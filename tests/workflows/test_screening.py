@@ -17,7 +17,8 @@ from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.crystals import crystal
 from jovium.workflows.analyse import AnalysisSettings, analyse_field
-from jovium.workflows.elf_sources import elf_grid_shape, predict_elf
+from jovium.elf.model import elf_grid_shape
+from jovium.workflows.elf_sources import predict_elf
 from jovium.workflows.screening import FORMATS, screen
 
 SPACING = 0.2

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jovium.base.files import json_text
-from jovium.cli.arguments import add_command, add_json, add_number, given_grid, named_path, tell
+from jovium.cli.arguments import WORKERS, add_command, add_json, add_number, given_grid, named_path, tell
 from jovium.cli.training import configure_training, run_training, training_settings
 from jovium.elf.settings import ElfSettings
-from jovium.training.settings import POSITIVE
+from jovium.training.settings import POSITIVE, at_least
 
 if TYPE_CHECKING:
     from jovium.training.loop import Report
@@ -24,6 +24,12 @@ EXPORT = """Make a model file of a run: the averaged weights, the range of the t
 
 EVALUATE = """Errors of a model on labels of one split: of the ELF, of phi and of phi*, altogether and by state, and the
 share of the grid points inside the band."""
+
+IMPROVE = """Teach a network the structures of a file, hydrogen of a kind it does not know. Some are set aside and
+labelled first; of the others each round labels those of the largest expected error, at the production protocol, and
+trains on them, beside the labels the network comes from. A line per round says what it is worth on those set aside;
+FOLDER holds labels, round-1.safetensors, ... (for --model of `elf predict` and `elf evaluate`) and curve.json. Repeat
+the command to continue after a kill."""
 
 PREDICT = "The ELF of a structure (the last one of a trajectory) by a model, as a field file that VESTA and ASE read."
 
@@ -54,6 +60,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--split", default="test", help="which labels (default: test and everything test-...)")
     evaluate.add_argument("--out", metavar="FOLDER", type=named_path, help="write evaluation.json and figures there")
     add_json(evaluate)
+    paths = {"structures": "STRUCTURES: any file of structures that ASE reads", "folder": "FOLDER: of the results"}
+    improved = add_command(commands, "improve", run_improve, "teach a network structures of your own", IMPROVE, **paths)
+    improved.add_argument("labels", **dict(labels, help="the labels of the network, e.g. data/labels"))
+    improved.add_argument("--model", **model)
+    add_number(improved, "--set-aside", 10, "structures that measure the rounds", "N", at_least(1))
+    add_number(improved, "--choose", 10, "structures labelled in a round", "N", at_least(1))
+    add_number(improved, "--rounds", 3, "rounds", "N", at_least(1))
+    add_number(improved, "--steps", 1000, "training steps of a round", "N", at_least(1))
+    add_number(improved, "--workers", 1, "calculations at a time", "K", WORKERS)
+    add_json(improved, "one JSON line per round")
     predict = add_command(commands, "predict", run_predict, "the ELF of a structure by a model", PREDICT, file="FILE")
     predict.add_argument("--model", **model)
     predict.add_argument("--out", metavar="FIELD", type=named_path, required=True, help="cube, ELFCAR or XSF")
@@ -80,13 +96,20 @@ def run_train(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> int:
     """Write the model file and print its card."""
+    from dataclasses import asdict
+
+    from jovium.cli.training import progress
     from jovium.elf.samples import read_samples
     from jovium.elf.training import finished_model
     from jovium.labels.reading import read_protocol
+    from jovium.workflows.elf_verdicts import calibrated
 
-    model = finished_model(options.run_folder, read_samples(options.labels), read_protocol(options.labels[0]))
+    samples = read_samples(options.labels)
+    model = finished_model(options.run_folder, samples, read_protocol(options.labels[0]))
+    model = calibrated(model, samples, lambda some: progress(some, "intervals of thresholds"))
     model.save(options.out)
-    print(json_text({"band_factor": model.band_factor, **model.card}, indent=2))
+    facts = {"band_factor": model.band_factor, "interval_factors": dict(model.interval_factors)}
+    print(json_text({**facts, "domain": asdict(model.domain), **model.card}, indent=2))
     return 0
 
 
@@ -98,6 +121,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     from jovium.elf.model import ElfModel, shipped_model
     from jovium.elf.samples import read_samples
     from jovium.workflows.elf_accuracy import LabelTopology, band_coverage, draw, evaluate, network_predictor, summarise
+    from jovium.workflows.elf_verdicts import by_family, summary, verdict
 
     samples = read_samples(options.labels)
     chosen = [s for s in samples if s.split == options.split or s.split.startswith(options.split + "-")]
@@ -107,7 +131,9 @@ def run_evaluate(options: argparse.Namespace) -> int:
     model = ElfModel.load(options.model) if options.model else shipped_model()
     truths = [LabelTopology.from_sample(sample) for sample in progress(chosen, "topology of the labels")]
     judged = list(evaluate(progress(truths, "field network"), network_predictor(model)))
-    found = {**summarise(judged), "band_coverage": band_coverage(model, chosen)}
+    verdicts = [verdict(model, t.sample, t.topology.network) for t in progress(truths, "bands and intervals")]
+    families = {name: summary(members) for name, members in {"all": verdicts, **by_family(verdicts)}.items()}
+    found = {**summarise(judged), "band_coverage": band_coverage(model, chosen), "families": families}
     if options.out:
         write_json(existing_folder(options.out) / "evaluation.json", found)
         draw({"field network": judged}, options.out)
@@ -118,18 +144,41 @@ def run_evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_improve(options: argparse.Namespace) -> int:
+    """Improve a model, one line per round."""
+    from concurrent.futures import ThreadPoolExecutor
+    from dataclasses import asdict
+
+    from jovium.cli.reference_label import production
+    from jovium.workflows.elf_improvement import Plan, improve
+
+    plan = Plan(options.set_aside, options.choose, options.rounds, options.steps)
+
+    def told(text: str) -> None:
+        tell([text])
+
+    with ThreadPoolExecutor(options.workers) as executor:
+        how = {"model": options.model, "progress": told, "executor": executor}
+        for one in improve(options.structures, options.folder, options.labels, production(), plan, **how):
+            errors = f"RMSE {one.rmse_median:.4f} (largest {one.rmse_largest:.4f})"
+            errors += f"  phi {one.phi_median:.4f} (largest {one.phi_largest:.4f})"
+            text = f"round {one.number}: {one.n_labels} labels  {errors}"
+            print(json_text(asdict(one)) if options.json else text, flush=True)
+    return 0
+
+
 def run_predict(options: argparse.Namespace) -> int:
     """Write the predicted field; warnings go to standard error."""
     from jovium.base.files import require_other_file
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.base.validity import plausibility
-    from jovium.elf.model import ElfModel, shipped_model
+    from jovium.elf.model import ElfModel, elf_grid_shape, shipped_model
     from jovium.formats.fields import write_field
     from jovium.formats.structures import as_structure
 
     require_other_file(options.out, options.file)
     structure = as_structure(options.file)
-    shape = given_grid(options) or structure.cell.grid_shape(options.spacing / BOHR_ANGSTROM)
+    shape = given_grid(options) or elf_grid_shape(structure, options.spacing / BOHR_ANGSTROM)
     model = ElfModel.load(options.model) if options.model else shipped_model()
     predicted = model.predict(structure, shape)
     write_field(options.out, structure, predicted.elf, comment=f"ELF of {options.file.stem} by a network")
@@ -155,7 +204,24 @@ def print_evaluation(evaluations: dict[str, dict[str, Any]]) -> None:
             "\ncritical points of the crystals above persistence 0.02 found within 0.1 angstrom: "
             f"{strict:.1f} % among those predicted above 0.02, {among:.1f} % among those above 0.01"
         )
-    print(f"\n{100 * found['band_coverage']:.1f} % of the grid points lie inside the band of 90 %")
+    print(f"\n{100 * found['band_coverage']:.1f} % of the grid points lie inside the band of 90 %\n")
+    print_families(found["families"])
+
+
+def print_families(families: dict[str, dict[str, Any]]) -> None:
+    """Errors, warnings and kept promises of every family."""
+    print(
+        "| family | n | RMSE: median | 95 % | largest | phi: median | 95 % | largest | phi*: largest | flagged |",
+        end="",
+    )
+    print(" broken | silently | band right | phi inside |")
+    print("|---" * 14 + "|")
+    for name, row in families.items():
+        errors = [row[key][one] for key in ("rmse", "phi") for one in ("median", "p95", "max")]
+        share, inside = row["coverage_share"], (row["interval_holds"] or {}).get("phi_3d")
+        kept = ["-" if x is None else f"{x:.2f}" for x in (share, inside)]
+        numbers = [*(f"{x:.4f}" for x in (*errors, row["phi_star_max"])), row["flagged"], row["broken"], row["silent"]]
+        print("|", " | ".join(map(str, (name, row["n"], *numbers, *kept))), "|")
 
 
 def print_rows(title: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:

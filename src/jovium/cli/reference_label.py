@@ -10,6 +10,7 @@ from jovium.training.settings import POSITIVE
 if TYPE_CHECKING:
     from jovium.labels.audit import Audit
     from jovium.labels.labelling import Progress
+    from jovium.labels.record import LabelProtocol
 
 LABEL = """ELF, density, energies, forces and stress of every structure of IN, hydrogen or a compound, each as a file in
 FOLDER. Repeat the command to continue: what is there is not computed again, a damaged file is, and a kill loses at most
@@ -50,19 +51,21 @@ def configure(commands: Any) -> None:
 def run_label(options: argparse.Namespace) -> int:
     """Label what is missing, one line per structure; exit code 3 when a structure is left without a label."""
     from concurrent.futures import ThreadPoolExecutor
+    from dataclasses import replace
 
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.base.validity import plausibility
     from jovium.labels.candidates import read_candidates
     from jovium.labels.labelling import label
     from jovium.labels.reading import structure_identities
-    from jovium.labels.record import DEFAULT_SPACING, LabelProtocol, structure_sha256
+    from jovium.labels.record import structure_sha256
     from jovium.labels.shard import shard
-    from jovium.reference.espresso import espresso_version
     from jovium.reference.kohn_sham import PROTOCOLS
 
-    spacing = DEFAULT_SPACING if options.spacing is None else options.spacing / BOHR_ANGSTROM
-    label_protocol = LabelProtocol(PROTOCOLS[options.protocol], espresso_version(), spacing)
+    label_protocol = production()
+    if options.spacing is not None:
+        label_protocol = replace(label_protocol, spacing=options.spacing / BOHR_ANGSTROM)
+    label_protocol = replace(label_protocol, protocol=PROTOCOLS[options.protocol])
     candidates, folder = read_candidates(options.structures, options.frames), options.folder
     if options.shard:
         index, count = shard(options.shard)
@@ -89,6 +92,15 @@ def run_label(options: argparse.Namespace) -> int:
         if outcome.failed_before:
             print(f"{outcome.failed_before} failed before and were not tried again (--retry-failed)")
     return 3 if outcome.failed or outcome.failed_before else 0
+
+
+def production() -> "LabelProtocol":
+    """The protocol of labels with the code that is installed. Raises EngineMissing."""
+    from jovium.labels.record import LabelProtocol
+    from jovium.reference.espresso import espresso_version
+    from jovium.reference.kohn_sham import PRODUCTION
+
+    return LabelProtocol(PRODUCTION, espresso_version())
 
 
 def progress_facts(progress: "Progress") -> dict[str, object]:

@@ -1,13 +1,13 @@
 """A finished model: the network, what it was trained on, and how far its errors reach."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jovium.base.errors import InputError
+from jovium.base.errors import InputError, StructureError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
@@ -24,7 +24,16 @@ MODELS = Path(__file__).parent / "weights"
 """Where the model that comes with the package is."""
 
 WIDE_BAND = 0.3
-"""Half width of the band where the model knows nothing: outside its domain it is at least this."""
+"""Half width of the band where the model knows nothing: of a flagged structure it is at least this."""
+
+SPACING = 0.1 / BOHR_ANGSTROM
+"""Default distance of ELF grid points, 0.1 angstrom in bohr."""
+
+MIN_POINTS = 40
+"""Least number of grid points along the shortest lattice vector, unless a grid or another distance is given."""
+
+LARGEST_EXCESS = 0.1
+"""`Scales.excess` from which a structure is flagged."""
 
 MIN_BAND = 0.002
 """No band is narrower than the noise of the labels."""
@@ -33,19 +42,27 @@ DOMAIN_TOLERANCE = 0.02
 """How far beyond the range of the training data a structure still counts as inside, as a fraction of the limit."""
 
 
+def elf_grid_shape(structure: Structure, spacing: float = SPACING) -> tuple[int, int, int]:
+    """The grid of an ELF, by the distance of its points (bohr); by default at least MIN_POINTS along every vector."""
+    if spacing == SPACING:
+        spacing = min(SPACING, float(structure.cell.lengths.min()) / MIN_POINTS)
+    return structure.cell.grid_shape(spacing)
+
+
 @dataclass(frozen=True)
 class Domain:
     """Where the training data lie: Wigner-Seitz radii, the shortest distance of two protons and the radius of the
-    largest sphere without one, bohr."""
+    largest sphere without one, bohr. largest_error: expected RMSE of the ELF from which a structure is flagged."""
 
     smallest_rs: float
     largest_rs: float
     shortest_distance: float
     largest_void: float
+    largest_error: float = 1.0
 
     @classmethod
     def from_samples(cls, samples: Sequence[Sample]) -> "Domain":
-        """The domain of training data. Raises InputError for none."""
+        """The domain of training data, without the largest error. Raises InputError for none."""
         if not samples:
             raise InputError("no samples", "the structures a model was trained on", "check the splits")
         radii = [sample.structure.rs for sample in samples]
@@ -53,8 +70,20 @@ class Domain:
         void = max(sample.structure.largest_void() for sample in samples)
         return cls(min(radii), max(radii), shortest, void)
 
-    def reasons(self, structure: Structure) -> tuple[str, ...]:
-        """Why a structure lies outside, in sentences; none when it does not."""
+    def require_filled(self, structure: Structure) -> None:
+        """Raise StructureError for vacuum, of which no label can say what its ELF is."""
+        void = structure.largest_void()
+        if void > self.largest_void * (1 + DOMAIN_TOLERANCE):
+            known = self.largest_void * BOHR_ANGSTROM
+            raise StructureError(
+                f"a void of {void * BOHR_ANGSTROM:.2f} angstrom around which there is no proton",
+                f"at most {known:.2f}: of slabs, chains and molecules in vacuum the network knows nothing",
+                "compute it from first principles (--engine dft); an isolated H2 has ELF 1 wherever it has density",
+            )
+
+    def reasons(self, structure: Structure, excess: float, error: float) -> tuple[str, ...]:
+        """Why a structure lies outside, in sentences; none when it does not. excess: `Scales.excess`; error: the
+        expected RMSE of its ELF."""
         reasons = []
         if not self.smallest_rs * (1 - DOMAIN_TOLERANCE) <= structure.rs <= self.largest_rs * (1 + DOMAIN_TOLERANCE):
             known = f"{self.smallest_rs:.2f} to {self.largest_rs:.2f}"
@@ -63,41 +92,52 @@ class Domain:
         if distance < self.shortest_distance * (1 - DOMAIN_TOLERANCE):
             known = self.shortest_distance * BOHR_ANGSTROM
             reasons.append(f"two protons {distance * BOHR_ANGSTROM:.3f} angstrom apart: trained down to {known:.3f}")
-        void = structure.largest_void()
-        if void > self.largest_void * (1 + DOMAIN_TOLERANCE):
-            known = self.largest_void * BOHR_ANGSTROM
-            reasons.append(f"a void of {void * BOHR_ANGSTROM:.2f} angstrom without a proton: trained up to {known:.2f}")
+        if excess > LARGEST_EXCESS:
+            reasons.append(f"its inputs are {excess:.0%} of their range beyond those of the training data")
+        if error > self.largest_error:
+            reasons.append(f"an expected error of the ELF of {error:.3f}: it is unlike the training data")
         return tuple(reasons)
 
 
 @dataclass(frozen=True)
 class ElfPrediction:
-    """ELF with a band: the computed ELF lies within elf +- band at COVERAGE of the points. warnings: why it may not."""
+    """ELF with a band: the computed ELF lies within elf +- band at COVERAGE of the points. warnings: why it may not.
+    expected_error: expected RMSE of the ELF. interval_factors: see `ElfModel`."""
 
     elf: GridField
     band: GridField
     warnings: tuple[str, ...]
+    expected_error: float
+    interval_factors: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class ElfModel:
-    """A trained network with its domain and the factor that makes its expected errors a band."""
+    """A trained network with its domain and the factor that makes its expected errors a band. interval_factors: for
+    every threshold by which factor the interval that the band gives it is narrowed or widened to hold the computed
+    value in COVERAGE of the structures (`jovium.topology.intervals`)."""
 
     network: FieldNetwork
     settings: ElfSettings
     domain: Domain
     band_factor: float
     card: dict[str, Any]
+    interval_factors: Mapping[str, float] = field(default_factory=dict)
 
     def predict(self, structure: Structure, shape: tuple[int, int, int]) -> ElfPrediction:
-        """ELF of a structure on a grid. Raises StructureError for anything but hydrogen and for atoms that overlap."""
+        """ELF of a structure on a grid. Raises StructureError for anything but hydrogen, atoms that overlap, and
+        vacuum."""
         require_hydrogen(structure)
-        elf, spread = predict_fields(self.network, structure, shape)
-        warnings = self.domain.reasons(structure)
+        self.domain.require_filled(structure)
+        elf, spread, excess = predict_fields(self.network, structure, shape)
+        # Of a Laplace distribution of scale s the mean square is 2 s^2.
+        error = float(np.sqrt(2 * np.mean(spread.values**2)))
+        warnings = self.domain.reasons(structure, excess, error)
         band = np.maximum(self.band_factor * spread.values, MIN_BAND)
         if warnings:
             band = np.maximum(band, WIDE_BAND)
-        return ElfPrediction(elf, GridField(np.minimum(band, 1.0), structure.cell), warnings)
+        band = GridField(np.minimum(band, 1.0), structure.cell)
+        return ElfPrediction(elf, band, warnings, error, {} if warnings else self.interval_factors)
 
     def save(self, path: Path) -> None:
         """Write the model to one safetensors file, its card in the header. Raises OutputError."""
@@ -105,6 +145,7 @@ class ElfModel:
             "settings": self.settings.to_dict(),
             "domain": asdict(self.domain),
             "band_factor": self.band_factor,
+            "interval_factors": dict(self.interval_factors),
             "card": self.card,
         }
         checkpoint.save(path, self.network, facts)
@@ -116,7 +157,8 @@ class ElfModel:
         facts = checkpoint.read_facts(path)
         settings = ElfSettings.from_dict(facts["settings"], str(path))
         network = checkpoint.load(path, network_template(settings))
-        return cls(network, settings, Domain(**facts["domain"]), facts["band_factor"], facts["card"])
+        domain, factors = Domain(**facts["domain"]), facts.get("interval_factors", {})
+        return cls(network, settings, domain, facts["band_factor"], facts["card"], factors)
 
 
 def shipped_model() -> ElfModel:

@@ -11,7 +11,7 @@ network alone, at the points asked for.
 """
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -35,6 +35,9 @@ LARGEST_WAVE = 6.5
 
 LONGEST_SLOPE = 3.0
 """|grad n| / n^(4/3) beyond which a direction counts no more than this."""
+
+N_SPREAD = 16
+"""Width of the network of the expected error."""
 
 SPREAD_OFFSET = 4.0
 """The logarithm of the expected error is what the last layer says minus this: it starts at some per cent."""
@@ -66,12 +69,6 @@ class Pointwise(eqx.Module):
         pairs = list(pairwise(sizes))
         self.weights = [jax.random.normal(k, (o, i)) / np.sqrt(i) for k, (i, o) in zip(keys, pairs, strict=True)]
         self.biases = [jnp.zeros(o) for o in sizes[1:]]
-
-    @classmethod
-    def linear(cls, weight: Float[Array, "o i"], bias: Float[Array, "o"]) -> "Pointwise":
-        """One layer with these numbers."""
-        form = cls([weight.shape[1], weight.shape[0]], key=jax.random.key(0))
-        return eqx.tree_at(lambda p: (p.weights, p.biases), form, ([weight], [bias]))
 
     def __call__(self, x: Float[Array, "i *p"]) -> Float[Array, "o *p"]:
         return self.last(self.hidden(x))
@@ -107,12 +104,18 @@ class Scales(eqx.Module):
     @classmethod
     def none(cls, n: int) -> "Scales":
         """Of n numbers that stay as they are."""
-        return cls(jnp.zeros(n), jnp.ones(n), jnp.full(n, -jnp.inf), jnp.full(n, jnp.inf))
+        return cls(jnp.zeros(n), jnp.ones(n), jnp.full(n, -1e9), jnp.full(n, 1e9))
 
     def __call__(self, values: Float[Array, "f *p"]) -> Float[Array, "f *p"]:
         """Standardised values. Beyond the range of the training data nothing is known: they end there."""
         centre, scale, low, high = (x.reshape(-1, *([1] * (values.ndim - 1))) for x in self)
         return (jnp.clip(values, low, high) - centre) / scale
+
+    def excess(self, values: Float[Array, "f *p"]) -> Float[Array, "*p"]:
+        """How far a point is from anything trained on: the largest distance of a number to its range, over the length
+        of the range; 0 inside."""
+        _, _, low, high = (x.reshape(-1, *([1] * (values.ndim - 1))) for x in self)
+        return jnp.max(jnp.maximum(low - values, values - high) / (high - low), axis=0, initial=0.0)
 
     def __iter__(self):
         return iter((self.centre, self.scale, self.low, self.high))
@@ -171,7 +174,7 @@ class FieldNetwork(eqx.Module):
         self.vector_filters = [0.3 * jax.random.normal(k, shapes[1]) for k in keys[2 * n_layers : 3 * n_layers]]
         n_seen = n_outer + (n_fields if n_layers else 0)
         self.head = Pointwise([n_seen, n_hidden, n_hidden, 1], key=keys[-2])
-        self.spread = Pointwise([n_seen + n_hidden, 1], key=keys[-1])
+        self.spread = Pointwise([n_seen + n_hidden, N_SPREAD, 1], key=keys[-1])
 
     @property
     def n_vectors(self) -> int:
@@ -186,9 +189,7 @@ class FieldNetwork(eqx.Module):
         # The direction of the first of INNER_WIDTHS and the last of HEAD_WIDTHS, which are the same.
         return x if hidden is None else jnp.concatenate([x, self.contract(hidden, parts[0])])
 
-    def outer_inputs(
-        self, parts: list[Float[Array, "_ *p"]], hidden: Float[Array, "h *p"]
-    ) -> Float[Array, "f *p"]:
+    def outer_inputs(self, parts: list[Float[Array, "_ *p"]], hidden: Float[Array, "h *p"]) -> Float[Array, "f *p"]:
         """What the last network is given: invariants of derivatives of the atoms and of the last hidden fields."""
         x = self.outer(invariants(parts))
         return jnp.concatenate([x, self.contract(hidden, parts[-1])]) if self.mixers else x
@@ -210,7 +211,7 @@ class FieldNetwork(eqx.Module):
         weights = jnp.concatenate([self.filters[layer], self.vector_filters[layer]])
         return jnp.moveaxis(radial_basis(lengths) @ weights.T, -1, 0)
 
-    def hidden_series(self, filtered: Complex[Array, "c *g"], waves: Float[Array, "*g 3"]) -> Complex[Array, "h *g"]:
+    def hidden_series(self, filtered: Complex[Any, "c *g"], waves: Float[Any, "*g 3"]) -> Complex[Any, "h *g"]:
         """The series of scalars and of vectors, which are gradients, from the filtered ones of all channels. Of NumPy
         or JAX."""
         xp = filtered.__array_namespace__()

@@ -7,6 +7,7 @@ the structure alone.
 
 import functools
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,23 +35,36 @@ POINTS_PER_CALL = 2**13
 POINTS_PER_SLAB = 2**16
 """Grid points whose inputs are held in memory together, some hundred bytes each."""
 
+POINTS_BETWEEN = 7
+"""Grid points from one to the next whose inputs are compared with those of the training data."""
+
 Fields = Float[np.ndarray, "_ *p"]
 
 
+class Predicted(NamedTuple):
+    """ELF, the scale of its error to expect, and how far the inputs of the hidden fields are from those of the training
+    data at the strangest point (`Scales.excess`)."""
+
+    elf: GridField
+    spread: GridField
+    excess: float
+
+
 @single_precision()
-def predict_fields(network: FieldNetwork, structure: Structure, shape: Shape) -> tuple[GridField, GridField]:
-    """ELF and its expected error (`Prediction.spread`) on a grid of `shape`."""
+def predict_fields(network: FieldNetwork, structure: Structure, shape: Shape) -> Predicted:
+    """ELF and its expected error on a grid of `shape`. Raises InputError for too large a cell."""
     elf, spread = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    for slab, parts, hidden in _slabs(network, structure, shape):
-        elf[slab], spread[slab] = _map_points(_predict, network, parts, hidden)
-    return GridField(elf, structure.cell), GridField(spread, structure.cell)
+    hidden = _hidden(network, structure)
+    for slab, *fields in _slabs(network, structure, shape, hidden):
+        elf[slab], spread[slab] = _map_points(_predict, network, *fields)
+    return Predicted(GridField(elf, structure.cell), GridField(spread, structure.cell), hidden.excess)
 
 
 @single_precision()
 def head_inputs(network: FieldNetwork, structure: Structure, shape: Shape) -> Fields:
     """What the last network is given on a grid of `shape`."""
-    slabs = [_map_points(_head_inputs, network, *fields) for _, *fields in _slabs(network, structure, shape)]
-    return np.concatenate(slabs, axis=1)
+    slabs = _slabs(network, structure, shape, _hidden(network, structure))
+    return np.concatenate([_map_points(_head_inputs, network, *fields) for _, *fields in slabs], axis=1)
 
 
 @single_precision()
@@ -66,7 +80,7 @@ def inner_shape(structure: Structure) -> Shape:
     return structure.cell.grid_shape(INNER_SPACING)
 
 
-def require_small(structure: Structure) -> None:
+def _require_small(structure: Structure) -> None:
     """Raise InputError for a cell whose hidden fields would not fit into memory."""
     if np.prod(structure.cell.lengths / INNER_SPACING) > MAX_INNER_POINTS:
         raise InputError(
@@ -76,12 +90,11 @@ def require_small(structure: Structure) -> None:
         )
 
 
-def _slabs(network: FieldNetwork, structure: Structure, shape: Shape) -> Iterator[tuple[slice, Fields, Fields]]:
+def _slabs(
+    network: FieldNetwork, structure: Structure, shape: Shape, hidden: "Hidden"
+) -> Iterator[tuple[slice, Fields, Fields]]:
     """Planes of a grid, as many at a time as POINTS_PER_SLAB allows, with derivatives of the smoothed atoms and hidden
     fields on them."""
-    require_small(structure)
-    inner = inner_shape(structure)
-    hidden = _hidden_series(network, structure, inner)
     # The narrow Gaussians need more waves than the hidden fields.
     outer = structure.cell.grid_shape(HEAD_SPACING)
     factor, waves = _factor_and_waves(structure, outer)
@@ -92,19 +105,30 @@ def _slabs(network: FieldNetwork, structure: Structure, shape: Shape) -> Iterato
     at_once = max(1, POINTS_PER_SLAB // (target[0] * target[1]))
     for start in range(0, shape[0], at_once):
         x = np.arange(start, min(start + at_once, shape[0]), dtype=np.float32) / np.float32(shape[0])
-        both = (parts, outer), (hidden, inner)
+        both = (parts, outer), (hidden.series, hidden.shape)
         fields = [plane_values(series, grid, x, target)[..., ::every_y, ::every_z] for series, grid in both]
         yield slice(start, start + at_once), *fields
 
 
-def _hidden_series(network: FieldNetwork, structure: Structure, shape: Shape) -> Complex[np.ndarray, "h nx ny nh"]:
+class Hidden(NamedTuple):
+    """Hidden fields of the last convolution as series on the half spectrum of a grid of `shape`, and their excess."""
+
+    series: Complex[np.ndarray, "h nx ny nh"]
+    shape: Shape
+    excess: float
+
+
+def _hidden(network: FieldNetwork, structure: Structure) -> Hidden:
     """What `FieldNetwork.grid` gives its head, without compilation for the grid."""
+    _require_small(structure)
+    shape = inner_shape(structure)
     factor, waves = _factor_and_waves(structure, shape)
-    hidden, field = np.zeros((0, *factor.shape), np.complex64), np.zeros((0, *shape), np.float32)
+    hidden = np.zeros((0, *factor.shape), np.complex64)
+    field = np.zeros((0, *shape), np.float32)
     if not network.mixers:
-        return hidden
-    series = derivative_series(factor, waves, np.float32(structure.cell.volume), INNER_WIDTHS)
-    parts = grid_values(np.concatenate(series), shape)
+        return Hidden(hidden, shape, 0.0)
+    atoms = derivative_series(factor, waves, np.float32(structure.cell.volume), INNER_WIDTHS)
+    parts = grid_values(np.concatenate(atoms), shape)
     lengths = np.sqrt(np.sum(waves**2, axis=-1))[None]
     for layer in range(len(network.mixers)):
         mixture = _map_points(functools.partial(_mix, layer), network, parts, field)
@@ -112,7 +136,8 @@ def _hidden_series(network: FieldNetwork, structure: Structure, shape: Shape) ->
         hidden = network.hidden_series(half_spectrum(mixture) * filters, waves)
         if layer + 1 < len(network.mixers):
             field = grid_values(hidden, shape)
-    return hidden
+    some = parts.reshape(len(parts), -1)[:, ::POINTS_BETWEEN]
+    return Hidden(hidden, shape, float(_map_points(_excess, network, some).max()))
 
 
 def _factor_and_waves(
@@ -153,6 +178,11 @@ def _split(widths: tuple[int, ...], parts: jax.Array) -> list[jax.Array]:
 @functools.partial(jax.jit, static_argnums=0)
 def _invariants(widths: tuple[int, ...], network: None, parts: jax.Array) -> jax.Array:
     return invariants(_split(widths, parts))
+
+
+@jax.jit
+def _excess(network: FieldNetwork, parts: jax.Array) -> jax.Array:
+    return network.inner.excess(invariants(_split(INNER_WIDTHS, parts)))[None]
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -41,7 +41,7 @@ class Sample:
     def inner_shape(self) -> Shape:
         """The grid of the hidden fields: one for every label grid, no coarser than INNER_SPACING."""
         nx, ny, nz = (next_fast_len(int(np.ceil(n * DEFAULT_SPACING / INNER_SPACING)), real=True) for n in self.shape)
-        return nx, ny, nz
+        return nx, ny, nz  # pyright: ignore[reportReturnType] (scipy declares None)
 
     def with_sorted_axes(self) -> "Sample":
         """The same with lattice vectors in the order of their grid points: fewer shapes to compile for."""

@@ -27,7 +27,7 @@ class ElfSettings(Settings):
         check=FRACTION,
     )
     seed: int = setting(0, "seed of the random numbers")
-    init_from: str = setting("", "run of the same form whose weights to begin with", names=RUN)
+    init_from: str = setting("", "run or model file of the same form whose weights to begin with", names=RUN)
     field_channels: int = setting(32, "hidden scalar fields", check=at_least(1), group="network")
     vector_channels: int = setting(8, "hidden vector fields", check=at_least(0))
     hidden_width: int = setting(64, "width of the pointwise networks", check=at_least(1))

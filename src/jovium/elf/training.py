@@ -116,7 +116,10 @@ def validation_rmse(network: FieldNetwork, samples: Sequence[Sample]) -> float:
 
 @single_precision()
 def load_network(folder: Path) -> tuple[ElfSettings, FieldNetwork]:
-    """Settings and averaged weights of a run folder. Raises InputError when there is none."""
+    """Settings and averaged weights of a run folder, or of a model file. Raises InputError when there is none."""
+    if folder.is_file():
+        model = ElfModel.load(folder)
+        return model.settings, model.network
     settings = read_settings(folder, ElfSettings)
     return settings, checkpoint.load(folder / STATE, eqx.filter_eval_shape(initial_state, settings)).model.average
 

@@ -11,6 +11,7 @@ from jovium.base.files import existing_folder, write_json, write_lines
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.base.validity import plausibility
+from jovium.elf.model import SPACING, elf_grid_shape
 from jovium.formats.fields import is_field_file, write_field
 from jovium.formats.structures import Source, as_structure
 from jovium.reference.compounds import protocol_for
@@ -31,7 +32,6 @@ from jovium.workflows.elf_sources import (
     ElfField,
     Progress,
     compute_elf,
-    elf_grid_shape,
     predict_elf,
     read_elf,
     with_states,
@@ -107,7 +107,7 @@ def analyse(
     check_effects(settings, holds_elf=False, predicts_only=engines == ("network",))
     dos_of_settings(structure, settings)  # refused now, not after the calculation
     name = path.stem if path else structure.to_ase().get_chemical_formula("metal")
-    shape = settings.shape or elf_grid_shape(structure, settings.spacing)
+    shape = settings.shape or elf_grid_shape(structure, settings.spacing or SPACING)
     analysis, *others = (
         analyse_field(name, structure, elf_by(engine, structure, shape, settings, progress), settings, progress)
         for engine in engines
@@ -221,7 +221,7 @@ def analyse_field(
     intervals = None
     if elf.band is not None:
         progress("bounding the thresholds")
-        intervals = threshold_intervals(network, elf.field, elf.band, hydrogens)
+        intervals = threshold_intervals(network, elf.field, elf.band, hydrogens, elf.interval_factors)
     path = crystal_path(elf.field, structure, core_radii(structure.symbols))
     warnings += path.warnings
     progress("finding critical points")

@@ -31,6 +31,9 @@ CANDIDATE_PERSISTENCE = 0.01
 """The same for candidates of the prediction: which point stays above a threshold, and which of several equivalent ones
 stands for a class of the torus, is decided by less than the error of a label."""
 
+CRYSTALS = "test-crystal", "test-displaced", "test-stretch"
+"""Splits of the known crystals, of displaced ones, and of bonds that are stretched."""
+
 Predict = Callable[[Sample], Float[np.ndarray, "nx ny nz"]]
 
 
@@ -85,8 +88,8 @@ class Evaluation:
 
 
 def is_crystal(sample: Sample) -> bool:
-    """Crystals, displaced crystals and stretched bonds have no temperature."""
-    return not np.isfinite(sample.kelvin)
+    """Whether a sample is one of `jovium reference crystals`."""
+    return sample.split in CRYSTALS
 
 
 def evaluate(labels: Iterable[LabelTopology], predict: Predict) -> Iterator[Evaluation]:
@@ -99,10 +102,10 @@ def evaluate(labels: Iterable[LabelTopology], predict: Predict) -> Iterator[Eval
 def summarise(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     """The accuracy of a predictor, altogether (over the fluid, if there is any) and by state: what `jovium elf
     evaluate --json` prints."""
-    fluid = [j for j in evaluations if not is_crystal(j.label.sample)]
+    fluid = [j for j in evaluations if np.isfinite(j.label.sample.kelvin)]
     crystals = [j for j in evaluations if is_crystal(j.label.sample)]
     return {
-        **_errors(fluid or crystals),
+        **_errors(fluid or crystals or evaluations),
         "by_state": [
             {
                 "group": group,
@@ -128,7 +131,7 @@ def summarise(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
 
 def draw(evaluations: Mapping[str, Sequence[Evaluation]], folder: Path) -> None:
     """Figures of predictors on the same fluid labels, if there are any: parity by state of the first, phi of two."""
-    fluid = {name: [j for j in group if not is_crystal(j.label.sample)] for name, group in evaluations.items()}
+    fluid = {name: [j for j in group if np.isfinite(j.label.sample.kelvin)] for name, group in evaluations.items()}
     if any(fluid.values()):
         states = by_state(next(iter(fluid.values()))).values()
         draw_parity([_parity(members) for members in states], existing_folder(folder) / "parity.png")

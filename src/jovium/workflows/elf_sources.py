@@ -1,6 +1,6 @@
 """Where an ELF comes from: a file, the network, or a calculation from first principles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from jovium.base.errors import JoviumError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
-from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
+from jovium.base.units import HARTREE_EV
 from jovium.elf.calibration import COVERAGE
 from jovium.elf.model import shipped_model
 from jovium.formats.fields import elf_of, read_field
@@ -26,12 +26,6 @@ Progress = Callable[[str], object]
 
 Shape = tuple[int, int, int]
 
-SPACING = 0.1 / BOHR_ANGSTROM
-"""Default distance of ELF grid points, 0.1 angstrom in bohr."""
-
-MIN_POINTS = 40
-"""Least number of grid points along the shortest lattice vector, unless a grid is given."""
-
 QUICK_STATES = 10.0
 """Estimated seconds up to which the density of states of a predicted structure is computed unasked."""
 
@@ -39,8 +33,9 @@ QUICK_STATES = 10.0
 @dataclass(frozen=True)
 class ElfField:
     """An ELF on a grid and what is known about it: how it was made, and warnings. band: how far a predicted field may
-    be off. states, hydrogen_dos: of a computed one, the density of states, and of a compound the part of hydrogen in
-    it. may_lack_factor: see `jovium.workflows.elf_convention`."""
+    be off; interval_factors: what that says of its thresholds (`ElfModel`). states, hydrogen_dos: of a computed one,
+    the density of states, and of a compound the part of hydrogen in it. may_lack_factor: see
+    `jovium.workflows.elf_convention`."""
 
     field: GridField
     record: dict[str, object]
@@ -48,13 +43,8 @@ class ElfField:
     states: DensityOfStates | None = None
     hydrogen_dos: HydrogenDos | None = None
     band: GridField | None = None
+    interval_factors: Mapping[str, float] | None = None
     may_lack_factor: bool = False
-
-
-def elf_grid_shape(structure: Structure, spacing: float | None = None) -> Shape:
-    """The grid of an ELF, by the distance of its points (bohr) or by default."""
-    spacing = spacing or min(SPACING, float(structure.cell.lengths.min()) / MIN_POINTS)
-    return structure.cell.grid_shape(spacing)
 
 
 def read_elf(path: Path, elf_convention: str, progress: Progress = lambda stage: None) -> tuple[Structure, ElfField]:
@@ -91,7 +81,13 @@ def predict_elf(structure: Structure, shape: Shape) -> ElfField:
     covered = f"{COVERAGE:.0%} of the points"
     record: dict[str, object] = {"engine": "network", "band_covers": covered, **model.card}
     warnings = [f"outside the training data, {reason}" for reason in predicted.warnings]
-    return ElfField(predicted.elf, record, tuple(warnings), band=predicted.band)
+    return ElfField(
+        predicted.elf,
+        record,
+        tuple(warnings),
+        band=predicted.band,
+        interval_factors=predicted.interval_factors,
+    )
 
 
 def compute_elf(

@@ -27,7 +27,7 @@ from jovium.base.files import (
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM, HARTREE_EV
 from jovium.base.validity import plausibility
-from jovium.elf.model import ElfModel, shipped_model
+from jovium.elf.model import SPACING, ElfModel, elf_grid_shape, shipped_model
 from jovium.formats.structures import Source, folder_structures, structures_or_errors
 from jovium.labels.record import structure_sha256
 from jovium.labels.shard import shard as parse_shard
@@ -39,7 +39,6 @@ from jovium.superconductivity.fits import critical_temperatures
 from jovium.topology.intervals import threshold_intervals
 from jovium.topology.network import hydrogen_network
 from jovium.workflows.analyse import analyse
-from jovium.workflows.elf_sources import SPACING
 from jovium.workflows.screening_table import (
     FORMATS,
     TC_COLUMNS,
@@ -262,9 +261,11 @@ def _model() -> ElfModel:
 
 
 def _numbers(structure: Structure, spacing: float) -> Row:
-    predicted = _model().predict(structure, structure.cell.grid_shape(spacing))
+    predicted = _model().predict(structure, elf_grid_shape(structure, spacing))
     network = hydrogen_network(predicted.elf, structure.positions)
-    intervals = threshold_intervals(network, predicted.elf, predicted.band, structure.positions)
+    intervals = threshold_intervals(
+        network, predicted.elf, predicted.band, structure.positions, predicted.interval_factors
+    )
     assert network.phi_star is not None
     values = {"phi_3d": network.phi_3d.value, "phi_star": network.phi_star.value}
     temperatures = critical_temperatures(values["phi_3d"], values["phi_star"], 1.0, 1.0)

@@ -1,0 +1,165 @@
+"""Whether a model says how wrong it is: for every label its errors beside what was promised, and a summary of families.
+
+A promise is broken when the RMSE of the ELF is above TWICE the expected one, or phi farther away than TWICE the half
+width of its interval; silently, when there is no warning. The interval itself is one of 90 %: one structure in ten is
+outside of it by construction, and no flag can know which.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from jovium.base.grid import GridField
+from jovium.elf.calibration import COVERAGE
+from jovium.elf.model import ElfModel
+from jovium.elf.samples import Sample, of_split
+from jovium.topology.intervals import SHARPEST, Interval, threshold_intervals
+from jovium.topology.network import THRESHOLDS, Network, hydrogen_network
+from jovium.workflows.thresholds import PHI_SPACING, spline_to_threshold_grid
+
+TWICE = 2.0
+
+FLAGGED_SHARE = 0.03
+"""Of the structures of the split validation, the share whose expected error is large enough to flag them."""
+
+Values = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One label and what a model says of it. rmse, expected: of the ELF; coverage: share of the grid points inside the
+    band; thresholds, computed: predicted and of the label, by name; intervals: of the predicted; warnings: as given."""
+
+    sample: Sample
+    rmse: float
+    expected: float
+    coverage: float
+    thresholds: Values
+    computed: Values
+    intervals: Mapping[str, Interval]
+    warnings: tuple[str, ...]
+
+    def error(self, name: str) -> float:
+        """|predicted - computed| of a threshold."""
+        return abs(self.thresholds[name] - self.computed[name])
+
+    def holds(self, name: str) -> bool:
+        """Whether the interval of a threshold holds the computed one."""
+        low, high = self.intervals[name]
+        return low <= self.computed[name] <= high
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the RMSE is above twice the expected one, or phi farther from its interval than that is wide to this
+        side."""
+        value, computed = self.thresholds["phi_3d"], self.computed["phi_3d"]
+        low, high = self.intervals["phi_3d"]
+        half_width = value - low if computed < value else high - value
+        return self.rmse > TWICE * self.expected or self.error("phi_3d") > TWICE * half_width
+
+
+def verdict(model: ElfModel, sample: Sample, computed: Network) -> Verdict:
+    """What a model says of a label, whose network is `computed`: the ELF on the label grid, thresholds on a finer."""
+    structure = sample.structure
+    predicted = model.predict(structure, sample.shape)
+    errors = np.abs(predicted.elf.values - sample.elf)
+    fine = model.predict(structure, structure.cell.grid_shape(PHI_SPACING))
+    network = hydrogen_network(fine.elf, structure.positions)
+    factors = fine.interval_factors
+    return Verdict(
+        sample,
+        float(np.sqrt(np.mean(errors**2))),
+        predicted.expected_error,
+        float(np.mean(errors <= predicted.band.values)),
+        _values(network),
+        _values(computed),
+        threshold_intervals(network, fine.elf, fine.band, structure.positions, factors),
+        predicted.warnings,
+    )
+
+
+def _values(network: Network) -> dict[str, float]:
+    return {name: point.value for name, point in network.thresholds().items() if point is not None}
+
+
+def calibrated(
+    model: ElfModel, samples: Sequence[Sample], progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
+) -> ElfModel:
+    """A model with the factors of its intervals and the expected error that is flagged, from the split validation of
+    its labels."""
+    plain = replace(model, interval_factors={})
+    verdicts = (verdict(plain, sample, label_network(sample)) for sample in progress(of_split(samples, "validation")))
+    bare = [v for v in verdicts if not v.warnings]
+    factors = {name: conformal_quantile([score(v, name) for v in bare], COVERAGE) for name in THRESHOLDS}
+    largest = float(np.quantile([v.expected for v in bare], 1 - FLAGGED_SHARE))
+    return replace(model, interval_factors=factors, domain=replace(model.domain, largest_error=largest))
+
+
+def score(one: Verdict, name: str) -> float:
+    """By which factor the interval of a threshold had to be widened to just hold the computed one; 0 where the error is
+    below the noise of labels."""
+    value, computed = one.thresholds[name], one.computed[name]
+    low, high = one.intervals[name]
+    if abs(value - computed) <= SHARPEST:
+        return 0.0
+    return abs(value - computed) / max(value - low if computed < value else high - value, 1e-6)
+
+
+def conformal_quantile(scores: Sequence[float], coverage: float) -> float:
+    """The score that a new one exceeds with probability 1 - coverage at most, if it comes from where these came from:
+    the ceil((n + 1) coverage)-th smallest."""
+    n = len(scores)
+    return float(np.sort(scores)[min(n, int(np.ceil((n + 1) * coverage))) - 1])
+
+
+def family(sample: Sample) -> str:
+    """The family of a sample: its kind of random structure, or fluid, or crystal, with the split."""
+    kind = sample.split.removeprefix("test-").removeprefix("sealed-")
+    if np.isfinite(sample.kelvin):
+        return f"{sample.split}: fluid"
+    if sample.split in ("train", "validation") or kind in ("random", "seed"):
+        return f"{sample.split}: {sample.group.rpartition('-')[0] or sample.group}"
+    return sample.split
+
+
+def by_family(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
+    """Verdicts of every family, by name."""
+    groups: dict[str, list[Verdict]] = defaultdict(list)
+    for one in verdicts:
+        groups[family(one.sample)].append(one)
+    return dict(sorted(groups.items()))
+
+
+def summary(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Errors and kept promises of some structures. silent: promises broken without a warning; flagged_well: kept ones
+    with a warning; coverage_share: structures of which the band holds 75 to 98 % of the points."""
+    rmse = np.array([v.rmse for v in verdicts])
+    plain = [v for v in verdicts if not v.warnings]
+    phi = np.array([v.error("phi_3d") for v in verdicts])
+    star = np.array([v.error("phi_star") for v in verdicts])
+    coverage = np.array([v.coverage for v in plain])
+    return {
+        "n": len(verdicts),
+        "rmse": {"median": float(np.median(rmse)), "p95": float(np.quantile(rmse, 0.95)), "max": float(rmse.max())},
+        "rmse_unflagged_p95": float(np.quantile([v.rmse for v in plain], 0.95)) if plain else None,
+        "phi": {"median": float(np.median(phi)), "p95": float(np.quantile(phi, 0.95)), "max": float(phi.max())},
+        "phi_star_max": float(star.max()),
+        "flagged": len(verdicts) - len(plain),
+        "broken": sum(v.is_broken for v in verdicts),
+        "silent": sum(v.is_broken for v in plain),
+        "flagged_well": sum(not v.is_broken for v in verdicts if v.warnings),
+        "coverage_share": float(np.mean((coverage >= 0.75) & (coverage <= 0.98))) if plain else None,
+        "coverage_least": float(coverage.min()) if plain else None,
+        "interval_holds": {name: float(np.mean([v.holds(name) for v in plain])) for name in THRESHOLDS}
+        if plain
+        else None,
+    }
+
+
+def label_network(sample: Sample) -> Network:
+    """The network of a label."""
+    field = spline_to_threshold_grid(GridField(np.asarray(sample.elf, float), sample.structure.cell))
+    return hydrogen_network(field, sample.structure.positions)
