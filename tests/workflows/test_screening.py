@@ -16,8 +16,8 @@ import pytest
 from jovium.base.errors import InputError
 from jovium.cli.main import main
 from jovium.crystals import crystal
-from jovium.workflows.analyse import AnalysisSettings, analyse_field
 from jovium.elf.model import elf_grid_shape
+from jovium.workflows.analyse import AnalysisSettings, analyse_field
 from jovium.workflows.elf_sources import predict_elf
 from jovium.workflows.screening import FORMATS, screen
 

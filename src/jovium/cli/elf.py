@@ -129,6 +129,12 @@ def run_evaluate(options: argparse.Namespace) -> int:
         known = ", ".join(sorted({sample.split for sample in samples}))
         raise InputError(f"no labels of split '{options.split}'", f"one of: {known}", "choose one of them")
     model = ElfModel.load(options.model) if options.model else shipped_model()
+    filled = [sample for sample in chosen if not model.domain.has_vacuum(sample.structure)]
+    if not filled:
+        raise InputError(f"{len(chosen)} labels, all with vacuum", "structures the model knows", "choose others")
+    if len(filled) < len(chosen):
+        tell([f"{len(chosen) - len(filled)} labels left out: the model refuses vacuum"])
+    chosen = filled
     truths = [LabelTopology.from_sample(sample) for sample in progress(chosen, "topology of the labels")]
     judged = list(evaluate(progress(truths, "field network"), network_predictor(model)))
     verdicts = [verdict(model, t.sample, t.topology.network) for t in progress(truths, "bands and intervals")]
@@ -205,7 +211,7 @@ def print_evaluation(evaluations: dict[str, dict[str, Any]]) -> None:
             f"{strict:.1f} % among those predicted above 0.02, {among:.1f} % among those above 0.01"
         )
     print(f"\n{100 * found['band_coverage']:.1f} % of the grid points lie inside the band of 90 %\n")
-    print_families(found["families"])
+    print_families(found.get("families", {}))
 
 
 def print_families(families: dict[str, dict[str, Any]]) -> None:

@@ -70,10 +70,14 @@ class Domain:
         void = max(sample.structure.largest_void() for sample in samples)
         return cls(min(radii), max(radii), shortest, void)
 
+    def has_vacuum(self, structure: Structure) -> bool:
+        """Whether a structure is emptier anywhere than the training data: no label can say what its ELF is there."""
+        return structure.largest_void() > self.largest_void * (1 + DOMAIN_TOLERANCE)
+
     def require_filled(self, structure: Structure) -> None:
-        """Raise StructureError for vacuum, of which no label can say what its ELF is."""
-        void = structure.largest_void()
-        if void > self.largest_void * (1 + DOMAIN_TOLERANCE):
+        """Raise StructureError for a structure with vacuum."""
+        if self.has_vacuum(structure):
+            void = structure.largest_void()
             known = self.largest_void * BOHR_ANGSTROM
             raise StructureError(
                 f"a void of {void * BOHR_ANGSTROM:.2f} angstrom around which there is no proton",

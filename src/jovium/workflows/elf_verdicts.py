@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from jovium.base.errors import InputError
 from jovium.base.grid import GridField
 from jovium.elf.calibration import COVERAGE
 from jovium.elf.model import ElfModel
@@ -91,8 +92,11 @@ def calibrated(
     """A model with the factors of its intervals and the expected error that is flagged, from the split validation of
     its labels."""
     plain = replace(model, interval_factors={})
-    verdicts = (verdict(plain, sample, label_network(sample)) for sample in progress(of_split(samples, "validation")))
+    validation = [s for s in of_split(samples, "validation") if not model.domain.has_vacuum(s.structure)]
+    verdicts = (verdict(plain, sample, label_network(sample)) for sample in progress(validation))
     bare = [v for v in verdicts if not v.warnings]
+    if not bare:
+        raise InputError("no validation label inside the range of the training data", "some", "check the splits")
     factors = {name: conformal_quantile([score(v, name) for v in bare], COVERAGE) for name in THRESHOLDS}
     largest = float(np.quantile([v.expected for v in bare], 1 - FLAGGED_SHARE))
     return replace(model, interval_factors=factors, domain=replace(model.domain, largest_error=largest))
