@@ -184,8 +184,9 @@ def _change(item: Field, old: Settings, new: Settings, sources: dict[str, str]) 
 def _fingerprint(item: Field, settings: Settings) -> str | None:
     """SHA-256 of the file, or of the state of the run, that a setting names; None for one that names nothing."""
     value, names = getattr(settings, item.name), item.metadata["names"]
-    path = Path(value)
-    return _sha256(path / STATE if names == RUN and not path.is_file() else path) if names and value else None
+    if not (names and value):
+        return None
+    return _sha256(Path(value) / STATE if names == RUN and Path(value).is_dir() else Path(value))
 
 
 def _sha256(path: Path) -> str | None:
