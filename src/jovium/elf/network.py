@@ -91,7 +91,7 @@ def _affine(weight: Float[Array, "o i"], bias: Float[Array, "o"], x: Float[Array
     return jnp.tensordot(weight, x, axes=1) + bias.reshape(-1, *([1] * (x.ndim - 1)))
 
 
-def _dot(a: Float[Array, "3 *p"], b: Float[Array, "3 *p"]) -> Float[Array, "*p"]:
+def _dot(a: Float[Array, "3 *#p"], b: Float[Array, "3 *#p"]) -> Float[Array, "*#p"]:
     """Product of vectors, component by component: one loop over the points."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
