@@ -75,13 +75,14 @@ class LinearModel:
     n_widths: int
 
     def __call__(self, sample: Sample) -> Float[np.ndarray, "nx ny nz"]:
-        fields = np.asarray(grid_invariants(sample.atoms, sample.shape, self.n_widths))
+        fields = np.asarray(grid_invariants(sample.atoms, sample.shape, tuple(range(self.n_widths))))
         return np.clip(np.tensordot(self.coefficients, fields, axes=1) + self.constant, 0.0, 1.0)
 
 
 def fit_linear_model(samples: Sequence[Sample], n_widths: int = len(WIDTHS), every: int = 41) -> LinearModel:
     """Least squares in the ELF over every `every`-th grid point of the samples."""
-    fields = [grid_invariants(sample.atoms, sample.shape, n_widths) for sample in samples]
+    widths = tuple(range(n_widths))
+    fields = [grid_invariants(sample.atoms, sample.shape, widths) for sample in samples]
     inputs = np.concatenate([np.asarray(field).reshape(len(field), -1)[:, ::every] for field in fields], axis=1)
     elf = np.concatenate([sample.elf.ravel()[::every] for sample in samples])
     solution = np.linalg.lstsq(np.vstack([inputs, np.ones_like(elf)]).T.astype(float), elf, rcond=None)[0]
@@ -153,7 +154,7 @@ def _add_true_long_waves(predict: Predict) -> Predict:
 
 def _add_predicted_long_waves(predict: Predict, n_widths: int, training: Sequence[Sample]) -> Predict:
     def channels(sample: Sample, local: Float[np.ndarray, "nx ny nz"]) -> Float[np.ndarray, "c nx ny nz"]:
-        fields = np.asarray(grid_invariants(sample.atoms, sample.shape, n_widths))
+        fields = np.asarray(grid_invariants(sample.atoms, sample.shape, tuple(range(n_widths))))
         return np.concatenate([np.ones_like(local)[None], local[None], fields])
 
     def examples() -> Iterator[tuple[np.ndarray, np.ndarray, Any]]:

@@ -69,7 +69,9 @@ def test_order_and_images_of_the_atoms_do_not_matter(network, odd_structure):
     expected = grid(network, atoms(odd_structure), SHAPE, INNER).elf
     images = np.array([[1, 0, 0], [0, -1, 2], [0, 0, 0], [3, 0, 0], [0, 1, 1]])
     shuffled = odd_structure.positions[[3, 0, 4, 1, 2]] + images @ odd_structure.cell.vectors
-    np.testing.assert_allclose(grid(network, atoms(moved(odd_structure, shuffled)), SHAPE, INNER).elf, expected, atol=1e-10)
+    np.testing.assert_allclose(
+        grid(network, atoms(moved(odd_structure, shuffled)), SHAPE, INNER).elf, expected, atol=1e-10
+    )
 
 
 def test_moving_all_atoms_by_a_grid_step_moves_the_field_by_a_grid_step(network, odd_structure):

@@ -16,7 +16,9 @@ from jovium.elf.training import ElfTraining, load_network, standardisation, trai
 from jovium.training import checkpoint
 from jovium.training.run_folder import STATE, read_metrics
 
-SETTINGS = ElfSettings(steps=60, learning_rate=1e-2, field_channels=3, hidden_width=8, convolutions=1)
+SETTINGS = ElfSettings(
+    steps=60, learning_rate=1e-2, field_channels=3, vector_channels=2, hidden_width=8, convolutions=1
+)
 
 
 def samples(count, seed=0):
@@ -50,9 +52,7 @@ def leaves(folder):
 def test_training_lowers_the_error(tmp_path):
     training = [sample for sample in labels(6, 2) if sample.split == "train"]
     validation = [sample for sample in labels(6, 2) if sample.split == "validation"]
-    before = validation_rmse(
-        untrained_network(SETTINGS, *standardisation(training, SETTINGS.gaussian_widths)), validation
-    )
+    before = validation_rmse(untrained_network(SETTINGS, *standardisation(training, SETTINGS)), validation)
     reports = list(train(tmp_path / "run", labels(6, 2), SETTINGS, report_every=20))
     assert [report.step for report in reports] == [20, 40, 60]
     assert reports[-1]["validation_rmse"] < 0.5 * before

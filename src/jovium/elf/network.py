@@ -21,6 +21,7 @@ from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
 from jovium.base.gaussians import gaussians
 from jovium.elf.invariants import FLOOR, WIDTHS, derivative_series, invariants, n_invariants
+from jovium.elf.spectrum import Array as AnyArray
 from jovium.elf.spectrum import Shape, grid_values, half_spectrum, resize, structure_factor, wave_vectors
 
 INNER_SPACING = 0.34
@@ -186,9 +187,7 @@ class FieldNetwork(eqx.Module):
         # The direction of the first of INNER_WIDTHS and the last of HEAD_WIDTHS, which are the same.
         return x if hidden is None else jnp.concatenate([x, self.contract(hidden, parts[0])])
 
-    def outer_inputs(
-        self, parts: list[Float[Array, "_ *p"]], hidden: Float[Array, "h *p"]
-    ) -> Float[Array, "f *p"]:
+    def outer_inputs(self, parts: list[Float[Array, "_ *p"]], hidden: Float[Array, "h *p"]) -> Float[Array, "f *p"]:
         """What the last network is given: invariants of derivatives of the atoms and of the last hidden fields."""
         x = self.outer(invariants(parts))
         return jnp.concatenate([x, self.contract(hidden, parts[-1])]) if self.mixers else x
@@ -210,7 +209,9 @@ class FieldNetwork(eqx.Module):
         weights = jnp.concatenate([self.filters[layer], self.vector_filters[layer]])
         return jnp.moveaxis(radial_basis(lengths) @ weights.T, -1, 0)
 
-    def hidden_series(self, filtered: Complex[Array, "c *g"], waves: Float[Array, "*g 3"]) -> Complex[Array, "h *g"]:
+    def hidden_series(
+        self, filtered: Complex[AnyArray, "c *g"], waves: Float[AnyArray, "*g 3"]
+    ) -> Complex[AnyArray, "h *g"]:
         """The series of scalars and of vectors, which are gradients, from the filtered ones of all channels. Of NumPy
         or JAX."""
         xp = filtered.__array_namespace__()

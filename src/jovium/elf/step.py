@@ -23,9 +23,7 @@ class Networks(NamedTuple):
     average: FieldNetwork
 
 
-def untrained_network(
-    settings: ElfSettings, inner: Scales | None = None, outer: Scales | None = None
-) -> FieldNetwork:
+def untrained_network(settings: ElfSettings, inner: Scales | None = None, outer: Scales | None = None) -> FieldNetwork:
     """A network before training, by default without standardisation of its inputs."""
     return FieldNetwork(
         inner,

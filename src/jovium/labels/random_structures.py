@@ -1,8 +1,8 @@
 """Random structures of hydrogen as searches and screens meet them: input of labels.
 
-A family is a kind of structure and a seed; it lies in one split. Wigner-Seitz radii are uniform between 1.1 and 2.1 bohr
-(slabs: whatever the gap makes of them). A seed, a window of densities, a cell size and some space
-groups are kept apart: sealed families, which serve one final test.
+A family is a kind of structure and a seed; it lies in one split. Wigner-Seitz radii are uniform between 1.1 and 2.1
+bohr (slabs: whatever the gap makes of them). A seed, a window of densities, a cell size and some space groups are kept
+apart: sealed families, which serve one final test.
 """
 
 from collections.abc import Callable, Iterator
@@ -261,6 +261,7 @@ NETS = {
     "kagome": ([[2, 0], [-1, 3**0.5]], [[0.5, 0], [0, 0.5], [0.5, 0.5]]),
 }
 """Plane nets with edges of length 1: vectors and motif, in fractions."""
+
 
 @dataclass(frozen=True)
 class Molecule:
