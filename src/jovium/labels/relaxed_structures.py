@@ -1,12 +1,13 @@
 """Structures on their way to rest, as a structure search meets them: input of labels."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
-from jovium.base.errors import EngineError, StructureError
+from jovium.base.errors import EngineError, EngineMissing, FormatError, InputError, JoviumError, StructureError
 from jovium.base.files import append_durably, sole_writer
 from jovium.base.structure import Structure
 from jovium.formats.structures import read_frames
@@ -21,28 +22,61 @@ PRESSURES_GPA = 50.0, 600.0
 """Of the relaxations, one for each structure, uniform in its logarithm."""
 
 STEPS = 4, 16
-"""Calculations of a relaxation, one number for each structure."""
+"""Calculations of a relaxation, one number for each structure: the first of them or more, fewer than the second."""
 
 
-def write_relaxed_frames(source: Path, out: Path) -> Iterator[tuple[Candidate, Structure | StructureError]]:
+def write_relaxed_frames(source: Path, out: Path) -> Iterator[tuple[Candidate, Structure | JoviumError]]:
     """Relax the structures of a file some steps at a pressure of their own and append each to `out` as soon as it is
-    there, its group with "relaxed-" before it; what is there already is left alone. Yields every new one, or why it
-    fell apart. Raises what reading, writing and the engine raise."""
+    there, its group with "relaxed-" before it; what is there already is left alone. Yields every new one, or why there
+    is none: it fell apart, or the engine found no state of it. Raises InputError for structures that have no group and
+    step of their own and for an `out` of other structures, and what reading, writing and a missing engine raise."""
+    candidates = {(f"relaxed-{candidate.group}", candidate.step): candidate for candidate in _steps(source)}
     with sole_writer(out):
-        frames = read_frames(out) if out.stat().st_size else ()  # made by the lock
-        done = {(facts["group"], int(facts["step"])) for _, facts in frames}
-        for candidate in read_candidates(source):
-            group = f"relaxed-{candidate.group}"
-            if (group, candidate.step) in done:
+        done = _written(out)
+        if not done <= candidates.keys():
+            got, do = f"{out} holds other structures than those of {source} relaxed", "give another file name"
+            raise InputError(got, "no file yet, or one to continue", do)
+        for (group, step), candidate in candidates.items():
+            if (group, step) in done:
                 continue
-            rng = np.random.default_rng([candidate.step, *candidate.group.encode()])
+            rng = np.random.default_rng([step, *candidate.group.encode()])
             pressure = float(np.exp(rng.uniform(*np.log(PRESSURES_GPA))))
             try:
                 with closing(open_engine(forces=True)) as engine:
                     relaxed = towards_rest(candidate.structure, pressure, int(rng.integers(*STEPS)), engine, CHEAP)
+            except EngineMissing:
+                raise
             except (StructureError, EngineError) as error:
-                yield candidate, StructureError(error.got, error.expected, error.do)
+                yield candidate, error
                 continue
-            facts = {"split": candidate.split, "group": group, "step": candidate.step}
+            facts = {"split": candidate.split, "group": group, "step": step}
             append_durably(out, "".join(frame_lines(relaxed, facts)))
             yield candidate, relaxed
+
+
+def _steps(source: Path) -> list[Candidate]:
+    """The structures of a file. Raises InputError when one has no number, or that of another one."""
+    candidates = read_candidates(source)
+    if min(candidate.step for candidate in candidates) < 0 or len({(c.group, c.step) for c in candidates}) < len(
+        candidates
+    ):
+        expected = "group and step, a number from 0 on, in every comment line, no two alike"
+        do = "write them into the file; jovium reference random does"
+        raise InputError(f"{source}: structures that are not told apart", expected, do)
+    return candidates
+
+
+def _written(out: Path) -> set[tuple[str, int]]:
+    """Group and step of every frame of a file; a frame at its end that a kill left torn is cut off. Nothing is cut off
+    a file of something else: FormatError."""
+    text = out.read_text(encoding="utf-8", errors="replace")
+    lines, end = text[: text.rfind("\n") + 1].splitlines(keepends=True), 0
+    while end < len(lines) and lines[end].strip().isdecimal() and end + int(lines[end]) + 2 <= len(lines):
+        end += int(lines[end]) + 2
+    torn = text.removeprefix(whole := "".join(lines[:end]))
+    if torn and not torn.split("\n", 1)[0].isdecimal():
+        raise FormatError(f"{out}: '{torn[:40]}'", "frames of a relaxation", "give another file name")
+    if torn:
+        os.truncate(out, len(whole.encode()))
+    frames = read_frames(out) if whole else ()
+    return {(str(facts.get("group")), int(facts.get("step", -1))) for _, facts in frames}
