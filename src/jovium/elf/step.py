@@ -1,7 +1,7 @@
 """One step of a field network: least squares on the ELF of one structure."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -73,7 +73,7 @@ def _gradient(
 
 
 @functools.partial(jax.jit, static_argnames="settings")
-def _descend(state: TrainingState, gradient: FieldNetwork, settings: ElfSettings) -> TrainingState:
+def _descend(state: TrainingState, gradient: Any, settings: ElfSettings) -> TrainingState:
     network, average = state.model
     updates, momentum = _optimiser(settings).update(gradient, state.momentum)
     updates = jax.tree.map(lambda update: 0.5**state.rollbacks * update, updates)

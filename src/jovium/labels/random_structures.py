@@ -119,10 +119,10 @@ def _family(
 ) -> Iterator[tuple[Structure, dict[str, object]]]:
     for number in range(PER_FAMILY):
         rng = np.random.default_rng([seed, number, *group.encode()])
-        yield drawn(kind, rng, rules), {"split": split, "group": group, "step": number}
+        yield random_structure(kind, rng, rules), {"split": split, "group": group, "step": number}
 
 
-def drawn(kind: str, rng: np.random.Generator, rules: Rules | None = None) -> Structure:
+def random_structure(kind: str, rng: np.random.Generator, rules: Rules | None = None) -> Structure:
     """A random structure of a kind, a key of KINDS; drawn until one keeps its atoms apart."""
     rules = rules or Rules()
     while True:
@@ -213,7 +213,7 @@ def lattices(rng: np.random.Generator, rules: Rules) -> Structure:
 
 def slabs(rng: np.random.Generator, rules: Rules) -> Structure:
     """Some layers of a bulk structure and vacuum above them."""
-    bulk = drawn(str(rng.choice(["lattices", "molecular", "layers"])), rng)
+    bulk = random_structure(str(rng.choice(["lattices", "molecular", "layers"])), rng)
     gap = rng.uniform(1.0, 8.0)
     vectors = bulk.cell.vectors.copy()
     normal = np.cross(vectors[0], vectors[1])
