@@ -25,8 +25,8 @@ from jovium.labels.random_structures import (
     SHORTEST,
     SPLITS,
     Rules,
-    random_structure,
     random_frames,
+    random_structure,
 )
 from jovium.labels.record import structure_sha256
 
