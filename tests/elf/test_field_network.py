@@ -118,6 +118,15 @@ def test_hidden_fields_lie_on_a_grid_that_is_fine_enough(odd_structure):
     assert all(inner <= outer for inner, outer in zip(sample.inner_shape, sample.shape, strict=True))
 
 
+@pytest.mark.parametrize("form", ["scalars", "vectors of vectors"])
+def test_a_finer_grid_of_hidden_fields_gives_the_same_field(odd_structure, form):
+    network, grid_shape = of_form(form), odd_structure.cell.grid_shape
+    usual, finer = (
+        grid(network, atoms(odd_structure), SHAPE, grid_shape(spacing)).elf for spacing in (INNER_SPACING, 0.25)
+    )
+    np.testing.assert_allclose(usual, finer, atol=0.02 * float(finer.std()))
+
+
 def test_supercell_has_the_field_repeated(network, odd_structure):
     nx, ny, nz = SHAPE
     both = (nx, 2 * ny, nz), (INNER[0], 2 * INNER[1], INNER[2])
