@@ -72,20 +72,22 @@ class LinearModel:
 
     coefficients: Float[np.ndarray, "f"]
     constant: float
-    n_widths: int
+    widths: tuple[int, ...]
 
     def __call__(self, sample: Sample) -> Float[np.ndarray, "nx ny nz"]:
-        fields = np.asarray(grid_invariants(sample.atoms, sample.shape, self.n_widths))
+        fields = np.asarray(grid_invariants(sample.atoms, sample.shape, self.widths))
         return np.clip(np.tensordot(self.coefficients, fields, axes=1) + self.constant, 0.0, 1.0)
 
 
-def fit_linear_model(samples: Sequence[Sample], n_widths: int = len(WIDTHS), every: int = 41) -> LinearModel:
+def fit_linear_model(
+    samples: Sequence[Sample], widths: tuple[int, ...] = tuple(range(len(WIDTHS))), every: int = 41
+) -> LinearModel:
     """Least squares in the ELF over every `every`-th grid point of the samples."""
-    fields = [grid_invariants(sample.atoms, sample.shape, n_widths) for sample in samples]
+    fields = [grid_invariants(sample.atoms, sample.shape, widths) for sample in samples]
     inputs = np.concatenate([np.asarray(field).reshape(len(field), -1)[:, ::every] for field in fields], axis=1)
     elf = np.concatenate([sample.elf.ravel()[::every] for sample in samples])
     solution = np.linalg.lstsq(np.vstack([inputs, np.ones_like(elf)]).T.astype(float), elf, rcond=None)[0]
-    return LinearModel(solution[:-1], float(solution[-1]), n_widths)
+    return LinearModel(solution[:-1], float(solution[-1]), widths)
 
 
 def fit_superposed_atoms(samples: Sequence[Sample], every: int = 101) -> SuperposedAtoms:
@@ -137,7 +139,7 @@ def baselines(local: ElfModel, training: Sequence[Sample]) -> dict[str, Predict]
     return {
         "local model": predict,
         "local + long waves of the label": _add_true_long_waves(predict),
-        "local + predicted long waves": _add_predicted_long_waves(predict, local.settings.gaussian_widths, chosen),
+        "local + predicted long waves": _add_predicted_long_waves(predict, local.network.widths, chosen),
         "linear model": fit_linear_model(chosen),
         "superposed atoms": fit_superposed_atoms(chosen),
     }
@@ -151,9 +153,9 @@ def _add_true_long_waves(predict: Predict) -> Predict:
     return correct
 
 
-def _add_predicted_long_waves(predict: Predict, n_widths: int, training: Sequence[Sample]) -> Predict:
+def _add_predicted_long_waves(predict: Predict, widths: tuple[int, ...], training: Sequence[Sample]) -> Predict:
     def channels(sample: Sample, local: Float[np.ndarray, "nx ny nz"]) -> Float[np.ndarray, "c nx ny nz"]:
-        fields = np.asarray(grid_invariants(sample.atoms, sample.shape, n_widths))
+        fields = np.asarray(grid_invariants(sample.atoms, sample.shape, widths))
         return np.concatenate([np.ones_like(local)[None], local[None], fields])
 
     def examples() -> Iterator[tuple[np.ndarray, np.ndarray, Any]]:

@@ -18,6 +18,7 @@ from jovium.elf.settings import ElfSettings
 from jovium.formats.structures import write_structure
 from jovium.free_energy.settings import FreeEnergySettings, MeasurementSettings
 from jovium.protons.settings import ProtonSettings
+from jovium.reference.trajectory import frame_lines
 from jovium.training.settings import check_of
 
 WORK = [
@@ -32,6 +33,7 @@ WORK = [
     "free_energy.equation_of_state.scan",
     "reference.dynamics.sample",
     "labels.labelling.label",
+    "labels.relaxed_structures.towards_rest",
     "cli.doctor.hydrogen_molecule_energy",
 ]
 """What takes long."""
@@ -72,6 +74,8 @@ SHORTEST = {
     "reference sample": "out.extxyz --n-atoms 4 --rs 1.6 --kelvin 3000",
     "reference plan": "PLAN out",
     "reference crystals": "out.extxyz",
+    "reference random": "out.extxyz",
+    "reference relax": "FRAMES out.extxyz",
     "reference collect": "PLAN RUN out.extxyz",
     "reference card": "PLAN RUN STRUCTURE",
     "reference label": "STRUCTURE out",
@@ -140,6 +144,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_structure("POSCAR", crystal("bcc", 1.4))
     Path("plan.csv").write_text("n_atoms,rs_bohr,kelvin,seed,frames,split\n4,2.0,3000,1,12,train\n")
+    Path("frames.extxyz").write_text("".join(frame_lines(crystal("bcc", 1.4), {"group": "a", "step": 0})))
     Path("folder").mkdir()
 
     stop_at(WORK, monkeypatch)
@@ -149,7 +154,7 @@ def place(tmp_path, monkeypatch):
 
 
 def words(command: str) -> list[str]:
-    names = {"STRUCTURE": "POSCAR", "PLAN": "plan.csv", "RUN": "folder"}
+    names = {"STRUCTURE": "POSCAR", "PLAN": "plan.csv", "RUN": "folder", "FRAMES": "frames.extxyz"}
     return [*command.split(), *(names.get(word, word) for word in SHORTEST[command].split())]
 
 
@@ -211,7 +216,13 @@ INPUTS = {
     *(f"{family} measure run_folder" for family in ("free-energy", "protons", "electrons")),
     *("free-energy sample run_folder", "free-energy report run_folder", "protons sample run_folder"),
     *("reference plan plan", "reference collect plan", "reference card plan", "reference card labels"),
-    *("reference label structures", "reference label --known", "reference pack folder", "reference verify folder"),
+    *(
+        "reference relax source",
+        "reference label structures",
+        "reference label --known",
+        "reference pack folder",
+        "reference verify folder",
+    ),
     *("index folder", "cite run_folder"),
 }
 """Files and folders that have to be there."""
@@ -232,7 +243,7 @@ def named(command: str) -> Iterator[tuple[str, int | None, argparse.Action]]:
 def clear(place: Path) -> None:
     """Remove what commands made."""
     for path in place.iterdir():
-        if path.name not in ("POSCAR", "plan.csv", "folder"):
+        if path.name not in ("POSCAR", "plan.csv", "frames.extxyz", "folder"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

@@ -46,11 +46,11 @@ def test_fit_finds_the_expansion_the_labels_were_made_with(odd_structure):
 
 def test_linear_model_finds_the_coefficients_the_labels_were_made_with(odd_structure):
     shape = (16, 18, 20)
-    fields = np.asarray(grid_invariants(sample(odd_structure).atoms, shape, 2), float)
+    fields = np.asarray(grid_invariants(sample(odd_structure).atoms, shape, (0, 1)), float)
     truth = np.random.default_rng(3).normal(size=len(fields)) * 0.02
     made = sample(odd_structure, (0.5 + np.tensordot(truth, fields, axes=1)).astype(np.float32))
     assert 0 < made.elf.min() < made.elf.max() < 1
-    model = fit_linear_model([made], n_widths=2, every=3)
+    model = fit_linear_model([made], (0, 1), every=3)
     np.testing.assert_allclose(model(made), made.elf, atol=1e-4)
     assert model.constant == pytest.approx(0.5, abs=1e-2)
 

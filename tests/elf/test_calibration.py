@@ -2,13 +2,11 @@
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
 from jovium.elf.calibration import band_factor, fit_expected_error
-from jovium.elf.invariants import n_invariants
 from jovium.elf.network import FieldNetwork
 from jovium.elf.prediction import predict_fields
 from jovium.elf.samples import Sample
@@ -16,12 +14,25 @@ from jovium.elf.samples import Sample
 SHAPE = (24, 27, 30)
 
 
+FORMS = {
+    "local": {"n_layers": 0},
+    "scalars": {"n_layers": 1, "n_vectors": 0},
+    "vectors": {"n_layers": 1, "n_vectors": 2},
+}
+
+
+def of_seed(seed, form):
+    return FieldNetwork(n_channels=2, n_hidden=5, n_widths=3, key=jax.random.key(seed), **FORMS[form])
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def form(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def network():
-    n = n_invariants(3)
-    return FieldNetwork(
-        jnp.zeros(n), jnp.ones(n), n_channels=2, n_hidden=5, n_layers=1, n_widths=3, key=jax.random.key(3)
-    )
+def network(form):
+    return of_seed(3, form)
 
 
 def noisy(network, structure, scale, seed=0):
@@ -39,12 +50,9 @@ def test_band_covers_the_share_it_is_asked_to(network, odd_structure):
     assert band_factor(network, [sample], coverage=0.5) == pytest.approx(np.log(2), rel=0.1)
 
 
-def test_expected_error_is_found_again(network, odd_structure):
+def test_expected_error_is_found_again(network, form, odd_structure):
     """Errors whose scale another network of the family knows: it is found, and the ELF stays as it is."""
-    other = FieldNetwork(
-        network.centre, network.scale, n_channels=2, n_hidden=5, n_layers=1, n_widths=3, key=jax.random.key(4)
-    )
-    truth = eqx.tree_at(lambda n: n.spread, network, other.spread)
+    truth = eqx.tree_at(lambda n: n.spread, network, of_seed(4, form).spread)
     scale = predict_fields(truth, odd_structure, SHAPE)[1].values
     assert scale.std() > 0.1 * scale.mean()
     fitted = fit_expected_error(network, [noisy(network, odd_structure, scale, seed) for seed in range(3)])

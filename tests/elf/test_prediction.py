@@ -10,16 +10,29 @@ from jovium.base.errors import InputError
 from jovium.base.structure import Structure
 from jovium.crystals import crystal
 from jovium.elf import prediction
-from jovium.elf.invariants import WIDTHS, n_invariants
-from jovium.elf.network import FieldNetwork
-from jovium.elf.prediction import inner_shape, predict_fields
+from jovium.elf.invariants import n_invariants
+from jovium.elf.network import HEAD_WIDTHS, INNER_WIDTHS, FieldNetwork, Scales
+from jovium.elf.prediction import head_inputs, inner_shape, predict_fields, structure_invariants
 from jovium.elf.samples import network_atoms
+
+FORMS = {
+    "local": {"n_layers": 0, "n_widths": 3},
+    "scalars": {"n_layers": 2, "n_vectors": 0},
+    "vectors": {"n_layers": 1},
+    "vectors of vectors": {"n_layers": 2, "n_vectors": 3},
+}
 
 
 @pytest.fixture(scope="module")
 def network():
-    n = n_invariants(len(WIDTHS))
-    return FieldNetwork(jnp.zeros(n), jnp.ones(n), n_channels=3, n_hidden=6, n_layers=1, key=jax.random.key(1))
+    return FieldNetwork(n_channels=3, n_vectors=2, n_hidden=6, n_layers=1, key=jax.random.key(1))
+
+
+def scales(widths):
+    """Of a network that was trained: invariants beyond a range that some of them leave."""
+    rng, n = np.random.default_rng(len(widths)), n_invariants(widths)
+    centre, scale = rng.normal(size=n), rng.uniform(0.5, 2, n)
+    return Scales(*(jnp.asarray(x, jnp.float32) for x in (centre, scale, centre - 1.5 * scale, centre + 2 * scale)))
 
 
 def test_points_that_two_grids_share_have_one_value(network, odd_structure):
@@ -32,19 +45,29 @@ def test_points_that_two_grids_share_have_one_value(network, odd_structure):
     np.testing.assert_allclose(coarse, shared, atol=2e-4)
 
 
-@pytest.mark.parametrize("n_layers", [0, 2])
-def test_prediction_is_what_was_trained(odd_structure, n_layers):
+@pytest.mark.parametrize("form", FORMS)
+def test_prediction_is_what_was_trained(odd_structure, form):
     """The transforms of NumPy around compiled points, and the whole compiled for one grid, are the same function."""
-    rng, n = np.random.default_rng(0), n_invariants(3)
-    centre, scale = jnp.asarray(rng.normal(size=n)), jnp.asarray(rng.uniform(0.5, 2, n))
-    network = FieldNetwork(centre, scale, n_layers=n_layers, n_widths=3, key=jax.random.key(2))
-    shape = inner_shape(odd_structure)
+    widths = tuple(range(3)) if form == "local" else HEAD_WIDTHS
+    network = FieldNetwork(scales(INNER_WIDTHS), scales(widths), key=jax.random.key(2), **FORMS[form])
+    shape = odd_structure.cell.grid_shape(prediction.HEAD_SPACING)
     atoms = network_atoms(odd_structure.cell, odd_structure.positions)
-    compiled = jax.jit(FieldNetwork.grid, static_argnums=2)(network, atoms, shape)
+    compiled = jax.jit(FieldNetwork.grid, static_argnums=(2, 3))(network, atoms, shape, inner_shape(odd_structure))
     elf, spread = predict_fields(network, odd_structure, shape)
     assert elf.values.std() > 0.01
     np.testing.assert_allclose(elf.values, compiled.elf, atol=1e-4)
     np.testing.assert_allclose(spread.values, compiled.spread, rtol=1e-3)
+
+
+def test_what_the_last_network_is_given_begins_with_the_scaled_invariants(network, odd_structure):
+    shape = (12, 15, 16)
+    found, expected = head_inputs(network, odd_structure, shape), structure_invariants(odd_structure, shape, (0, 1))
+    # 3 scalars; of 2 vectors the squares, the products with the direction and with each other.
+    assert found.shape == (len(expected) + 3 + 3 * 2, *shape)
+    # A grid that does not carry the waves of the narrowest Gaussian folds them back.
+    shape = odd_structure.cell.grid_shape(prediction.HEAD_SPACING)
+    found, expected = head_inputs(network, odd_structure, shape), structure_invariants(odd_structure, shape, (0, 1))
+    np.testing.assert_allclose(found[: len(expected)], expected, atol=2e-4)
 
 
 def test_points_and_planes_at_a_time_make_no_difference(network, odd_structure, monkeypatch):
@@ -59,8 +82,7 @@ def test_points_and_planes_at_a_time_make_no_difference(network, odd_structure, 
 def test_no_kink_at_a_saddle_of_the_smoothed_atoms():
     """The midpoint of a bond of the body-centred cube, where the gradient has no direction: the ELF comes from all
     sides to one value, with slope 0."""
-    n = n_invariants(len(WIDTHS))
-    network = FieldNetwork(jnp.zeros(n), jnp.ones(n), n_layers=1, key=jax.random.key(5))
+    network = FieldNetwork(n_layers=1, key=jax.random.key(5))
     structure = crystal("bcc", 1.4)
     elf = predict_fields(network, structure, (120, 120, 120))[0].values.astype(float)
     for axis, h in enumerate(structure.cell.lengths / 120):

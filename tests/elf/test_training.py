@@ -9,6 +9,8 @@ import pytest
 from jovium.base.cell import Cell
 from jovium.base.errors import FormatError, InputError
 from jovium.base.structure import Structure
+from jovium.elf.network import HEAD_WIDTHS, INNER_WIDTHS
+from jovium.elf.prediction import structure_invariants
 from jovium.elf.samples import Sample
 from jovium.elf.settings import ElfSettings
 from jovium.elf.step import initial_state, untrained_network
@@ -16,7 +18,9 @@ from jovium.elf.training import ElfTraining, load_network, standardisation, trai
 from jovium.training import checkpoint
 from jovium.training.run_folder import STATE, read_metrics
 
-SETTINGS = ElfSettings(steps=60, learning_rate=1e-2, field_channels=3, hidden_width=8, convolutions=1)
+SETTINGS = ElfSettings(
+    steps=60, learning_rate=1e-2, field_channels=3, vector_channels=2, hidden_width=8, convolutions=1
+)
 
 
 def samples(count, seed=0):
@@ -50,14 +54,47 @@ def leaves(folder):
 def test_training_lowers_the_error(tmp_path):
     training = [sample for sample in labels(6, 2) if sample.split == "train"]
     validation = [sample for sample in labels(6, 2) if sample.split == "validation"]
-    before = validation_rmse(
-        untrained_network(SETTINGS, *standardisation(training, SETTINGS.gaussian_widths)), validation
-    )
+    before = validation_rmse(untrained_network(SETTINGS, *standardisation(training, SETTINGS)), validation)
     reports = list(train(tmp_path / "run", labels(6, 2), SETTINGS, report_every=20))
     assert [report.step for report in reports] == [20, 40, 60]
     assert reports[-1]["validation_rmse"] < 0.5 * before
     assert reports[-1]["rmse"] < reports[0]["rmse"]
     assert [line["step"] for line in read_metrics(tmp_path / "run")] == [20, 40, 60]
+
+
+FORMS = {
+    "local": {"convolutions": 0, "gaussian_widths": 2},
+    "scalars": {"vector_channels": 0},
+    "vectors of vectors": {"convolutions": 2},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_learns_all_but_its_scales(tmp_path, form):
+    settings = replace(SETTINGS, steps=6, **FORMS[form])
+    before = untrained_network(settings, *standardisation(samples(2), settings))
+    list(train(tmp_path / "run", labels(2, 1), settings, report_every=3))
+    read, after = load_network(tmp_path / "run")
+    assert read == settings
+    old, new = ((n.inner, n.outer) for n in (before, after))
+    for one, other in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5)
+    old, new = ((n.mixers, n.filters, n.vector_filters, n.head) for n in (before, after))
+    for one, other in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True):
+        assert np.isfinite(other).all()
+        assert other.size == 0 or np.abs(other - one).max() > 0
+
+
+def test_the_scales_are_those_of_the_samples():
+    """Mean and spread of points chosen by chance; the range is that of all of them."""
+    made = samples(3)
+    for scales, widths in zip(standardisation(made, SETTINGS), (INNER_WIDTHS, HEAD_WIDTHS), strict=True):
+        values = np.stack([structure_invariants(s.structure, s.shape, widths) for s in made], axis=1)
+        values = values.reshape(len(values), -1)
+        np.testing.assert_allclose(scales.low, values.min(axis=1), rtol=1e-6)
+        np.testing.assert_allclose(scales.high, values.max(axis=1), rtol=1e-6)
+        assert (np.abs(scales.centre - values.mean(axis=1)) < 0.15 * values.std(axis=1)).all()
+        np.testing.assert_allclose(scales.scale, values.std(axis=1), rtol=0.15)
 
 
 def test_killed_training_continues_bit_by_bit(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from jovium.base.errors import InputError
 from jovium.cli.main import main
+from jovium.crystals import crystal
 from jovium.labels.fluid_frames import (
     read_plan,
     read_trajectories,
@@ -15,6 +16,7 @@ from jovium.labels.fluid_frames import (
     write_frames,
     write_pair_correlation,
 )
+from jovium.labels.record import Candidate
 from jovium.reference.dynamics import force_protocol, sample
 
 HEADER = "n_atoms,rs_bohr,kelvin,seed,frames,split\n"
@@ -68,6 +70,20 @@ def test_packed_trajectories_are_unpacked_and_continued(tmp_path, harmonic):
 def test_hotter_states_take_shorter_steps(tmp_path):
     cold, hot = (run.state for run in read_plan(plan_file(tmp_path, "4,2,1000,1,9,train\n4,2,16000,1,9,train\n")))
     assert hot.time_step == pytest.approx(cold.time_step / 2)
+
+
+def test_a_plan_may_hold_tests_of_a_kind_and_sealed_ones(tmp_path):
+    splits = ["train", "validation", "test", "test-state", "test-random", "sealed-window", "sealed-seed", "unassigned"]
+    rows = "".join(f"4,2,1000,{seed},9,{split}\n" for seed, split in enumerate(splits))
+    assert [run.split for run in read_plan(plan_file(tmp_path, rows))] == splits
+
+
+@pytest.mark.parametrize("split", ["exam", "testing", "test-", "Train", "sealed-Window", "validation-2", "train-x", ""])
+def test_other_splits_are_refused_by_name(tmp_path, split):
+    with pytest.raises(InputError, match="sealed-<kind>"):
+        read_plan(plan_file(tmp_path, f"4,2,1000,1,9,{split}\n"))
+    with pytest.raises(InputError, match="sealed-<kind>"):
+        Candidate(crystal("bcc", 1.4), split)
 
 
 @pytest.mark.parametrize(

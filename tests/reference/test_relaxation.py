@@ -7,41 +7,18 @@ import pytest
 from ase.build import bulk, graphene
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.spacegroup import crystal as of_space_group
+from engines import PairEngine
 
 from jovium.base.cell import Cell
 from jovium.base.errors import EngineError, InputError, NotConverged, StructureError
 from jovium.base.grid import GridField
 from jovium.base.structure import Structure
 from jovium.base.units import PRESSURE_GPA
-from jovium.base.validity import require_apart
 from jovium.crystals import crystal
 from jovium.reference.kohn_sham import CHEAP, KohnShamSettings
-from jovium.reference.relaxation import EngineCalculator, Relaxation, relax
+from jovium.reference.relaxation import EngineCalculator, Relaxation, relax, towards_rest
 from jovium.reference.state import GroundState
 from jovium.reference.symmetry import space_group
-
-
-class PairEngine:
-    """Atoms that act on each other by Gaussians, strength exp(-r^2 / 2), heavier atoms more: exact derivatives."""
-
-    def __init__(self, strength=0.5):
-        self.strength, self.meshes = strength, []
-
-    def ground_state(self, structure, protocol, *, fields=True, stress=True):
-        require_apart(structure)
-        self.meshes.append(protocol.k_mesh)
-        weights = 1 + 0.2 * np.sqrt(structure.to_ase().numbers)
-        shifts = np.stack(np.meshgrid(*[np.arange(-3, 4)] * 3, indexing="ij"), -1).reshape(-1, 3)
-        shifts = shifts @ structure.cell.vectors
-        apart = structure.positions[None, :, None] + shifts - structure.positions[:, None, None]
-        pair = self.strength * np.multiply.outer(weights, weights)[:, :, None] * np.exp(-0.5 * (apart**2).sum(-1))
-        virial = np.einsum("ijs,ijsa,ijsb->ab", pair, apart, apart)
-        energy = 0.5 * (pair.sum() - self.strength * (weights**2).sum())
-        forces = -np.einsum("ijs,ijsa->ia", pair, apart)
-        return GroundState(structure, protocol, "pairs", energy, 0.0, forces, -0.5 * virial / structure.cell.volume)
-
-    def close(self):
-        pass
 
 
 def hydride(symbols, sites, group, edge, **how):
@@ -114,6 +91,31 @@ def test_forces_of_a_mesh_that_breaks_the_symmetry_do_not_break_it(name):
     relaxed = relax(CRYSTALS[name], 150, engine=Uneven())
     assert relaxed.space_group == space_group(relaxed.structure, 1e-6) == space_group(CRYSTALS[name], 0.01)
     assert relaxed.structure.notes == ()
+
+
+def test_some_steps_towards_rest_are_a_part_of_the_way(triclinic):
+    def lies(structure):
+        return structure.cell.volume, *structure.to_ase().get_all_distances(mic=True)[0]
+
+    ways = []
+    for n_steps in (1, 3, 200):
+        engine = PairEngine()
+        ways.append(towards_rest(triclinic, 150.0, n_steps, engine, KohnShamSettings(k_spacing=0.6)))
+        assert len(engine.meshes) <= n_steps
+        assert len(set(engine.meshes)) == 1
+    begun, going, rested = ways
+    assert lies(begun) == pytest.approx(lies(triclinic), abs=1e-9)
+    state = PairEngine().ground_state(rested, CHEAP)
+    assert np.abs(state.forces).max() < 5e-4
+    assert state.stress == pytest.approx(-150 / PRESSURE_GPA * np.eye(3), abs=0.5 / PRESSURE_GPA)
+    assert rested.cell.volume < going.cell.volume < begun.cell.volume
+    assert rested.symbols == triclinic.symbols
+
+
+def test_what_falls_apart_on_its_way_to_rest_is_an_error(triclinic):
+    for engine, pressure, said in ((PairEngine(-2.0), 100.0, "apart"), (PairEngine(), -20.0, "times as large")):
+        with pytest.raises(StructureError, match=said):
+            towards_rest(triclinic, pressure, 200, engine, CHEAP)
 
 
 def test_a_general_structure_comes_to_rest_too(triclinic):

@@ -19,6 +19,7 @@ from jovium.reference.trajectory import frame_lines
 from jovium.workflows import elf_improvement
 from jovium.workflows.elf_improvement import Plan, improve
 
+
 @pytest.fixture(autouse=True)
 def short_calibration(monkeypatch):
     monkeypatch.setattr("jovium.elf.calibration.STEPS", 5)

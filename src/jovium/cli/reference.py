@@ -1,4 +1,4 @@
-"""`jovium reference`: first-principles molecular dynamics of fluid hydrogen; labels are in `reference_label`."""
+"""`jovium reference`: what first-principles data are made of, fluid and crystals; labels are in `reference_label`."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jovium.base.files import json_text
 from jovium.cli import reference_label
 from jovium.cli.arguments import add_command, add_json, add_number, add_seed, named_path
-from jovium.training.settings import at_least
+from jovium.training.settings import SEED, at_least
 
 if TYPE_CHECKING:
     from jovium.reference.dynamics import FluidState
@@ -23,6 +23,16 @@ PLAN = """Run or continue the trajectory of every line of STATES.csv (n_atoms, r
 
 CRYSTALS = """Write the known hydrogen crystals at several densities, some with thermal displacements, and a path from
 molecular to atomic hydrogen: input of labels that serve tests only, never training."""
+
+RANDOM = """Write random structures of hydrogen as searches meet them: atoms anywhere, random space groups, molecules,
+chains, layers, lattices, molecular phases and slabs, ten of each. Always the same for a seed. Seeds 1 to 6 are for
+training, 7 for validation, 8 for tests; 9 and the densities, cell size and space groups that it alone holds are sealed,
+for one last test of a finished model."""
+
+RELAX = """Relax each structure of IN 4 to 15 steps, at a pressure of its own between 50 and 600 GPa and without
+symmetry, and write what it is then to OUT.extxyz: what a search meets on its way. Group and step in the comment
+lines of IN tell the structures apart. Repeat the command to continue: what is in OUT.extxyz is not computed again.
+Exit code 3 when a structure fell apart or had no state."""
 
 PSEUDOPOTENTIAL = """Write the pseudopotential of an element that the engines use (GTH-PBE or GTH-PADE, with the
 semicore where there is a choice) as a UPF file, which Quantum ESPRESSO and other plane-wave codes read."""
@@ -54,6 +64,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_json(planned, "one JSON line per frame")
     add_command(commands, "crystals", run_crystals, "the crystals a model is tested on", CRYSTALS, out=out)
+    about = "random structures a model is trained and tested on"
+    add_number(add_command(commands, "random", run_random, about, RANDOM, out=out), "--seed", 1, "1 to 9", check=SEED)
+    about = "structures on their way to rest"
+    add_command(commands, "relax", run_relax, about, RELAX, source="IN.extxyz: structures to begin with", out=out)
     about = "the frames of a plan that are worth a label"
     add_command(commands, "collect", run_collect, about, COLLECT, plan=plan, folder=folder, out=out)
     about = "tables and figures of a data set"
@@ -104,6 +118,29 @@ def run_crystals(options: argparse.Namespace) -> int:
 
     print(f"{write_crystal_frames(options.out)} crystals: {options.out}")
     return 0
+
+
+def run_random(options: argparse.Namespace) -> int:
+    """Write the random structures of a seed."""
+    from jovium.labels.random_structures import write_random_frames
+
+    print(f"{write_random_frames(options.out, options.seed)} structures: {options.out}")
+    return 0
+
+
+def run_relax(options: argparse.Namespace) -> int:
+    """Relax what is not there yet, one line per structure; exit code 3 when there is none of one."""
+    from jovium.base.errors import JoviumError
+    from jovium.labels.relaxed_structures import write_relaxed_frames
+
+    counts = [0, 0]
+    for candidate, result in write_relaxed_frames(options.source, options.out):
+        failed = isinstance(result, JoviumError)
+        counts[failed] += 1
+        found = f"FAILED: {result.got}" if failed else f"rs {candidate.structure.rs:.4f} -> {result.rs:.4f}"
+        print(f"{candidate.group} step {candidate.step}  N {candidate.structure.n_atoms}  {found}", flush=True)
+    print(f"{options.out}: {counts[0]} relaxed, {counts[1]} failed")
+    return 3 if counts[1] else 0
 
 
 def run_collect(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ network alone, at the points asked for.
 """
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,6 +21,7 @@ from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
 from jovium.base.gaussians import gaussians
 from jovium.elf.invariants import FLOOR, WIDTHS, derivative_series, invariants, n_invariants
+from jovium.elf.spectrum import Array as AnyArray
 from jovium.elf.spectrum import Shape, grid_values, half_spectrum, resize, structure_factor, wave_vectors
 
 INNER_SPACING = 0.34
@@ -88,7 +89,7 @@ def _affine(weight: Float[Array, "o i"], bias: Float[Array, "o"], x: Float[Array
     return jnp.tensordot(weight, x, axes=1) + bias.reshape(-1, *([1] * (x.ndim - 1)))
 
 
-def _dot(a: Float[Array, "3 *p"], b: Float[Array, "3 *p"]) -> Float[Array, "*p"]:
+def _dot(a: Float[Array, "3 *#p"], b: Float[Array, "3 *#p"]) -> Float[Array, "*#p"]:
     """Product of vectors, component by component: one loop over the points."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
@@ -211,7 +212,9 @@ class FieldNetwork(eqx.Module):
         weights = jnp.concatenate([self.filters[layer], self.vector_filters[layer]])
         return jnp.moveaxis(radial_basis(lengths) @ weights.T, -1, 0)
 
-    def hidden_series(self, filtered: Complex[Any, "c *g"], waves: Float[Any, "*g 3"]) -> Complex[Any, "h *g"]:
+    def hidden_series(
+        self, filtered: Complex[AnyArray, "c *g"], waves: Float[AnyArray, "*g 3"]
+    ) -> Complex[AnyArray, "h *g"]:
         """The series of scalars and of vectors, which are gradients, from the filtered ones of all channels. Of NumPy
         or JAX."""
         xp = filtered.__array_namespace__()

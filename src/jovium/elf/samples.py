@@ -40,8 +40,9 @@ class Sample:
     @property
     def inner_shape(self) -> Shape:
         """The grid of the hidden fields: one for every label grid, no coarser than INNER_SPACING."""
-        nx, ny, nz = (next_fast_len(int(np.ceil(n * DEFAULT_SPACING / INNER_SPACING)), real=True) for n in self.shape)
-        return nx, ny, nz  # pyright: ignore[reportReturnType] (scipy declares None)
+        needed = np.ceil(np.multiply(self.shape, DEFAULT_SPACING / INNER_SPACING)).astype(int).tolist()
+        n_points = [next_fast_len(n, real=True) for n in needed]
+        return n_points[0], n_points[1], n_points[2]  # pyright: ignore[reportReturnType] (scipy declares None)
 
     def with_sorted_axes(self) -> "Sample":
         """The same with lattice vectors in the order of their grid points: fewer shapes to compile for."""

@@ -18,6 +18,7 @@ from jovium.base.files import write_lines
 from jovium.base.structure import Structure
 from jovium.base.units import BOHR_ANGSTROM
 from jovium.formats.sites import Site, structure_of_sites
+from jovium.labels.prototypes import LATTICES, NETS, PHASES
 from jovium.reference.trajectory import frame_lines
 
 RADII = 1.1, 2.1
@@ -46,15 +47,18 @@ SPLITS = {1: "train", 2: "train", 3: "train", 4: "train", 5: "train", 6: "train"
 """Split of the families of each seed."""
 
 SEALED_SEED = 9
+"""Seed of the sealed families."""
 
 PER_FAMILY = 10
+"""Structures of a family."""
 
 Draw = Callable[[np.random.Generator, "Rules"], Structure]
+"""What draws a structure of a kind. It may raise an error, or give one that the rules do not allow."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a family may draw: Wigner-Seitz radii of `window` alone or never, cells of SEALED_SIZE, SEALED_GROUPS."""
+    """What a family draws: for each of SEALED_WINDOW, SEALED_SIZE and SEALED_GROUPS nothing else (True) or never."""
 
     window: bool = False
     size: bool = False
@@ -115,10 +119,10 @@ def _family(
 ) -> Iterator[tuple[Structure, dict[str, object]]]:
     for number in range(PER_FAMILY):
         rng = np.random.default_rng([seed, number, *group.encode()])
-        yield drawn(kind, rng, rules), {"split": split, "group": group, "step": number}
+        yield random_structure(kind, rng, rules), {"split": split, "group": group, "step": number}
 
 
-def drawn(kind: str, rng: np.random.Generator, rules: Rules | None = None) -> Structure:
+def random_structure(kind: str, rng: np.random.Generator, rules: Rules | None = None) -> Structure:
     """A random structure of a kind, a key of KINDS; drawn until one keeps its atoms apart."""
     rules = rules or Rules()
     while True:
@@ -142,16 +146,13 @@ def symmetric(rng: np.random.Generator, rules: Rules) -> Structure:
     known = [number for number in range(3, 231) if number not in SEALED_GROUPS]
     group = int(rng.choice(SEALED_GROUPS if rules.groups else known))
     lengths, angles = np.exp(rng.normal(scale=0.3, size=3)), rng.uniform(65, 115, size=3)
-    free_angles = np.where([group < 3, group < 16, group < 3], angles, 90.0)
-    if 143 <= group <= 194:
-        free_angles = np.array([90.0, 90.0, 120.0])
     if group >= 75:
         lengths[1] = lengths[0]
     if group >= 195:
         lengths[2] = lengths[0]
     sites: list[Site] = [("H", *_coordinates(rng)) for _ in range(rng.integers(1, 4))]
     # Sites of a cell so large that no two meet; then at the density drawn.
-    return structure_of_sites(group, [*(30 * lengths), *free_angles], sites).at_rs(rules.rs(rng))
+    return structure_of_sites(group, [*(30 * lengths), *_angles(group, angles[1])], sites).at_rs(rules.rs(rng))
 
 
 def molecular(rng: np.random.Generator, rules: Rules) -> Structure:
@@ -212,7 +213,7 @@ def lattices(rng: np.random.Generator, rules: Rules) -> Structure:
 
 def slabs(rng: np.random.Generator, rules: Rules) -> Structure:
     """Some layers of a bulk structure and vacuum above them."""
-    bulk = drawn(str(rng.choice(["lattices", "molecular", "layers"])), rng)
+    bulk = random_structure(str(rng.choice(["lattices", "molecular", "layers"])), rng)
     gap = rng.uniform(1.0, 8.0)
     vectors = bulk.cell.vectors.copy()
     normal = np.cross(vectors[0], vectors[1])
@@ -222,21 +223,21 @@ def slabs(rng: np.random.Generator, rules: Rules) -> Structure:
 
 def phases(rng: np.random.Generator, rules: Rules) -> Structure:
     """A phase of PHASES or one of its space group: cell, middles and tilts of the molecules drawn."""
-    names = [name for name, phase in PHASES.items() if (phase.space_group in SEALED_GROUPS) == rules.groups]
+    names = [name for name, phase in PHASES.items() if (phase.number in SEALED_GROUPS) == rules.groups]
     phase = PHASES[str(rng.choice(names))]
     lengths = np.array(phase.lengths) * np.exp(rng.normal(scale=0.08, size=len(phase.lengths)))
-    angles = [90.0, 90.0, 120.0] if 143 <= phase.space_group <= 194 else [90.0, phase.beta, 90.0]
+    lengths = np.array([lengths[phase.lengths.index(length)] for length in phase.lengths])
     bond, rs = rng.uniform(1.40, 1.60), rules.rs(rng, 1.2, 1.75)
     middles = [[rng.random() if x == "x" else float(x) for x in molecule.middle] for molecule in phase.molecules]
     axes = [rng.normal(size=3) * [c == "1" for c in molecule.axis] for molecule in phase.molecules]
 
     def crystal(scale: float) -> Structure:
         """The crystal in a cell of these lengths (bohr) times a number."""
-        sites: list[Site] = []
+        cell, sites = scale * lengths * BOHR_ANGSTROM, list[Site]()
         for molecule, middle, axis in zip(phase.molecules, middles, axes, strict=True):
             half = bond / 2 * axis / np.linalg.norm(axis) / (scale * lengths)
             sites += [("H", *(middle + half))] + ([("H", *(middle - half))] if molecule.two_sites else [])
-        return structure_of_sites(phase.space_group, [*(scale * lengths * BOHR_ANGSTROM), *angles], sites)
+        return structure_of_sites(phase.space_group, [*cell, *_angles(phase.number, phase.beta)], sites)
 
     return crystal(10.0 * rs / crystal(10.0).rs)
 
@@ -254,76 +255,11 @@ KINDS: dict[str, Draw] = {
 }
 """The kinds of random structures by name."""
 
-NETS = {
-    "triangular": ([[1, 0], [-0.5, 3**0.5 / 2]], [[0, 0]]),
-    "square": ([[1, 0], [0, 1]], [[0, 0]]),
-    "honeycomb": ([[3**0.5, 0], [-(3**0.5) / 2, 1.5]], [[1 / 3, 2 / 3], [2 / 3, 1 / 3]]),
-    "kagome": ([[2, 0], [-1, 3**0.5]], [[0.5, 0], [0, 0.5], [0.5, 0.5]]),
-}
-"""Plane nets with edges of length 1: vectors and motif, in fractions."""
 
-
-@dataclass(frozen=True)
-class Molecule:
-    """A molecule of a phase: its middle (x: drawn), the components that its axis may have (1), and whether its atoms
-    are two sites, where no symmetry maps one onto the other."""
-
-    middle: tuple[str | float, str | float, str | float]
-    axis: str
-    two_sites: bool = False
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A molecular phase: space group, relative lengths of the conventional cell, its molecules, angle beta."""
-
-    space_group: int
-    lengths: tuple[float, float, float]
-    molecules: tuple[Molecule, ...]
-    beta: float = 90.0
-
-
-_CENTRE, _GENERAL = (0, 0, 0), ("x", "x", "x")
-PHASES = {
-    "Cmce-4": Phase(64, (1.0, 1.75, 1.55), (Molecule(_CENTRE, "011"),)),
-    "Cmce-12": Phase(64, (1.0, 3.0, 2.7), (Molecule(_CENTRE, "011"), Molecule((0, "x", "x"), "011", True))),
-    "P6_3/m-16": Phase(176, (1, 1, 1.6), (Molecule(_CENTRE, "001"), Molecule(("x", "x", 0.25), "110", True))),
-    "P2_1/c": Phase(14, (1, 1.5, 1.5), (Molecule(_GENERAL, "111", True), Molecule(_GENERAL, "111", True)), 105.0),
-    "P2_1/c-24": Phase(14, (1, 1.7, 2.3), (Molecule(_GENERAL, "111", True),) * 3, 100.0),
-    "Pbcn": Phase(60, (1, 1.7, 1.6), (Molecule((0, "x", 0.25), "101"), Molecule(_GENERAL, "111", True))),
-    "C2/c-24": Phase(
-        15,
-        (1.0, 1.7, 1.55),
-        (Molecule((0, "x", 0.25), "101"), Molecule((0, "x", 0.25), "101"), Molecule(_GENERAL, "111", True)),
-        100.0,
-    ),
-    "Fmmm": Phase(69, (1, 1.2, 1.4), (Molecule(_CENTRE, "001"),)),
-    "I4_1/amd": Phase(141, (1, 1, 2.6), (Molecule((0, 0.75, 0.125), "001"),)),
-    "R-3m": Phase(166, (1, 1, 2.4), (Molecule(_CENTRE, "001"),)),
-    "Pca2_1": Phase(29, (1.0, 0.6, 1.0), (Molecule(_GENERAL, "111", True),)),
-    "P6_3/mmc": Phase(194, (1, 1, 1.63), (Molecule((1 / 3, 2 / 3, 0.25), "001"),)),
-    "P4_2/mnm": Phase(136, (1, 1, 0.65), (Molecule(_CENTRE, "110"),)),
-    "Pa-3": Phase(205, (1, 1, 1), (Molecule(_CENTRE, "111"),)),
-    "Cmcm": Phase(63, (1, 1.7, 1.0), (Molecule((0, "x", 0.25), "010"),)),
-}
-"""Molecular phases of Pickard and Needs, Nature Phys. 3, 473 (2007), and of Pickard et al., Phys. Rev. B 85, 214114
-(2012), by space group and number of atoms, and some simple ones. What is not fixed by symmetry is drawn."""
-
-LATTICES: dict[str, tuple[str, tuple[float, ...], list[tuple[float, float, float]]]] = {
-    "sc": ("221", (1,), [(0, 0, 0)]),
-    "bcc": ("229", (1,), [(0, 0, 0)]),
-    "bct": ("139", (1, 0.8), [(0, 0, 0)]),
-    "hcp": ("194", (1, 1.6), [(1 / 3, 2 / 3, 0.25)]),
-    "simple hexagonal": ("191", (1, 1), [(0, 0, 0)]),
-    "diamond": ("227:1", (1,), [(0, 0, 0)]),
-    "beta-Sn": ("141:1", (1, 0.55), [(0, 0, 0)]),
-    "Cs-IV": ("141:1", (1, 2.6), [(0, 0, 0)]),
-    "rhombohedral": ("166:H", (1, 2.4), [(0, 0, 0.23)]),
-    "A15": ("223", (1,), [(0, 0, 0), (0.25, 0, 0.5)]),
-    "alpha-Ga": ("64", (1, 1.7, 1), [(0, 0.155, 0.08)]),
-    "gamma": ("74", (1, 1.6, 1), [(0, 0.25, 0.12)]),
-}
-"""Space group, cell (relative lengths) and sites of simple lattices. Neither fcc nor Cmcm, which are sealed."""
+def _angles(group: int, beta: float) -> list[float]:
+    """Angles of a conventional cell (degrees), those of the rhombohedral groups in hexagonal axes. beta: of a
+    monoclinic one."""
+    return [90.0, 90.0, 120.0] if 143 <= group <= 194 else [90.0, beta if group < 16 else 90.0, 90.0]
 
 
 def _triclinic(rng: np.random.Generator, n: int, rs: float) -> Cell:

@@ -169,7 +169,7 @@ def towards_rest(
     structure: Structure, pressure_gpa: float, n_steps: int, engine: Engine, protocol: KohnShamSettings
 ) -> Structure:
     """The structure after at most n_steps calculations of its relaxation under a pressure, without constraint: what a
-    structure search looks at on its way. Raises StructureError for atoms that move into each other or a cell that
+    structure search meets on its way. Raises StructureError for atoms that move into each other or a cell that
     falls apart, and what the engine raises."""
     atoms, fixed_mesh = structure.to_ase(), protocol.for_cell(structure.cell)
     with suppress(NotConverged):
