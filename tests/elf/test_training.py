@@ -14,7 +14,7 @@ from jovium.elf.prediction import structure_invariants
 from jovium.elf.samples import Sample
 from jovium.elf.settings import ElfSettings
 from jovium.elf.step import initial_state, untrained_network
-from jovium.elf.training import ElfTraining, load_network, standardisation, train, validation_rmse
+from jovium.elf.training import ElfTraining, epoch_order, load_network, standardisation, train, validation_rmse
 from jovium.training import checkpoint
 from jovium.training.run_folder import STATE, read_metrics
 
@@ -122,6 +122,21 @@ def test_a_loss_that_is_no_number_goes_back_to_the_last_good_state(tmp_path):
     assert all(np.isfinite(leaf).all() for leaf in leaves(tmp_path / "run"))
     broken[0].elf[:] = good
     assert next(reports).step == 20
+
+
+def test_every_structure_is_seen_once_in_an_epoch_and_every_grid_compiled_once():
+    shapes = [(8, 8, 8 + i % 5) for i in range(23)]
+    for at_once in (1, 2, 5):
+        order = epoch_order(shapes, at_once, np.random.default_rng(3))
+        assert sorted(order) == list(range(23))
+        held, compiled = set(), []
+        for index in order:
+            if shapes[index] not in held:
+                held = set() if len(held) >= at_once else held
+                held.add(shapes[index])
+                compiled.append(shapes[index])
+        assert len(compiled) == 5
+    assert order != sorted(order)
 
 
 def test_other_settings_do_not_continue_a_run(tmp_path):

@@ -97,7 +97,7 @@ def test_commands_train_and_judge(labelled, tmp_path, capsys):
 def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys, monkeypatch):
     """The long waves of the label lower any error; figures and numbers are written."""
     recipe = ElfSettings(field_channels=2, hidden_width=4, convolutions=0, gaussian_widths=4)
-    ElfModel(untrained_network(recipe), recipe, Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}).save(tmp_path / "m")
+    ElfModel(untrained_network(recipe), recipe, Domain(1.0, 1.5, 1.0, 9.0), 2.0, {}).save(tmp_path / "m")
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     import elf_baselines
 
@@ -119,7 +119,7 @@ def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys, monkeypatc
 def test_predicted_field_is_a_file_other_tools_read(labelled, tmp_path, capsys, odd_structure):
     network = untrained_network(ElfSettings(field_channels=2, hidden_width=4, convolutions=1))
     ElfModel(
-        network, ElfSettings(field_channels=2, hidden_width=4, convolutions=1), Domain(1.0, 1.5, 1.0, 3.0), 2.0, {}
+        network, ElfSettings(field_channels=2, hidden_width=4, convolutions=1), Domain(1.0, 1.5, 1.0, 9.0), 2.0, {}
     ).save(tmp_path / "m")
     write_structure(tmp_path / "odd.vasp", odd_structure)
     command = ["elf", "predict", str(tmp_path / "odd.vasp"), "--model", str(tmp_path / "m")]

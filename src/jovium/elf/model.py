@@ -80,8 +80,8 @@ class Domain:
             void = structure.largest_void()
             known = self.largest_void * BOHR_ANGSTROM
             raise StructureError(
-                f"a void of {void * BOHR_ANGSTROM:.2f} angstrom around which there is no proton",
-                f"at most {known:.2f}: of slabs, chains and molecules in vacuum the network knows nothing",
+                f"a sphere of {void * BOHR_ANGSTROM:.2f} angstrom radius without a proton: vacuum",
+                f"at most {known:.2f}: the network knows nothing of slabs, chains and molecules in vacuum",
                 "compute it from first principles (--engine dft); an isolated H2 has ELF 1 wherever it has density",
             )
 

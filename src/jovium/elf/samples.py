@@ -44,6 +44,12 @@ class Sample:
         n_points = [next_fast_len(n, real=True) for n in needed]
         return n_points[0], n_points[1], n_points[2]  # pyright: ignore[reportReturnType] (scipy declares None)
 
+    @property
+    def sorted_shape(self) -> Shape:
+        """The label grid of `with_sorted_axes`."""
+        nx, ny, nz = sorted(self.elf.shape)
+        return nx, ny, nz
+
     def with_sorted_axes(self) -> "Sample":
         """The same with lattice vectors in the order of their grid points: fewer shapes to compile for."""
         order = np.argsort(self.elf.shape, kind="stable")

@@ -62,6 +62,17 @@ def step(
     return _descend(state, gradient, settings), {"square_error": square}
 
 
+_compiled: set[Shape] = set()
+
+
+def make_room_for(shape: Shape, at_once: int) -> None:
+    """Forget the compiled steps of all other grids when one of a new grid would be too many."""
+    if shape not in _compiled and len(_compiled) >= at_once:
+        _gradient.clear_cache()
+        _compiled.clear()
+    _compiled.add(shape)
+
+
 @functools.partial(jax.jit, static_argnames="inner")  # for every grid; the rest of a step is compiled once
 def _gradient(
     network: FieldNetwork, atoms: Atoms, elf: Float[Array, "nx ny nz"], inner: Shape

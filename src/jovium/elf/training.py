@@ -18,11 +18,15 @@ from jovium.elf.network import HEAD_WIDTHS, INNER_WIDTHS, FieldNetwork, Scales
 from jovium.elf.prediction import predict_fields, structure_invariants
 from jovium.elf.samples import Sample, fingerprint, of_split
 from jovium.elf.settings import ElfSettings
-from jovium.elf.step import first_state, initial_state, step, untrained_network
+from jovium.elf.spectrum import Shape
+from jovium.elf.step import first_state, initial_state, make_room_for, step, untrained_network
 from jovium.training import checkpoint
 from jovium.training.devices import single_precision
 from jovium.training.loop import Metrics, Report, Training, TrainingState, run_in_folder
 from jovium.training.run_folder import STATE, read_settings, read_sources
+
+MAPS_PER_PROGRAM = 500
+"""Memory maps of a compiled step, counted in /proc/self/maps: 434."""
 
 POINTS_OF_STANDARDISATION = 500
 """Points of every structure that the inputs are standardised on."""
@@ -62,8 +66,10 @@ class ElfTraining(Training):
     def step(self, state: TrainingState, key: jax.Array) -> tuple[TrainingState, dict[str, Array]]:
         """One structure: every one once in an epoch."""
         epoch, position = divmod(int(state.step), len(self.training))
-        order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(self.training))
-        sample = self.training[int(order[position])].with_sorted_axes()
+        shapes = [sample.sorted_shape for sample in self.training]
+        order = epoch_order(shapes, programs_at_once(), np.random.default_rng([self.settings.seed, epoch]))
+        sample = self.training[order[position]].with_sorted_axes()
+        make_room_for(sample.shape, programs_at_once())
         return step(state, sample.atoms, jnp.asarray(sample.elf), sample.inner_shape, self.settings)
 
     def objective(self, figures: dict[str, Any]) -> tuple[float, float]:
@@ -79,6 +85,24 @@ class ElfTraining(Training):
             "rmse_spread": float(np.std(np.sqrt(squares))),
             "validation_rmse": validation_rmse(self.state.model.average, self.validation),
         }
+
+
+def programs_at_once() -> int:
+    """How many grids may have a compiled step in memory: each takes MAPS_PER_PROGRAM of the memory maps of a process,
+    and Linux ends one that asks for more than `vm.max_map_count`."""
+    limit = Path("/proc/sys/vm/max_map_count")
+    return max(16, (int(limit.read_text()) - 10000) // MAPS_PER_PROGRAM) if limit.exists() else 1000
+
+
+def epoch_order(shapes: Sequence[Shape], at_once: int, rng: np.random.Generator) -> list[int]:
+    """A random order of samples on these grids. When there are more grids than may be in memory, it takes the samples
+    of so many random grids first, then those of others: every program is needed once in an epoch."""
+    order = rng.permutation(len(shapes)).tolist()
+    distinct = sorted(set(shapes))
+    if len(distinct) <= at_once:
+        return order
+    place = {distinct[index]: position // at_once for position, index in enumerate(rng.permutation(len(distinct)))}
+    return sorted(order, key=lambda index: place[shapes[index]])
 
 
 def standardisation(samples: Sequence[Sample], settings: ElfSettings) -> tuple[Scales, Scales]:
