@@ -29,8 +29,9 @@ MAX_INNER_POINTS = 1e7
 HEAD_SPACING = 0.25
 """Distance (bohr) of the grid whose waves the narrowest Gaussian is made of: it carries 4 pi / bohr."""
 
-POINTS_PER_CALL = 2**13
-"""Points of one call of the compiled network: its intermediate numbers, 20 MB, stay near the processor."""
+POINTS_PER_CALL, POINTS_PER_LAST_CALLS = 2**13, 2**11
+"""Points of one call of the compiled network: its intermediate numbers, 20 MB, stay near the processor. What is left in
+the end is done in smaller calls, so that few are filled up."""
 
 POINTS_PER_SLAB = 2**16
 """Grid points whose inputs are held in memory together, some hundred bytes each."""
@@ -151,19 +152,22 @@ def _factor_and_waves(
 
 
 def _map_points(function: Callable, network: FieldNetwork | None, *fields: Fields) -> Fields:
-    """A pointwise function of fields, POINTS_PER_CALL at a time, the last ones filled up with zeros."""
+    """A pointwise function of fields, many at a time, the last ones filled up with zeros."""
     shape = fields[0].shape[1:]
     n = int(np.prod(shape))
     flat = [field.reshape(len(field), n) for field in fields]
     result: np.ndarray | None = None
-    for start in range(0, n, POINTS_PER_CALL):
-        stop = min(start + POINTS_PER_CALL, n)
+    start = 0
+    while start < n:
+        size = POINTS_PER_CALL if n - start > POINTS_PER_CALL - POINTS_PER_LAST_CALLS else POINTS_PER_LAST_CALLS
+        stop = min(start + size, n)
         chunks = [field[:, start:stop] for field in flat]
-        if stop - start < POINTS_PER_CALL:
-            chunks = [np.pad(chunk, ((0, 0), (0, POINTS_PER_CALL - (stop - start)))) for chunk in chunks]
+        if stop - start < size:
+            chunks = [np.pad(chunk, ((0, 0), (0, size - (stop - start)))) for chunk in chunks]
         values = np.asarray(function(network, *chunks))
         result = np.empty((len(values), n), np.float32) if result is None else result
         result[:, start:stop] = values[:, : stop - start]
+        start = stop
     assert result is not None
     return result.reshape(-1, *shape)
 

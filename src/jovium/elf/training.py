@@ -1,6 +1,7 @@
 """Training a field network on labels, in a run folder, and the model that comes of it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,5 +164,5 @@ def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, 
         "validation_rmse": validation_rmse(network, validation),
         "labels": protocol,
     }
-    network = fit_expected_error(network, validation)
+    network, settings = fit_expected_error(network, validation), replace(settings, init_from="")
     return ElfModel(network, settings, Domain.from_samples(training), band_factor(network, validation), card)
