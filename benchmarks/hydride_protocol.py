@@ -8,10 +8,10 @@ analysed on the same grid.
 
 import argparse
 
+from jovium.elf.model import elf_grid_shape
 from jovium.formats.structures import read_structure
 from jovium.reference.compounds import protocol_for
 from jovium.workflows.convergence import finer_protocols, protocol_error, protocol_row
-from jovium.elf.model import elf_grid_shape
 
 
 def main() -> None:

@@ -68,7 +68,7 @@ _compiled: set[Shape] = set()
 def make_room_for(shape: Shape, at_once: int) -> None:
     """Forget the compiled steps of all other grids when one of a new grid would be too many."""
     if shape not in _compiled and len(_compiled) >= at_once:
-        _gradient.clear_cache()
+        _gradient.clear_cache()  # pyright: ignore[reportAttributeAccessIssue]
         _compiled.clear()
     _compiled.add(shape)
 
