@@ -90,7 +90,10 @@ def test_families_are_kinds_of_structures(odd_structure):
     for (split, group, kelvin), expected in names.items():
         assert family(sample(odd_structure, split, group, kelvin)) == expected
     verdicts = [a_verdict(sample(odd_structure, "test-random", f"free-{i}")) for i in (8, 9)]
-    assert {name: len(group) for name, group in by_family(verdicts).items()} == {"test-random: free": 2}
+    assert {name: len(group) for name, group in by_family(verdicts).items()} == {
+        "test-random": 2,
+        "test-random: free": 2,
+    }
 
 
 class Wavy(ElfModel):

@@ -138,7 +138,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     truths = [LabelTopology.from_sample(sample) for sample in progress(chosen, "topology of the labels")]
     judged = list(evaluate(progress(truths, "field network"), network_predictor(model)))
     verdicts = [verdict(model, t.sample, t.topology.network) for t in progress(truths, "bands and intervals")]
-    families = {name: summary(members) for name, members in {"all": verdicts, **by_family(verdicts)}.items()}
+    families = {name: summary(members) for name, members in by_family(verdicts).items()}
     found = {**summarise(judged), "band_coverage": band_coverage(model, chosen), "families": families}
     if options.out:
         write_json(existing_folder(options.out) / "evaluation.json", found)

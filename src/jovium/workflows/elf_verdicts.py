@@ -130,10 +130,11 @@ def family(sample: Sample) -> str:
 
 
 def by_family(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
-    """Verdicts of every family, by name."""
+    """Verdicts of every split and of every family in it, by name."""
     groups: dict[str, list[Verdict]] = defaultdict(list)
     for one in verdicts:
-        groups[family(one.sample)].append(one)
+        for name in {one.sample.split, family(one.sample)}:
+            groups[name].append(one)
     return dict(sorted(groups.items()))
 
 
