@@ -64,6 +64,7 @@ SHORTEST = {
     "elf train": "out STRUCTURE",
     "elf export": "RUN STRUCTURE --out out.safetensors",
     "elf evaluate": "STRUCTURE",
+    "elf improve": "STRUCTURE folder STRUCTURE",
     "elf predict": "STRUCTURE --out out.cube",
     "protons train": "out",
     "protons measure": "RUN --ais-stages 4",

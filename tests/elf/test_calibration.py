@@ -56,7 +56,7 @@ def test_expected_error_is_found_again(network, form, odd_structure):
     scale = predict_fields(truth, odd_structure, SHAPE)[1].values
     assert scale.std() > 0.1 * scale.mean()
     fitted = fit_expected_error(network, [noisy(network, odd_structure, scale, seed) for seed in range(3)])
-    elf, found = predict_fields(fitted, odd_structure, SHAPE)
+    elf, found, _ = predict_fields(fitted, odd_structure, SHAPE)
     # The rarest points are extrapolated to from 12,000 noisy errors.
     ratio = found.values / scale
     assert np.quantile(np.abs(ratio - 1), 0.99) < 0.2

@@ -53,7 +53,7 @@ def test_prediction_is_what_was_trained(odd_structure, form):
     shape = odd_structure.cell.grid_shape(prediction.HEAD_SPACING)
     atoms = network_atoms(odd_structure.cell, odd_structure.positions)
     compiled = jax.jit(FieldNetwork.grid, static_argnums=(2, 3))(network, atoms, shape, inner_shape(odd_structure))
-    elf, spread = predict_fields(network, odd_structure, shape)
+    elf, spread, _ = predict_fields(network, odd_structure, shape)
     assert elf.values.std() > 0.01
     np.testing.assert_allclose(elf.values, compiled.elf, atol=1e-4)
     np.testing.assert_allclose(spread.values, compiled.spread, rtol=1e-3)

@@ -155,7 +155,7 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path):
     again = ElfTraining(replace(SETTINGS, init_from=str(tmp_path / "first")), labels(2, 1))
     expected = load_network(tmp_path / "first")[1]
     for leaf, other in zip(jax.tree.leaves(again.state.model.network), jax.tree.leaves(expected), strict=True):
-        np.testing.assert_array_equal(leaf, other)
+        np.testing.assert_allclose(leaf, other, rtol=1e-6)  # the running mean of what is constant is rounded
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: b"", lambda c: b"something else"])

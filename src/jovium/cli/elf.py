@@ -1,6 +1,7 @@
 """`jovium elf`: train and judge the network that gives the ELF straight from atomic positions."""
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -155,17 +156,17 @@ def run_improve(options: argparse.Namespace) -> int:
     from concurrent.futures import ThreadPoolExecutor
     from dataclasses import asdict
 
-    from jovium.cli.reference_label import production
+    from jovium.cli.reference_label import installed_protocol
     from jovium.workflows.elf_improvement import Plan, improve
 
     plan = Plan(options.set_aside, options.choose, options.rounds, options.steps)
 
-    def told(text: str) -> None:
-        tell([text])
+    def show_stage(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
 
     with ThreadPoolExecutor(options.workers) as executor:
-        how = {"model": options.model, "progress": told, "executor": executor}
-        for one in improve(options.structures, options.folder, options.labels, production(), plan, **how):
+        how = {"model": options.model, "progress": show_stage, "executor": executor}
+        for one in improve(options.structures, options.folder, options.labels, installed_protocol(), plan, **how):
             errors = f"RMSE {one.rmse_median:.4f} (largest {one.rmse_largest:.4f})"
             errors += f"  phi {one.phi_median:.4f} (largest {one.phi_largest:.4f})"
             text = f"round {one.number}: {one.n_labels} labels  {errors}"

@@ -51,7 +51,6 @@ def configure(commands: Any) -> None:
 def run_label(options: argparse.Namespace) -> int:
     """Label what is missing, one line per structure; exit code 3 when a structure is left without a label."""
     from concurrent.futures import ThreadPoolExecutor
-    from dataclasses import replace
 
     from jovium.base.units import BOHR_ANGSTROM
     from jovium.base.validity import plausibility
@@ -60,12 +59,9 @@ def run_label(options: argparse.Namespace) -> int:
     from jovium.labels.reading import structure_identities
     from jovium.labels.record import structure_sha256
     from jovium.labels.shard import shard
-    from jovium.reference.kohn_sham import PROTOCOLS
 
-    label_protocol = production()
-    if options.spacing is not None:
-        label_protocol = replace(label_protocol, spacing=options.spacing / BOHR_ANGSTROM)
-    label_protocol = replace(label_protocol, protocol=PROTOCOLS[options.protocol])
+    spacing = None if options.spacing is None else options.spacing / BOHR_ANGSTROM
+    label_protocol = installed_protocol(options.protocol, spacing)
     candidates, folder = read_candidates(options.structures, options.frames), options.folder
     if options.shard:
         index, count = shard(options.shard)
@@ -94,13 +90,14 @@ def run_label(options: argparse.Namespace) -> int:
     return 3 if outcome.failed or outcome.failed_before else 0
 
 
-def production() -> "LabelProtocol":
-    """The protocol of labels with the code that is installed. Raises EngineMissing."""
-    from jovium.labels.record import LabelProtocol
+def installed_protocol(name: str = "production", spacing: float | None = None) -> "LabelProtocol":
+    """A protocol of labels by its name, with the code that is installed. spacing: bohr, None for that of all labels.
+    Raises EngineMissing."""
+    from jovium.labels.record import DEFAULT_SPACING, LabelProtocol
     from jovium.reference.espresso import espresso_version
-    from jovium.reference.kohn_sham import PRODUCTION
+    from jovium.reference.kohn_sham import PROTOCOLS
 
-    return LabelProtocol(PRODUCTION, espresso_version())
+    return LabelProtocol(PROTOCOLS[name], espresso_version(), DEFAULT_SPACING if spacing is None else spacing)
 
 
 def progress_facts(progress: "Progress") -> dict[str, object]:

@@ -83,10 +83,11 @@ def inner_shape(structure: Structure) -> Shape:
 
 def _require_small(structure: Structure) -> None:
     """Raise InputError for a cell whose hidden fields would not fit into memory."""
-    if np.prod(structure.cell.lengths / INNER_SPACING) > MAX_INNER_POINTS:
+    spacing = INNER_SPACING
+    if np.prod(structure.cell.lengths / spacing) > MAX_INNER_POINTS:
         raise InputError(
             f"a cell of {structure.cell.volume:.3g} bohr^3",
-            f"at most {MAX_INNER_POINTS * INNER_SPACING**3:.3g}: the network works on a grid of {INNER_SPACING} bohr",
+            f"at most {MAX_INNER_POINTS * spacing**3:.3g}: the network works on a grid of {spacing} bohr",
             "give a cell without vacuum, the network knows none",
         )
 

@@ -72,6 +72,7 @@ ELF:
   A. Savin et al., Angew. Chem. Int. Ed. 31, 187 (1992), doi:10.1002/anie.199201871
 ELF network:
   Fourier neural operator: Li et al., arXiv:2010.08895
+  vectors among the hidden fields: Schuett et al., arXiv:2102.03150
   long waves of a residual: arXiv:2604.26445
   training (SOAP): Vyas et al., arXiv:2409.11321
   band: Papadopoulos et al., Lect. Notes Comput. Sci. 2430, 345 (2002)
