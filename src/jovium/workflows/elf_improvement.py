@@ -47,7 +47,8 @@ class Plan:
 
     def __post_init__(self):
         if min(self.n_test, self.n_chosen, self.n_rounds, self.steps) < 1:
-            raise InputError(f"{self}", "whole numbers above 0", "check the numbers")
+            got = f"{self.n_test} set aside, {self.n_chosen} chosen in {self.n_rounds} rounds of {self.steps} steps"
+            raise InputError(got, "whole numbers above 0", "check the numbers")
 
 
 @dataclass(frozen=True)
