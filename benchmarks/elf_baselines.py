@@ -1,11 +1,11 @@
 """What a network of the ELF has to beat.
 
-    python benchmarks/elf_baselines.py data/labels [--local MODEL.safetensors] [--out FOLDER]
+    python benchmarks/elf_baselines.py data/labels [--fluid MODEL] [--local MODEL] [--out FOLDER]
 
-Prints what `jovium elf evaluate` prints of the network of the package, beside the errors of a local model (a network
-without convolutions; that of docs/elf_model.md is in this folder), without and with corrections of its long waves, of a
-linear model and of superposed atoms; these are fitted to the labels of the split train. FOLDER gets evaluation.json and
-figures.
+Prints what `jovium elf evaluate` prints of the network of the package, beside the errors of the same network trained on
+the fluid alone, of a local model (a network without convolutions, trained on the fluid; both are in this folder),
+without and with corrections of its long waves, of a linear model and of superposed atoms; these are fitted to the fluid
+of the split train. FOLDER gets evaluation.json and figures.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from jovium.workflows.elf_accuracy import (
     summarise,
 )
 
-LOCAL_MODEL = Path(__file__).parent / "local_model.safetensors"
+FLUID_MODEL, LOCAL_MODEL = (Path(__file__).parent / f"{name}_model.safetensors" for name in ("fluid", "local"))
 
 LONG_WAVE_CUTOFF = 2.5
 """|G| (1/bohr) below which the residual of the local model is corrected: waves longer than 2.5 bohr."""
@@ -181,6 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", type=Path, nargs="+", help="files or folders of labels")
     parser.add_argument("--model", type=Path, help="in place of the network of the package")
+    parser.add_argument("--fluid", type=Path, default=FLUID_MODEL, help="another model of the fluid alone")
     parser.add_argument("--local", type=Path, default=LOCAL_MODEL, help="another local model")
     parser.add_argument("--out", type=Path, help="folder for evaluation.json and figures")
     options = parser.parse_args(arguments)
@@ -188,7 +189,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = [sample for sample in samples if sample.split.split("-")[0] == "test"]
     model = ElfModel.load(options.model) if options.model else shipped_model()
     predictors = {"field network": network_predictor(model)}
-    predictors |= baselines(ElfModel.load(options.local), of_split(samples, "train"))
+    predictors["field network (fluid)"] = network_predictor(ElfModel.load(options.fluid))
+    training = [sample for sample in of_split(samples, "train") if np.isfinite(sample.kelvin)]
+    predictors |= baselines(ElfModel.load(options.local), training)
     truths = [LabelTopology.from_sample(sample) for sample in progress(chosen, "topology of the labels")]
     judged = {name: list(evaluate(progress(truths, name), predict)) for name, predict in predictors.items()}
     found = {name: summarise(evaluations) for name, evaluations in judged.items()}
@@ -196,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.out:
         write_json(existing_folder(options.out) / "evaluation.json", {**network, "baselines": found})
         draw(judged, options.out)
-        fluid = {name: [j for j in judged[name] if not is_crystal(j.label.sample)] for name in list(judged)[:4]}
+        fluid = {name: [j for j in judged[name] if not is_crystal(j.label.sample)] for name in list(judged)[:5] if name != "field network (fluid)"}
         if any(fluid.values()):
             every = [one for name in fluid for one in residuals(name, fluid[name])]
             draw_residuals(every, options.out / "residuals.png")

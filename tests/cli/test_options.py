@@ -77,6 +77,7 @@ SHORTEST = {
     "reference crystals": "out.extxyz",
     "reference random": "out.extxyz",
     "reference relax": "FRAMES out.extxyz",
+    "reference expand": "FRAMES out.extxyz",
     "reference collect": "PLAN RUN out.extxyz",
     "reference card": "PLAN RUN STRUCTURE",
     "reference label": "STRUCTURE out",
@@ -219,6 +220,7 @@ INPUTS = {
     *("reference plan plan", "reference collect plan", "reference card plan", "reference card labels"),
     *(
         "reference relax source",
+        "reference expand source",
         "reference label structures",
         "reference label --known",
         "reference pack folder",

@@ -102,7 +102,7 @@ def test_baselines_stand_beside_the_model(labelled, tmp_path, capsys, monkeypatc
     import elf_baselines
 
     model, out = str(tmp_path / "m"), str(tmp_path / "out")
-    elf_baselines.main([str(labelled), "--model", model, "--local", model, "--out", out])
+    elf_baselines.main([str(labelled), "--model", model, "--fluid", model, "--local", model, "--out", out])
     printed = capsys.readouterr().out
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert {"evaluation.json", "parity.png", "phi.png", "residuals.png"} == {

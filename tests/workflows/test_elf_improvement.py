@@ -1,6 +1,7 @@
 """A network learns the structures of a file, and goes on after a kill."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -81,3 +82,18 @@ def test_too_few_structures_are_refused_before_anything_is_computed(given, tmp_p
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="above 0"):
         Plan(n_chosen=0)
+
+
+@pytest.mark.parametrize("changed", ["set_aside", "choose", "steps", "structures", "model"])
+def test_a_folder_goes_on_with_what_it_was_begun_with_alone(given, tmp_path, monkeypatch, changed):
+    monkeypatch.setattr(elf_improvement, "shipped_model", lambda: ElfModel.load(tmp_path / "start"))
+    next(given(PLAN))
+    other = {"set_aside": {"n_test": 1}, "choose": {"n_chosen": 1}, "steps": {"steps": 4}}.get(changed, {})
+    if changed == "structures":
+        mine = tmp_path / "mine.extxyz"
+        lines = mine.read_text().splitlines(keepends=True)
+        mine.write_text("".join(lines[: -(int(lines[0]) + 2)]))  # six are enough, but others
+    with pytest.raises(InputError, match=f"other {changed}"):
+        next(given(replace(PLAN, **other), **({"model": None} if changed == "model" else {})))
+    if changed != "structures":
+        next(given(replace(PLAN, n_rounds=1)))

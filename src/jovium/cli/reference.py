@@ -34,6 +34,9 @@ symmetry, and write what it is then to OUT.extxyz: what a search meets on its wa
 lines of IN tell the structures apart. Repeat the command to continue: what is in OUT.extxyz is not computed again.
 Exit code 3 when a structure fell apart or had no state."""
 
+EXPAND = """Write frames of hot fluid in larger, strained cells of rs 1.6 to 2.1 bohr: hot, thin fluid without dynamics of
+its own. Eight of each trajectory of 16 atoms or fewer and 2500 K or more, of the splits train and validation."""
+
 PSEUDOPOTENTIAL = """Write the pseudopotential of an element that the engines use (GTH-PBE or GTH-PADE, with the
 semicore where there is a choice) as a UPF file, which Quantum ESPRESSO and other plane-wave codes read."""
 
@@ -68,6 +71,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_number(add_command(commands, "random", run_random, about, RANDOM, out=out), "--seed", 1, "1 to 9", check=SEED)
     about = "structures on their way to rest"
     add_command(commands, "relax", run_relax, about, RELAX, source="IN.extxyz: structures to begin with", out=out)
+    about = "hot, thin fluid from denser one"
+    source = "FRAMES.extxyz: what jovium reference collect wrote"
+    add_command(commands, "expand", run_expand, about, EXPAND, source=source, out=out)
     about = "the frames of a plan that are worth a label"
     add_command(commands, "collect", run_collect, about, COLLECT, plan=plan, folder=folder, out=out)
     about = "tables and figures of a data set"
@@ -141,6 +147,14 @@ def run_relax(options: argparse.Namespace) -> int:
         print(f"{candidate.group} step {candidate.step}  N {candidate.structure.n_atoms}  {found}", flush=True)
     print(f"{options.out}: {counts[0]} relaxed, {counts[1]} failed")
     return 3 if counts[1] else 0
+
+
+def run_expand(options: argparse.Namespace) -> int:
+    """Write expanded frames of hot fluid."""
+    from jovium.labels.expanded_frames import write_expanded_frames
+
+    print(f"{write_expanded_frames(options.source, options.out)} frames: {options.out}")
+    return 0
 
 
 def run_collect(options: argparse.Namespace) -> int:

@@ -24,15 +24,16 @@ from jovium.elf.invariants import FLOOR, WIDTHS, derivative_series, invariants, 
 from jovium.elf.spectrum import Array as AnyArray
 from jovium.elf.spectrum import Shape, grid_values, half_spectrum, resize, structure_factor, wave_vectors
 
-INNER_SPACING = 0.34
-"""Distance (bohr) of the grid of the hidden fields: it carries waves up to pi / 0.34 = 9.2 / bohr."""
+INNER_SPACING = 0.40
+"""Distance (bohr) of the grid of the hidden fields: it carries waves up to pi / 0.40 = 7.9 / bohr."""
 
 INNER_WIDTHS, HEAD_WIDTHS = (1, 2, 3, 4), (0, 1)
 """Widths, as indices of WIDTHS, of which the hidden fields are made and which the last network is given."""
 
-N_RADIAL = 12
+N_RADIAL = 20
 LARGEST_WAVE = 6.5
-"""Filters are sums of N_RADIAL Gaussians in |G| between 0 and LARGEST_WAVE (1/bohr)."""
+"""Filters are sums of N_RADIAL Gaussians in |G| between 0 and LARGEST_WAVE (1/bohr): 0.34 / bohr apart, so that a filter
+reaches some nine bohr."""
 
 LONGEST_SLOPE = 3.0
 """|grad n| / n^(4/3) beyond which a direction counts no more than this."""
@@ -157,7 +158,7 @@ class FieldNetwork(eqx.Module):
         n_channels: int = 32,
         n_vectors: int = 8,
         n_hidden: int = 64,
-        n_layers: int = 2,
+        n_layers: int = 3,
         n_widths: int = len(WIDTHS),
         key: PRNGKeyArray,
     ):

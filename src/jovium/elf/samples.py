@@ -39,9 +39,10 @@ class Sample:
 
     @property
     def inner_shape(self) -> Shape:
-        """The grid of the hidden fields: one for every label grid, no coarser than INNER_SPACING."""
-        needed = np.ceil(np.multiply(self.shape, DEFAULT_SPACING / INNER_SPACING)).astype(int).tolist()
-        n_points = [next_fast_len(n, real=True) for n in needed]
+        """The grid of the hidden fields: one for every label grid, no coarser than INNER_SPACING unless that is."""
+        step = max(DEFAULT_SPACING, np.max(self.structure.cell.lengths / self.shape))
+        needed = np.ceil(np.multiply(self.shape, step / INNER_SPACING)).astype(int).tolist()
+        n_points = [min(next_fast_len(n, real=True), most) for n, most in zip(needed, self.shape, strict=True)]
         return n_points[0], n_points[1], n_points[2]  # pyright: ignore[reportReturnType] (scipy declares None)
 
     @property

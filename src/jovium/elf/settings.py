@@ -31,7 +31,7 @@ class ElfSettings(Settings):
     field_channels: int = setting(32, "hidden scalar fields", check=at_least(1), group="network")
     vector_channels: int = setting(8, "hidden vector fields", check=at_least(0))
     hidden_width: int = setting(64, "width of the pointwise networks", check=at_least(1))
-    convolutions: int = setting(2, "convolutions; 0: a local model", check=at_least(0))
+    convolutions: int = setting(3, "convolutions; 0: a local model", check=at_least(0))
     gaussian_widths: int = setting(
         N_WIDTHS,
         "Gaussian widths of the atoms of a local model, narrowest first",

@@ -52,6 +52,8 @@ class ElfTraining(Training):
         self.training, self.validation = of_split(samples, "train"), of_split(samples, "validation")
         if not self.training or not self.validation:
             raise InputError("no samples", "at least one to train and one to validate with", "check the splits")
+        self.shapes = [sample.sorted_shape for sample in self.training]
+        self.epoch, self.order = -1, list[int]()
         super().__init__(settings, folder)
         if self.state is None:
             scales = standardisation(self.training, settings)
@@ -67,9 +69,10 @@ class ElfTraining(Training):
     def step(self, state: TrainingState, key: jax.Array) -> tuple[TrainingState, dict[str, Array]]:
         """One structure: every one once in an epoch."""
         epoch, position = divmod(int(state.step), len(self.training))
-        shapes = [sample.sorted_shape for sample in self.training]
-        order = epoch_order(shapes, programs_at_once(), np.random.default_rng([self.settings.seed, epoch]))
-        sample = self.training[order[position]].with_sorted_axes()
+        if epoch != self.epoch:
+            rng = np.random.default_rng([self.settings.seed, epoch])
+            self.epoch, self.order = epoch, epoch_order(self.shapes, programs_at_once(), rng)
+        sample = self.training[self.order[position]].with_sorted_axes()
         make_room_for(sample.shape, programs_at_once())
         return step(state, sample.atoms, jnp.asarray(sample.elf), sample.inner_shape, self.settings)
 

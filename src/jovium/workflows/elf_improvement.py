@@ -5,6 +5,8 @@ labels those of the largest expected error and trains on them, on those of the r
 given, from the weights of the round before. Everything is a file in one folder and a repeated command goes on there.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -79,7 +81,7 @@ def improve(
     on. how: of `jovium.labels.labelling.label`. Raises InputError for too few structures, and what labelling and
     training raise."""
     candidates = _candidates(structures, plan)
-    existing_folder(folder)
+    _require_same(existing_folder(folder), candidates, labels, plan, model)
     aside = np.random.default_rng(0).permutation(len(candidates))[: plan.n_test]
     group = f"{structures.stem}-test"
     tests = [replace(candidates[i], split="test-improve", group=group) for i in sorted(aside)]
@@ -127,6 +129,24 @@ def _candidates(structures: Path, plan: Plan) -> list[Candidate]:
             "give more structures, or ask for less",
         )
     return list(distinct.values())
+
+
+def _require_same(
+    folder: Path, candidates: Sequence[Candidate], labels: Sequence[Path], plan: Plan, model: Path | None
+) -> None:
+    """Write down what an improvement is of; raise InputError when the folder holds one of something else. More rounds
+    may be added."""
+    of_structures = hashlib.sha256("".join(structure_sha256(c.structure) for c in candidates).encode()).hexdigest()
+    start = hashlib.sha256(model.read_bytes()).hexdigest() if model else "of the package"
+    facts = {"structures": of_structures, "set_aside": plan.n_test, "choose": plan.n_chosen, "steps": plan.steps}
+    facts |= {"model": start, "labels": [str(path) for path in labels]}
+    path = folder / "plan.json"
+    begun = json.loads(path.read_text()) if path.exists() else facts
+    changed = [name for name in facts if begun.get(name) != facts[name]]
+    if changed:
+        got = f"{folder} holds an improvement with other {', '.join(changed)}"
+        raise InputError(got, "the same; only --rounds may change", "give another folder, or what it was begun with")
+    write_json(path, facts)
 
 
 def _with_split(candidate: Candidate, structures: Path, number: int) -> Candidate:

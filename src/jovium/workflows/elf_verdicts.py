@@ -124,6 +124,9 @@ def family(sample: Sample) -> str:
     kind = sample.split.removeprefix("test-").removeprefix("sealed-")
     if np.isfinite(sample.kelvin):
         return f"{sample.split}: fluid"
+    derived = sample.group.partition("-")[0]
+    if derived in ("relaxed", "expanded"):
+        return f"{sample.split}: {derived}"
     if sample.split in ("train", "validation") or kind in ("random", "seed"):
         return f"{sample.split}: {sample.group.rpartition('-')[0] or sample.group}"
     return sample.split
