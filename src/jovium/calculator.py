@@ -46,7 +46,7 @@ class ELF(Calculator):
             "band": prediction.band.values,
             **{name: None if point is None else point.value for name, point in network.thresholds().items()},
             "intervals": threshold_intervals(
-                network, prediction.elf, prediction.band, structure.positions, prediction.interval_factors
+                network, prediction.elf, prediction.band, structure.positions, prediction.widenings
             ),
             "warnings": prediction.warnings,
         }

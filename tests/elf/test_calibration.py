@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jovium.base.errors import InputError
-from jovium.elf.calibration import band_factor, fit_expected_error
+from jovium.elf.calibration import band_factor, fit_expected_error, held_out
 from jovium.elf.network import FieldNetwork
 from jovium.elf.prediction import predict_fields
 from jovium.elf.samples import Sample
@@ -46,8 +46,8 @@ def test_band_covers_the_share_it_is_asked_to(network, odd_structure):
     """P(|x| < t) = 1 - exp(-t) for a Laplace distribution of scale 1."""
     spread = predict_fields(network, odd_structure, SHAPE)[1].values
     sample = noisy(network, odd_structure, spread)
-    assert band_factor(network, [sample]) == pytest.approx(np.log(10), rel=0.1)
-    assert band_factor(network, [sample], coverage=0.5) == pytest.approx(np.log(2), rel=0.1)
+    assert band_factor([(network, [sample])]) == pytest.approx(np.log(10), rel=0.1)
+    assert band_factor([(network, [sample])], coverage=0.5) == pytest.approx(np.log(2), rel=0.1)
 
 
 def test_expected_error_is_found_again(network, form, odd_structure):
@@ -55,9 +55,9 @@ def test_expected_error_is_found_again(network, form, odd_structure):
     truth = eqx.tree_at(lambda n: n.spread, network, of_seed(4, form).spread)
     scale = predict_fields(truth, odd_structure, SHAPE)[1].values
     assert scale.std() > 0.1 * scale.mean()
-    fitted = fit_expected_error(network, [noisy(network, odd_structure, scale, seed) for seed in range(3)])
+    fitted = fit_expected_error(network, [noisy(network, odd_structure, scale, seed) for seed in range(8)])
     elf, found, _ = predict_fields(fitted, odd_structure, SHAPE)
-    # The rarest points are extrapolated to from 12,000 noisy errors.
+    # The rarest points are extrapolated to from 32,000 noisy errors.
     ratio = found.values / scale
     assert np.quantile(np.abs(ratio - 1), 0.99) < 0.2
     assert ratio.mean() == pytest.approx(1.0, abs=0.05)
@@ -65,6 +65,15 @@ def test_expected_error_is_found_again(network, form, odd_structure):
 
 
 def test_nothing_is_learned_from_nothing(network):
-    for function in (fit_expected_error, band_factor):
+    for function in (fit_expected_error, held_out):
         with pytest.raises(InputError, match="no samples"):
             function(network, [])
+
+
+def test_no_sample_is_judged_by_an_error_that_was_fitted_to_it(network, odd_structure):
+    """Of two samples, one with errors ten times as large, each is given the error of the other."""
+    small, large = (noisy(network, odd_structure, scale) for scale in (0.003, 0.03))
+    (of_small, first), (of_large, second) = held_out(network, [small, large])
+    assert (first, second) == ([small], [large])
+    for fitted, scale in ((of_small, 0.03), (of_large, 0.003)):
+        assert predict_fields(fitted, odd_structure, SHAPE)[1].values.mean() == pytest.approx(scale, rel=0.2)

@@ -9,15 +9,16 @@ from jovium.elf.model import Domain, ElfModel, ElfPrediction
 from jovium.elf.samples import Sample
 from jovium.elf.settings import ElfSettings
 from jovium.elf.step import untrained_network
+from jovium.topology.intervals import SHARPEST
 from jovium.workflows.elf_verdicts import (
     Verdict,
     by_family,
     conformal_quantile,
     family,
     label_network,
-    score,
     summary,
     verdict,
+    widening,
 )
 
 ANY = Sample(crystal("bcc", 1.3), np.zeros((4, 4, 4), np.float32), "test", "a", 0, float("nan"))
@@ -65,10 +66,23 @@ def test_conformal_quantile_covers_a_new_structure_as_often_as_is_said():
     assert np.mean(inside) == pytest.approx(0.9, abs=0.015)
 
 
-def test_intervals_just_hold_what_their_scores_say():
-    one = a_verdict(error=0.03, half_width=0.01)
-    assert score(one, "phi_3d") == pytest.approx(3.0)
-    assert score(a_verdict(error=-0.002), "phi_3d") == 0.0
+def test_a_widening_holds_nine_in_ten_whatever_the_band_says_of_them():
+    """Errors of known scale: in proportion to the distance, constant, and both; of few structures as of many."""
+    rng = np.random.default_rng(2)
+    for factor, offset in ((0.5, 0.0), (0.0, 0.01), (0.3, 0.005)):
+        distances = np.exp(rng.uniform(np.log(0.002), np.log(0.1), 2000))
+        errors = rng.exponential(size=2000) * (factor * distances + offset)
+        found = widening(errors.tolist(), distances.tolist())
+        for part in (distances < 0.01, distances > 0.03):
+            held = errors[part] <= np.maximum(SHARPEST, found[0] * distances[part] + found[1])
+            assert 0.87 < held.mean() < 0.95
+        assert found[0] == pytest.approx(np.log(10) * factor, rel=0.15, abs=0.02)
+        assert found[1] == pytest.approx(np.log(10) * offset, rel=0.15, abs=5e-4)
+
+
+def test_errors_below_the_noise_of_labels_widen_nothing():
+    factor, offset = widening([0.001] * 30, [0.002] * 30)
+    assert factor * 0.002 + offset <= SHARPEST
 
 
 def sample(structure, split, group, kelvin=float("nan"), shape=(12, 15, 16), noise=0.0, seed=0):
@@ -82,7 +96,8 @@ def test_families_are_kinds_of_structures(odd_structure):
         ("test", "n16-rs1.5-3000K-1", 3000.0): "test: fluid",
         ("sealed-fluid", "n16-rs2-4000K-1", 4000.0): "sealed-fluid: fluid",
         ("test-random", "free-8", float("nan")): "test-random: free",
-        ("sealed-seed", "relaxed-free-9", float("nan")): "sealed-seed: relaxed-free",
+        ("sealed-seed", "relaxed-free-9", float("nan")): "sealed-seed: relaxed",
+        ("validation", "expanded-n16-rs1.48-2500K-1", float("nan")): "validation: expanded",
         ("sealed-window", "free-window", float("nan")): "sealed-window",
         ("test-crystal", "bcc-rs1.2", float("nan")): "test-crystal",
         ("validation", "layers-7", float("nan")): "validation: layers",
@@ -99,16 +114,16 @@ def test_families_are_kinds_of_structures(odd_structure):
 class Wavy(ElfModel):
     """A model whose ELF is a wave with a constant expected error of 0.02, plus `shift`."""
 
-    def __init__(self, shift=0.0, factors=None):
+    def __init__(self, shift=0.0, widenings=None):
         recipe = ElfSettings(field_channels=2, vector_channels=0, hidden_width=4, convolutions=0, gaussian_widths=1)
-        super().__init__(untrained_network(recipe), recipe, Domain(1.0, 2.0, 1.0, 10.0), 2.3, {}, factors or {})
+        super().__init__(untrained_network(recipe), recipe, Domain(1.0, 2.0, 1.0, 10.0), 2.3, {}, widenings or {})
         object.__setattr__(self, "shift", shift)
 
     def predict(self, structure, shape):
         s = np.stack(np.meshgrid(*(np.arange(n) / n for n in shape), indexing="ij"), -1)
         values = 0.5 + 0.2 * np.cos(2 * np.pi * s).sum(-1) / 3 + self.shift
         cell, band = structure.cell, np.full(shape, 0.046)
-        return ElfPrediction(GridField(values, cell), GridField(band, cell), (), 0.02, self.interval_factors)
+        return ElfPrediction(GridField(values, cell), GridField(band, cell), (), 0.02, self.widenings)
 
 
 def test_a_verdict_compares_the_model_with_the_label(odd_structure):
@@ -122,7 +137,7 @@ def test_a_verdict_compares_the_model_with_the_label(odd_structure):
     assert found.error("phi_3d") == pytest.approx(0.01, abs=1e-3)
     assert found.holds("phi_3d")
     assert not found.is_broken
-    narrow = verdict(Wavy(shift=0.01, factors={"phi_3d": 0.05}), label, label_network(label))
+    narrow = verdict(Wavy(shift=0.01, widenings={"phi_3d": (0.05, 0.0)}), label, label_network(label))
     low, high = narrow.intervals["phi_3d"]
     assert high - low == pytest.approx(2 * 0.003, abs=1e-6)
     assert not narrow.holds("phi_3d")

@@ -109,7 +109,7 @@ def run_export(options: argparse.Namespace) -> int:
     model = finished_model(options.run_folder, samples, read_protocol(options.labels[0]))
     model = calibrated(model, samples, lambda some: progress(some, "intervals of thresholds"))
     model.save(options.out)
-    facts = {"band_factor": model.band_factor, "interval_factors": dict(model.interval_factors)}
+    facts = {"band_factor": model.band_factor, "widenings": dict(model.widenings)}
     print(json_text({**facts, "domain": asdict(model.domain), **model.card}, indent=2))
     return 0
 

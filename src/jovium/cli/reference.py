@@ -34,8 +34,9 @@ symmetry, and write what it is then to OUT.extxyz: what a search meets on its wa
 lines of IN tell the structures apart. Repeat the command to continue: what is in OUT.extxyz is not computed again.
 Exit code 3 when a structure fell apart or had no state."""
 
-EXPAND = """Write frames of hot fluid in larger, strained cells of rs 1.6 to 2.1 bohr: hot, thin fluid without dynamics of
-its own. Eight of each trajectory of 16 atoms or fewer and 2500 K or more, of the splits train and validation."""
+EXPAND = """Write frames of hot fluid in larger, strained cells of rs 1.6 to 2.1 bohr: hot, thin fluid without
+dynamics of its own. Eight of each trajectory of 16 atoms or fewer and 2500 K or more, of the splits train and
+validation."""
 
 PSEUDOPOTENTIAL = """Write the pseudopotential of an element that the engines use (GTH-PBE or GTH-PADE, with the
 semicore where there is a choice) as a UPF file, which Quantum ESPRESSO and other plane-wave codes read."""

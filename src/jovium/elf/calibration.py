@@ -19,6 +19,7 @@ from jovium.base.errors import InputError
 from jovium.elf.network import N_SPREAD, SPREAD_OFFSET, FieldNetwork, Pointwise
 from jovium.elf.prediction import head_inputs, predict_fields
 from jovium.elf.samples import Sample
+from jovium.training.devices import single_precision
 
 COVERAGE = 0.9
 """Fraction of the grid points whose error is to lie inside the band."""
@@ -45,19 +46,28 @@ def fit_expected_error(network: FieldNetwork, samples: Sequence[Sample]) -> Fiel
     return eqx.tree_at(lambda n: n.spread, network, _laplace_scale(features, np.maximum(errors, 1e-5), rng))
 
 
-def band_factor(network: FieldNetwork, samples: Sequence[Sample], coverage: float = COVERAGE) -> float:
-    """The factor on the expected error that covers this fraction of the errors on samples never trained on.
-
-    The quantile of |error| / spread over their grid points (split conformal prediction: Papadopoulos et al., Lect.
-    Notes Comput. Sci. 2430, 345 (2002)), every sample with the same weight. Raises InputError for no samples.
-    """
+@single_precision()
+def held_out(network: FieldNetwork, samples: Sequence[Sample]) -> list[tuple[FieldNetwork, list[Sample]]]:
+    """Two halves of the samples, every other one, each with a network whose expected error was fitted to the other
+    half: it says of a half what it says of new structures. A single sample stands on both sides."""
     require_samples(samples)
+    halves = [list(samples[half::2]) or list(samples) for half in (0, 1)]
+    return [(fit_expected_error(network, halves[1 - half]), halves[half]) for half in (0, 1)]
+
+
+def band_factor(halves: Sequence[tuple[FieldNetwork, Sequence[Sample]]], coverage: float = COVERAGE) -> float:
+    """The factor on the expected error that covers this fraction of the errors on samples it was not fitted to.
+
+    The quantile of |error| / spread over their grid points (cross-conformal prediction: Vovk, Ann. Math. Artif. Intell.
+    74, 9 (2015)), every sample with the same weight. halves: of `held_out`.
+    """
     rng = np.random.default_rng(0)
     ratios = []
-    for sample in samples:
-        elf, spread, _ = predict_fields(network, sample.structure, sample.shape)
-        ratio = np.abs(elf.values - sample.elf) / spread.values
-        ratios.append(rng.choice(ratio.ravel(), size=min(ratio.size, POINTS_PER_SAMPLE), replace=False))
+    for network, samples in halves:
+        for sample in samples:
+            elf, spread, _ = predict_fields(network, sample.structure, sample.shape)
+            ratio = np.abs(elf.values - sample.elf) / spread.values
+            ratios.append(rng.choice(ratio.ravel(), size=min(ratio.size, POINTS_PER_SAMPLE), replace=False))
     return float(np.quantile(np.concatenate(ratios), coverage))
 
 

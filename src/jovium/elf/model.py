@@ -106,27 +106,27 @@ class Domain:
 @dataclass(frozen=True)
 class ElfPrediction:
     """ELF with a band: the computed ELF lies within elf +- band at COVERAGE of the points. warnings: why it may not.
-    expected_error: expected RMSE of the ELF. interval_factors: see `ElfModel`."""
+    expected_error: expected RMSE of the ELF. widenings: see `ElfModel`."""
 
     elf: GridField
     band: GridField
     warnings: tuple[str, ...]
     expected_error: float
-    interval_factors: Mapping[str, float]
+    widenings: Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class ElfModel:
-    """A trained network with its domain and the factor that makes its expected errors a band. interval_factors: for
-    every threshold by which factor the interval that the band gives it is narrowed or widened to hold the computed
-    value in COVERAGE of the structures (`jovium.topology.intervals`)."""
+    """A trained network with its domain and the factor that makes its expected errors a band. widenings: for
+    every threshold the factor and offset by which the interval that the band gives it is narrowed or widened to hold
+    the computed value in COVERAGE of the structures (`jovium.topology.intervals.Widening`)."""
 
     network: FieldNetwork
     settings: ElfSettings
     domain: Domain
     band_factor: float
     card: dict[str, Any]
-    interval_factors: Mapping[str, float] = field(default_factory=dict)
+    widenings: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def predict(self, structure: Structure, shape: tuple[int, int, int]) -> ElfPrediction:
         """ELF of a structure on a grid. Raises StructureError for anything but hydrogen, atoms that overlap, and
@@ -141,7 +141,7 @@ class ElfModel:
         if warnings:
             band = np.maximum(band, WIDE_BAND)
         band = GridField(np.minimum(band, 1.0), structure.cell)
-        return ElfPrediction(elf, band, warnings, error, {} if warnings else self.interval_factors)
+        return ElfPrediction(elf, band, warnings, error, {} if warnings else self.widenings)
 
     def save(self, path: Path) -> None:
         """Write the model to one safetensors file, its card in the header. Raises OutputError."""
@@ -149,7 +149,7 @@ class ElfModel:
             "settings": self.settings.to_dict(),
             "domain": asdict(self.domain),
             "band_factor": self.band_factor,
-            "interval_factors": dict(self.interval_factors),
+            "widenings": dict(self.widenings),
             "card": self.card,
         }
         checkpoint.save(path, self.network, facts)
@@ -161,8 +161,8 @@ class ElfModel:
         facts = checkpoint.read_facts(path)
         settings = ElfSettings.from_dict(facts["settings"], str(path))
         network = checkpoint.load(path, network_template(settings))
-        domain, factors = Domain(**facts["domain"]), facts.get("interval_factors", {})
-        return cls(network, settings, domain, facts["band_factor"], facts["card"], factors)
+        widenings = {name: (factor, offset) for name, (factor, offset) in facts.get("widenings", {}).items()}
+        return cls(network, settings, Domain(**facts["domain"]), facts["band_factor"], facts["card"], widenings)
 
 
 def shipped_model() -> ElfModel:

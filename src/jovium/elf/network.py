@@ -32,8 +32,8 @@ INNER_WIDTHS, HEAD_WIDTHS = (1, 2, 3, 4), (0, 1)
 
 N_RADIAL = 20
 LARGEST_WAVE = 6.5
-"""Filters are sums of N_RADIAL Gaussians in |G| between 0 and LARGEST_WAVE (1/bohr): 0.34 / bohr apart, so that a filter
-reaches some nine bohr."""
+"""Filters are sums of N_RADIAL Gaussians in |G| between 0 and LARGEST_WAVE (1/bohr): 0.34 / bohr apart, so that a
+filter reaches some nine bohr."""
 
 LONGEST_SLOPE = 3.0
 """|grad n| / n^(4/3) beyond which a direction counts no more than this."""

@@ -42,8 +42,9 @@ class Sample:
         """The grid of the hidden fields: one for every label grid, no coarser than INNER_SPACING unless that is."""
         step = max(DEFAULT_SPACING, np.max(self.structure.cell.lengths / self.shape))
         needed = np.ceil(np.multiply(self.shape, step / INNER_SPACING)).astype(int).tolist()
-        n_points = [min(next_fast_len(n, real=True), most) for n, most in zip(needed, self.shape, strict=True)]
-        return n_points[0], n_points[1], n_points[2]  # pyright: ignore[reportReturnType] (scipy declares None)
+        fast = [next_fast_len(n, real=True) for n in needed]
+        nx, ny, nz = np.minimum(fast, self.shape).tolist()
+        return nx, ny, nz
 
     @property
     def sorted_shape(self) -> Shape:

@@ -13,7 +13,7 @@ from jaxtyping import Array
 
 from jovium import __version__
 from jovium.base.errors import InputError
-from jovium.elf.calibration import band_factor, fit_expected_error
+from jovium.elf.calibration import band_factor, fit_expected_error, held_out
 from jovium.elf.model import Domain, ElfModel
 from jovium.elf.network import HEAD_WIDTHS, INNER_WIDTHS, FieldNetwork, Scales
 from jovium.elf.prediction import predict_fields, structure_invariants
@@ -167,5 +167,6 @@ def finished_model(folder: Path, samples: Sequence[Sample], protocol: dict[str, 
         "validation_rmse": validation_rmse(network, validation),
         "labels": protocol,
     }
+    factor = band_factor(held_out(network, validation))
     network, settings = fit_expected_error(network, validation), replace(settings, init_from="")
-    return ElfModel(network, settings, Domain.from_samples(training), band_factor(network, validation), card)
+    return ElfModel(network, settings, Domain.from_samples(training), factor, card)

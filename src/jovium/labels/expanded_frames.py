@@ -1,8 +1,8 @@
 """Hot, thin fluid without dynamics of its own: frames of denser fluid in larger cells, input of labels.
 
 Between molecules and atoms the ELF depends on which atoms pair, over several neighbours, and no two frames are alike:
-it takes many of them to learn. Dynamics costs three times a label; an expanded frame costs nothing, and its distances lie between
-those of the fluid and of random places.
+it takes many of them to learn. Dynamics costs three times a label; an expanded frame costs nothing, and its distances
+lie between those of the fluid and of random places.
 """
 
 from pathlib import Path
@@ -46,7 +46,9 @@ def write_expanded_frames(source: Path, out: Path) -> int:
             groups.setdefault(candidate.group, []).append(candidate)
     if not groups:
         expected = f"frames of {LARGEST} atoms or fewer with split, group, step and {COOLEST:g} K or more"
-        raise InputError(f"{source}: no hot fluid to learn from", expected, "give the file that jovium reference collect writes")
+        raise InputError(
+            f"{source}: no hot fluid to learn from", expected, "give the file that jovium reference collect writes"
+        )
     lines = []
     for group, frames in groups.items():
         rng = np.random.default_rng([*group.encode()])

@@ -221,7 +221,7 @@ def analyse_field(
     intervals = None
     if elf.band is not None:
         progress("bounding the thresholds")
-        intervals = threshold_intervals(network, elf.field, elf.band, hydrogens, elf.interval_factors)
+        intervals = threshold_intervals(network, elf.field, elf.band, hydrogens, elf.widenings)
     path = crystal_path(elf.field, structure, core_radii(structure.symbols))
     warnings += path.warnings
     progress("finding critical points")

@@ -18,6 +18,7 @@ from jovium.reference.feasibility import estimated_seconds
 from jovium.reference.kohn_sham import CHEAP, KohnShamSettings
 from jovium.reference.state import GroundState
 from jovium.superconductivity.dos import DensityOfStates, HydrogenDos
+from jovium.topology.intervals import Widening
 from jovium.workflows.density_of_states import computed_hydrogen_dos, density_of_states, is_metal
 from jovium.workflows.elf_convention import ConventionCheck, check_convention, may_lack_factor
 
@@ -33,7 +34,7 @@ QUICK_STATES = 10.0
 @dataclass(frozen=True)
 class ElfField:
     """An ELF on a grid and what is known about it: how it was made, and warnings. band: how far a predicted field may
-    be off; interval_factors: what that says of its thresholds (`ElfModel`). states, hydrogen_dos: of a computed one,
+    be off; widenings: what that says of its thresholds (`ElfModel`). states, hydrogen_dos: of a computed one,
     the density of states, and of a compound the part of hydrogen in it. may_lack_factor: see
     `jovium.workflows.elf_convention`."""
 
@@ -43,7 +44,7 @@ class ElfField:
     states: DensityOfStates | None = None
     hydrogen_dos: HydrogenDos | None = None
     band: GridField | None = None
-    interval_factors: Mapping[str, float] | None = None
+    widenings: Mapping[str, Widening] | None = None
     may_lack_factor: bool = False
 
 
@@ -86,7 +87,7 @@ def predict_elf(structure: Structure, shape: Shape) -> ElfField:
         record,
         tuple(warnings),
         band=predicted.band,
-        interval_factors=predicted.interval_factors,
+        widenings=predicted.widenings,
     )
 
 

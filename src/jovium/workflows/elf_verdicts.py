@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize
 
 from jovium.base.errors import InputError
 from jovium.base.grid import GridField
-from jovium.elf.calibration import COVERAGE
+from jovium.elf.calibration import COVERAGE, held_out
 from jovium.elf.model import ElfModel
 from jovium.elf.samples import Sample, of_split
-from jovium.topology.intervals import SHARPEST, Interval, threshold_intervals
+from jovium.topology.intervals import SHARPEST, Interval, Widening, threshold_intervals
 from jovium.topology.network import THRESHOLDS, Network, hydrogen_network
 from jovium.workflows.thresholds import PHI_SPACING, spline_to_threshold_grid
 
@@ -52,14 +53,16 @@ class Verdict:
         low, high = self.intervals[name]
         return low <= self.computed[name] <= high
 
+    def distance(self, name: str) -> float:
+        """From a threshold to the end of its interval on the side of the computed one."""
+        value, (low, high) = self.thresholds[name], self.intervals[name]
+        return value - low if self.computed[name] < value else high - value
+
     @property
     def is_broken(self) -> bool:
         """Whether the RMSE is above twice the expected one, or phi farther from its interval than that is wide to this
         side."""
-        value, computed = self.thresholds["phi_3d"], self.computed["phi_3d"]
-        low, high = self.intervals["phi_3d"]
-        half_width = value - low if computed < value else high - value
-        return self.rmse > TWICE * self.expected or self.error("phi_3d") > TWICE * half_width
+        return self.rmse > TWICE * self.expected or self.error("phi_3d") > TWICE * self.distance("phi_3d")
 
 
 def verdict(model: ElfModel, sample: Sample, computed: Network) -> Verdict:
@@ -69,7 +72,6 @@ def verdict(model: ElfModel, sample: Sample, computed: Network) -> Verdict:
     errors = np.abs(predicted.elf.values - sample.elf)
     fine = model.predict(structure, structure.cell.grid_shape(PHI_SPACING))
     network = hydrogen_network(fine.elf, structure.positions)
-    factors = fine.interval_factors
     return Verdict(
         sample,
         float(np.sqrt(np.mean(errors**2))),
@@ -77,7 +79,7 @@ def verdict(model: ElfModel, sample: Sample, computed: Network) -> Verdict:
         float(np.mean(errors <= predicted.band.values)),
         _values(network),
         _values(computed),
-        threshold_intervals(network, fine.elf, fine.band, structure.positions, factors),
+        threshold_intervals(network, fine.elf, fine.band, structure.positions, fine.widenings),
         predicted.warnings,
     )
 
@@ -89,27 +91,36 @@ def _values(network: Network) -> dict[str, float]:
 def calibrated(
     model: ElfModel, samples: Sequence[Sample], progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
 ) -> ElfModel:
-    """A model with the factors of its intervals and the expected error that is flagged, from the split validation of
-    its labels."""
-    plain = replace(model, interval_factors={})
+    """A model with the widenings of its intervals and the expected error that is flagged, from the split validation of
+    its labels, each judged by an expected error that was not fitted to it."""
     validation = [s for s in of_split(samples, "validation") if not model.domain.has_vacuum(s.structure)]
-    verdicts = (verdict(plain, sample, label_network(sample)) for sample in progress(validation))
+    halves = held_out(model.network, validation) if validation else []
+    pairs = [(replace(model, network=network, widenings={}), s) for network, half in halves for s in half]
+    verdicts = (verdict(plain, sample, label_network(sample)) for plain, sample in progress(pairs))
     bare = [v for v in verdicts if not v.warnings]
     if not bare:
         raise InputError("no validation label inside the range of the training data", "some", "check the splits")
-    factors = {name: conformal_quantile([score(v, name) for v in bare], COVERAGE) for name in THRESHOLDS}
+    found = {name: widening([v.error(name) for v in bare], [v.distance(name) for v in bare]) for name in THRESHOLDS}
     largest = float(np.quantile([v.expected for v in bare], 1 - FLAGGED_SHARE))
-    return replace(model, interval_factors=factors, domain=replace(model.domain, largest_error=largest))
+    return replace(model, widenings=found, domain=replace(model.domain, largest_error=largest))
 
 
-def score(one: Verdict, name: str) -> float:
-    """By which factor the interval of a threshold had to be widened to just hold the computed one; 0 where the error is
-    below the noise of labels."""
-    value, computed = one.thresholds[name], one.computed[name]
-    low, high = one.intervals[name]
-    if abs(value - computed) <= SHARPEST:
-        return 0.0
-    return abs(value - computed) / max(value - low if computed < value else high - value, 1e-6)
+def widening(errors: Sequence[float], distances: Sequence[float]) -> Widening:
+    """The widening that holds COVERAGE of |error|, given the distances from predicted values to the ends that the band
+    gives their intervals. factor d + offset is in proportion to the scale of a Laplace distribution of the errors, by
+    maximum likelihood: the offset is what a band says nothing of. Errors below SHARPEST, the noise of labels, fit
+    any."""
+    error, distance = np.array(errors), np.array(distances)
+
+    def loss(logarithms: np.ndarray) -> float:
+        factor, offset = np.exp(logarithms)
+        scale = factor * distance + offset
+        return float(np.mean(np.log(scale) + error / scale))
+
+    factor, offset = np.exp(minimize(loss, np.log([0.5, 2e-3]), method="Nelder-Mead").x).tolist()
+    scores = np.where(error <= SHARPEST, 0.0, error / (factor * distance + offset))
+    quantile = conformal_quantile(scores.tolist(), COVERAGE)
+    return quantile * factor, quantile * offset
 
 
 def conformal_quantile(scores: Sequence[float], coverage: float) -> float:

@@ -263,9 +263,7 @@ def _model() -> ElfModel:
 def _numbers(structure: Structure, spacing: float) -> Row:
     predicted = _model().predict(structure, elf_grid_shape(structure, spacing))
     network = hydrogen_network(predicted.elf, structure.positions)
-    intervals = threshold_intervals(
-        network, predicted.elf, predicted.band, structure.positions, predicted.interval_factors
-    )
+    intervals = threshold_intervals(network, predicted.elf, predicted.band, structure.positions, predicted.widenings)
     assert network.phi_star is not None
     values = {"phi_3d": network.phi_3d.value, "phi_star": network.phi_star.value}
     temperatures = critical_temperatures(values["phi_3d"], values["phi_star"], 1.0, 1.0)
