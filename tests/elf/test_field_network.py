@@ -126,7 +126,7 @@ def test_a_finer_grid_of_hidden_fields_gives_the_same_field(odd_structure, form)
     usual, finer = (
         grid(network, atoms(odd_structure), SHAPE, grid_shape(spacing)).elf for spacing in (INNER_SPACING, 0.25)
     )
-    assert np.sqrt(np.mean((usual - finer) ** 2)) < 5e-3 * finer.std()
+    assert np.sqrt(np.mean((usual - finer) ** 2)) < 1e-2 * finer.std()
 
 
 def test_supercell_has_the_field_repeated(network, odd_structure):

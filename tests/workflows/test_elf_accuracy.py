@@ -36,7 +36,10 @@ def test_errors_are_those_of_their_definitions():
 def labelled(tmp_path, odd_structure):
     path = tmp_path / "labels.h5"
     several = [*candidates(4), *candidates(2, "validation", "b", 5), *candidates(2, "test", "c", 7)]
-    several.append(Candidate(odd_structure, "test-crystal", "odd"))
+    denser = odd_structure.at_rs(
+        2.6 / odd_structure.largest_void() * odd_structure.rs
+    )  # no larger void than in training
+    several.append(Candidate(denser, "test-crystal", "odd"))
     label(several, path, KNOWN, open_engine=ClosedForm)
     return path
 

@@ -216,7 +216,9 @@ def print_evaluation(evaluations: dict[str, dict[str, Any]]) -> None:
 
 
 def print_families(families: dict[str, dict[str, Any]]) -> None:
-    """Errors, warnings and kept promises of every family."""
+    """Errors, warnings and kept promises of every family, if there are any."""
+    if not families:
+        return
     print(
         "| family | n | RMSE: median | 95 % | largest | phi: median | 95 % | largest | phi*: largest | flagged |",
         end="",

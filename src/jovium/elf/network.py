@@ -232,7 +232,8 @@ class FieldNetwork(eqx.Module):
         features = self.features(x)
         # chi >= 0, so that 0 < ELF <= 1 whatever the weights are; the head's features come first.
         chi = jax.nn.softplus(self.head.last(features[: len(self.head.biases[-2])])[0])
-        spread = jnp.exp(self.spread(features)[0] - SPREAD_OFFSET)
+        # No error of a number between 0 and 1 is above 1.
+        spread = jnp.exp(jnp.minimum(self.spread(features)[0] - SPREAD_OFFSET, 0.0))
         return Prediction(1 / (1 + chi**2), spread)
 
     def grid(self, atoms: Atoms, shape: Shape, inner: Shape) -> Prediction:

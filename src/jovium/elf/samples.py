@@ -8,7 +8,6 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from scipy.fft import next_fast_len
 
 from jovium.base.cell import Cell
 from jovium.base.structure import Structure
@@ -41,9 +40,9 @@ class Sample:
     def inner_shape(self) -> Shape:
         """The grid of the hidden fields: one for every label grid, no coarser than INNER_SPACING unless that is."""
         step = max(DEFAULT_SPACING, np.max(self.structure.cell.lengths / self.shape))
-        needed = np.ceil(np.multiply(self.shape, step / INNER_SPACING)).astype(int).tolist()
-        fast = [next_fast_len(n, real=True) for n in needed]
-        nx, ny, nz = np.minimum(fast, self.shape).tolist()
+        # The same number of points for every cell with this label grid: that of a box with its steps along the axes.
+        needed = Cell(np.diag(np.multiply(self.shape, step))).grid_shape(INNER_SPACING)
+        nx, ny, nz = np.minimum(needed, self.shape).tolist()
         return nx, ny, nz
 
     @property
