@@ -16,6 +16,7 @@ from jaxtyping import Complex, Float
 
 from jovium.base.errors import InputError
 from jovium.base.grid import GridField
+from jovium.base.memory import keep_freed_memory
 from jovium.base.structure import Structure
 from jovium.elf.invariants import derivative_series, invariants
 from jovium.elf.network import INNER_SPACING, INNER_WIDTHS, FieldNetwork
@@ -54,6 +55,7 @@ class Predicted(NamedTuple):
 @single_precision()
 def predict_fields(network: FieldNetwork, structure: Structure, shape: Shape) -> Predicted:
     """ELF and its expected error on a grid of `shape`. Raises InputError for too large a cell."""
+    keep_freed_memory()
     elf, spread = np.empty(shape, np.float32), np.empty(shape, np.float32)
     hidden = _hidden(network, structure)
     for slab, *fields in _slabs(network, structure, shape, hidden):

@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from jovium import __version__
 from jovium.base.errors import InputError
+from jovium.base.memory import keep_freed_memory
 from jovium.elf.calibration import band_factor, fit_expected_error, held_out
 from jovium.elf.model import Domain, ElfModel
 from jovium.elf.network import HEAD_WIDTHS, INNER_WIDTHS, FieldNetwork, Scales
@@ -39,6 +40,7 @@ def train(
     """Train in a run folder or continue there; a report, and a save, per `report_every` steps. Only the splits train
     and validation are used. Raises InputError without samples in them or when the folder holds another run, or one of
     other samples."""
+    keep_freed_memory()
     with run_in_folder(folder, settings, report_every, fingerprint(samples)), single_precision():
         yield from ElfTraining(settings, samples, folder).run(report_every)
 

@@ -49,5 +49,5 @@ def draw_phi(points: Sequence[Phi], path: Path) -> None:
         ax.set(xlim=(low, high), ylim=(low, high), xlabel="phi computed")
         ax.set_title(model, fontsize=9)
     axes[0][0].set_ylabel("phi predicted")
-    legend_outside(figure, axes[0][0], "lower", 4, 6)
+    legend_outside(figure, axes[0][0], "lower", 2 * len(models), 6)  # two columns fit below a panel
     save(figure, path)
