@@ -16,7 +16,9 @@ from jovium.observe.pair_correlation import PairCorrelation
 
 SPLIT_COLOURS = {"train": "#4c72b0", "validation": "#dd8452", "test": "#c44e52"}
 CRYSTAL_COLOUR = "#55a868"
-"""Of crystals and stretched bonds, which are tests of their own."""
+"""Of tests of their own: crystals, stretched bonds, random structures, sealed families."""
+
+OTHERS = "other tests, sealed"
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ def draw_pairs(points: list[LabelPoint], path: Path) -> None:
         "phi*": [p.phi_star for p in points],
     }
     names, values = list(columns), np.array(list(columns.values()))
-    kinds = np.array([p.split if p.split in SPLIT_COLOURS else "crystals" for p in points])
-    colours = {**SPLIT_COLOURS, "crystals": CRYSTAL_COLOUR}
+    kinds = np.array([p.split if p.split in SPLIT_COLOURS else OTHERS for p in points])
+    colours = {**SPLIT_COLOURS, OTHERS: CRYSTAL_COLOUR}
     figure, axes = panels(len(names) ** 2, len(names), 1.35, 1.2)
     for i, row in enumerate(axes):
         for j, ax in enumerate(row):
