@@ -84,16 +84,35 @@ def test_too_few_structures_are_refused_before_anything_is_computed(given, tmp_p
         Plan(n_chosen=0)
 
 
-@pytest.mark.parametrize("changed", ["set_aside", "choose", "steps", "structures", "model"])
+@pytest.mark.parametrize("changed", ["set aside", "choose", "steps", "structures", "model"])
 def test_a_folder_goes_on_with_what_it_was_begun_with_alone(given, tmp_path, monkeypatch, changed):
-    monkeypatch.setattr(elf_improvement, "shipped_model", lambda: ElfModel.load(tmp_path / "start"))
+    monkeypatch.setattr(elf_improvement, "SHIPPED", tmp_path / "other")
+    (tmp_path / "other").write_bytes((tmp_path / "start").read_bytes())
     next(given(PLAN))
-    other = {"set_aside": {"n_test": 1}, "choose": {"n_chosen": 1}, "steps": {"steps": 4}}.get(changed, {})
+    other = {"set aside": {"n_test": 1}, "choose": {"n_chosen": 1}, "steps": {"steps": 4}}.get(changed, {})
     if changed == "structures":
         mine = tmp_path / "mine.extxyz"
         lines = mine.read_text().splitlines(keepends=True)
         mine.write_text("".join(lines[: -(int(lines[0]) + 2)]))  # six are enough, but others
-    with pytest.raises(InputError, match=f"other {changed}"):
+    if changed == "model":
+        replace(ElfModel.load(tmp_path / "start"), band_factor=3.0).save(tmp_path / "other")
+    with pytest.raises(InputError, match=f"something else: {changed}"):
         next(given(replace(PLAN, **other), **({"model": None} if changed == "model" else {})))
     if changed != "structures":
         next(given(replace(PLAN, n_rounds=1)))
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", None])
+def test_rounds_of_who_knows_what_are_refused(given, tmp_path, damage):
+    next(given(PLAN))
+    (tmp_path / "out" / "round-1.safetensors").write_text("rounds")
+    plan = tmp_path / "out" / "plan.json"
+    plan.unlink() if damage is None else plan.write_text(damage)
+    with pytest.raises(InputError, match=r"no plan\.json that says"):
+        next(given(PLAN))
+
+
+def test_a_model_that_is_not_there_is_refused_before_anything_is_written(given, tmp_path):
+    with pytest.raises(InputError):
+        next(given(PLAN, model=tmp_path / "absent"))
+    assert not (tmp_path / "out").exists()

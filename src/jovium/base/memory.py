@@ -7,8 +7,8 @@ import os
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt, malloc.h of the GNU C library."""
 
-LARGEST = 2**30
-"""Bytes that stay with the process."""
+LARGEST, LARGEST_BEFORE = 2**30, 2**25
+"""Bytes that stay with the process; glibc up to 2.34 refuses more than the second for one array."""
 
 
 @functools.cache
@@ -16,11 +16,13 @@ def keep_freed_memory() -> None:
     """Let the process keep what arrays leave, for the next ones: else the system hands every large array over in pages
     full of zeros, a fifth of the time of a field network. An environment that says something of its own is left alone,
     and so is a C library that knows no such choice."""
-    if any(name == "GLIBC_TUNABLES" or name.startswith("MALLOC_") for name in os.environ):
+    said = os.environ.get("GLIBC_TUNABLES", "")
+    if "threshold" in said or any(name.startswith("MALLOC_") for name in os.environ):
         return
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # not Linux, or another C library
         return
-    mallopt(MMAP_THRESHOLD, LARGEST)
-    mallopt(TRIM_THRESHOLD, LARGEST)
+    # The second alone would be worse than nothing: it ends the choice that the library makes of the first.
+    if mallopt(MMAP_THRESHOLD, LARGEST) or mallopt(MMAP_THRESHOLD, LARGEST_BEFORE):
+        mallopt(TRIM_THRESHOLD, LARGEST)

@@ -49,7 +49,8 @@ def fit_expected_error(network: FieldNetwork, samples: Sequence[Sample]) -> Fiel
 @single_precision()
 def held_out(network: FieldNetwork, samples: Sequence[Sample]) -> list[tuple[FieldNetwork, list[Sample]]]:
     """Two halves of the samples, every other one, each with a network whose expected error was fitted to the other
-    half: it says of a half what it says of new structures. A single sample stands on both sides."""
+    half: it says of a half about what it says of new structures, of the same families. A single sample stands on both
+    sides."""
     require_samples(samples)
     halves = [list(samples[half::2]) or list(samples) for half in (0, 1)]
     return [(fit_expected_error(network, halves[1 - half]), halves[half]) for half in (0, 1)]

@@ -21,7 +21,8 @@ from jovium.training import checkpoint
 from jovium.training.devices import single_precision
 
 MODELS = Path(__file__).parent / "weights"
-"""Where the model that comes with the package is."""
+SHIPPED = MODELS / "field_network.safetensors"
+"""The model that comes with the package, and its folder."""
 
 WIDE_BAND = 0.3
 """Half width of the band where the model knows nothing: of a flagged structure it is at least this."""
@@ -167,4 +168,4 @@ class ElfModel:
 
 def shipped_model() -> ElfModel:
     """The model that comes with the package."""
-    return ElfModel.load(MODELS / "field_network.safetensors")
+    return ElfModel.load(SHIPPED)

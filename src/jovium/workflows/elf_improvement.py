@@ -17,7 +17,7 @@ import numpy as np
 from jovium.base.errors import InputError
 from jovium.base.files import existing_folder, write_json
 from jovium.elf.metrics import accuracy
-from jovium.elf.model import ElfModel, shipped_model
+from jovium.elf.model import SHIPPED, ElfModel
 from jovium.elf.prediction import predict_fields
 from jovium.elf.samples import Sample, of_split, read_samples
 from jovium.elf.training import finished_model, train
@@ -33,6 +33,9 @@ NEW_SHARE = 0.5
 
 LEARNING_RATE = 3e-3
 """Of a round: a third of that of a network that begins from nothing."""
+
+PLAN = "plan.json"
+"""What the improvement in a folder is of."""
 
 VALIDATED = 5
 """Every so many-th new label is validated with: bands and intervals are to hold for such structures too."""
@@ -81,6 +84,8 @@ def improve(
     on. how: of `jovium.labels.labelling.label`. Raises InputError for too few structures, and what labelling and
     training raise."""
     candidates = _candidates(structures, plan)
+    model = model or SHIPPED
+    current = ElfModel.load(model)
     _require_same(existing_folder(folder), candidates, labels, plan, model)
     aside = np.random.default_rng(0).permutation(len(candidates))[: plan.n_test]
     group = f"{structures.stem}-test"
@@ -89,7 +94,6 @@ def improve(
     progress(f"labelling {len(tests)} structures that are set aside")
     label(tests, folder / "labels", protocol, **how)
     judges = of_split(read_samples([folder / "labels"]), "test-improve")
-    current = ElfModel.load(model) if model else shipped_model()
     chosen: list[Candidate] = []
     curve = [_judged(0, 0, current, judges)]
     yield curve[0]
@@ -132,21 +136,28 @@ def _candidates(structures: Path, plan: Plan) -> list[Candidate]:
 
 
 def _require_same(
-    folder: Path, candidates: Sequence[Candidate], labels: Sequence[Path], plan: Plan, model: Path | None
+    folder: Path, candidates: Sequence[Candidate], labels: Sequence[Path], plan: Plan, model: Path
 ) -> None:
     """Write down what an improvement is of; raise InputError when the folder holds one of something else. More rounds
     may be added."""
+    path = folder / PLAN
     of_structures = hashlib.sha256("".join(structure_sha256(c.structure) for c in candidates).encode()).hexdigest()
-    start = hashlib.sha256(model.read_bytes()).hexdigest() if model else "of the package"
-    facts = {"structures": of_structures, "set_aside": plan.n_test, "choose": plan.n_chosen, "steps": plan.steps}
-    facts |= {"model": start, "labels": [str(path) for path in labels]}
-    path = folder / "plan.json"
-    begun = json.loads(path.read_text()) if path.exists() else facts
-    changed = [name for name in facts if begun.get(name) != facts[name]]
+    facts = {"structures": of_structures, "set aside": plan.n_test, "choose": plan.n_chosen, "steps": plan.steps}
+    facts |= {"model": hashlib.sha256(model.read_bytes()).hexdigest(), "labels": [str(p.resolve()) for p in labels]}
+    try:
+        begun = json.loads(path.read_text()) if path.exists() else None
+    except (OSError, ValueError):
+        begun = []
+    if begun is None and not any(folder.glob("round-*.safetensors")):
+        write_json(path, facts)
+        return
+    if not isinstance(begun, dict):
+        got = f"{folder} holds rounds of an improvement and no {PLAN} that says of what"
+        raise InputError(got, "a folder that improve began", "give another folder")
+    changed = [f"{name} {begun.get(name)} -> {facts[name]}" for name in facts if begun.get(name) != facts[name]]
     if changed:
-        got = f"{folder} holds an improvement with other {', '.join(changed)}"
+        got = f"{folder} holds an improvement of something else: {'; '.join(changed)}"
         raise InputError(got, "the same; only --rounds may change", "give another folder, or what it was begun with")
-    write_json(path, facts)
 
 
 def _with_split(candidate: Candidate, structures: Path, number: int) -> Candidate:

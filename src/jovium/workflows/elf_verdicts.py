@@ -115,7 +115,7 @@ def widening(errors: Sequence[float], distances: Sequence[float]) -> Widening:
     def loss(logarithms: np.ndarray) -> float:
         factor, offset = np.exp(logarithms)
         scale = factor * distance + offset
-        return float(np.mean(np.log(scale) + error / scale))
+        return float(np.mean(np.log(scale) + np.maximum(error, SHARPEST / 10) / scale))
 
     factor, offset = np.exp(minimize(loss, np.log([0.5, 2e-3]), method="Nelder-Mead").x).tolist()
     scores = np.where(error <= SHARPEST, 0.0, error / (factor * distance + offset))
