@@ -75,7 +75,8 @@ def test_points_and_planes_at_a_time_make_no_difference(network, odd_structure, 
     whole = predict_fields(network, odd_structure, shape)[0].values
     monkeypatch.setattr(prediction, "POINTS_PER_SLAB", 7 * 30 * 32)
     monkeypatch.setattr(prediction, "POINTS_PER_CALL", 1000)
-    np.testing.assert_allclose(predict_fields(network, odd_structure, shape)[0].values, whole, atol=1e-6)
+    # Sums in single precision depend on where in memory their terms lie.
+    np.testing.assert_allclose(predict_fields(network, odd_structure, shape)[0].values, whole, atol=1e-5)
 
 
 @pytest.mark.slow
