@@ -45,6 +45,14 @@ def test_hot_frames_of_what_may_be_learned_from_are_taken_always_the_same(tmp_pa
     assert out.read_bytes() == first
 
 
+def test_the_frames_are_not_overwritten(tmp_path, odd_structure):
+    source = tmp_path / "frames.extxyz"
+    write_fluid(source, odd_structure)
+    before = source.read_bytes()
+    assert main(["reference", "expand", str(source), str(source)]) == 2
+    assert source.read_bytes() == before
+
+
 def test_a_file_without_hot_fluid_is_refused(tmp_path, odd_structure):
     source, out = tmp_path / "frames.extxyz", tmp_path / "out.extxyz"
     write_fluid(source, odd_structure, temperature_kelvin=1000)

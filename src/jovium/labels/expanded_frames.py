@@ -11,7 +11,7 @@ import numpy as np
 
 from jovium.base.cell import Cell
 from jovium.base.errors import InputError
-from jovium.base.files import write_lines
+from jovium.base.files import require_other_file, write_lines
 from jovium.base.structure import Structure
 from jovium.labels.candidates import read_candidates
 from jovium.labels.record import Candidate
@@ -37,8 +37,9 @@ PREFIX = "expanded-"
 
 def write_expanded_frames(source: Path, out: Path) -> int:
     """Write some frames of each trajectory of a file (`jovium reference collect`) as structures of a larger, strained
-    cell; their number. Always the same for a file. Raises InputError when there is no trajectory of this temperature,
-    and what reading and writing raise."""
+    cell; their number. Always the same for a file. Raises InputError when there is no trajectory of this temperature
+    or `out` is that file, and what reading and writing raise."""
+    require_other_file(out, source)
     groups: dict[str, list[Candidate]] = {}
     for candidate in read_candidates(source):
         small = candidate.structure.n_atoms <= LARGEST and candidate.split in LEARNT_FROM

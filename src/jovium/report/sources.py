@@ -75,7 +75,7 @@ ELF network:
   vectors among the hidden fields: Schuett et al., arXiv:2102.03150
   long waves of a residual: arXiv:2604.26445
   training (SOAP): Vyas et al., arXiv:2409.11321
-  band: Papadopoulos et al., Lect. Notes Comput. Sci. 2430, 345 (2002)
+  band: Papadopoulos et al., Lect. Notes Comput. Sci. 2430, 345 (2002); V. Vovk, Ann. Math. Artif. Intell. 74, 9 (2015)
 networking value phi:
   F. Belli, T. Novoa, J. Contreras-Garcia and I. Errea, Nat. Commun. 12, 5381 (2021), doi:10.1038/s41467-021-25687-0
 critical points:
